@@ -1,0 +1,45 @@
+"""Owns the problems a user can cause and the exceptions that carry them; knows no file format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Point at a position in a file: `origin` as shown to the user, `line` and `column` from 1."""
+
+    origin: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.origin}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Describe one thing that is wrong: where, at which path of the document, what, and what to type."""
+
+    place: Place
+    path: str = ""
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.place.origin}:{self.place.line}:{self.place.column}"
+        path = f" {self.path}:" if self.path else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{where}:{path} {self.message}{hint}"
+
+
+class NoxEnvsError(Exception):
+    """Stop with a message that is complete for its reader: what is wrong and what to do next."""
+
+
+class FileProblems(NoxEnvsError):
+    """Report every problem of a file at once; `problems` is never empty."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
