@@ -1,0 +1,6 @@
+"""Run the command line as `python -m nox_envs`."""
+
+from nox_envs.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())
