@@ -1,0 +1,3 @@
+from nox_envs import load
+
+load("envs.yaml")

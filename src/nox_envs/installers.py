@@ -1,0 +1,61 @@
+"""Owns the command lines of the installers, as values; runs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installer:
+    """Install into one venv with uv or with the venv's own pip.
+
+    `program` is the argv that everything begins with: `(uv, "pip")` or `(python, "-m", "pip")`.
+    `target` names the venv's interpreter (uv works from outside).
+    """
+
+    name: str
+    program: tuple[str, ...]
+    target: tuple[str, ...] = ()
+
+    def install(
+        self, files: tuple[str, ...], *, hashes: bool, dependencies: bool = False, fresh: bool = False
+    ) -> tuple[str, ...]:
+        """Return the command that installs requirements files.
+
+        `hashes` requires a hash for each line; `dependencies` follows what is not listed; `fresh`
+        replaces what is installed even if its version is right.
+        """
+        argv = [*self.program, "install", *self.target, *self._quiet]
+        argv += [] if dependencies else ["--no-deps"]
+        argv += ["--require-hashes"] if hashes else []
+        if fresh:
+            argv.append("--reinstall" if self.name == "uv" else "--force-reinstall")
+        for file in files:
+            argv += ["-r", file]
+        return tuple(argv)
+
+    def install_project(self, directory: str, extras: tuple[str, ...], *, editable: bool) -> tuple[str, ...]:
+        """Return the command that installs the project itself, without its dependencies."""
+        where = f"{directory}[{','.join(extras)}]" if extras else directory
+        again = "--reinstall" if self.name == "uv" else "--force-reinstall"
+        flag = ["-e"] if editable else []
+        return (*self.program, "install", *self.target, *self._quiet, "--no-deps", again, *flag, where)
+
+    def uninstall(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the command that removes packages by name."""
+        yes = () if self.name == "uv" else ("--yes",)
+        return (*self.program, "uninstall", *self.target, *self._quiet, *yes, *names)
+
+    @property
+    def _quiet(self) -> tuple[str, ...]:
+        return ("--quiet",) if self.name == "uv" else ("--quiet", "--disable-pip-version-check")
+
+
+def uv_installer(uv: str, python: str) -> Installer:
+    """Return the installer that runs `uv` on the venv whose interpreter is `python`."""
+    return Installer(name="uv", program=(uv, "pip"), target=("--python", python))
+
+
+def pip_installer(python: str) -> Installer:
+    """Return the installer that runs the venv's own pip."""
+    return Installer(name="pip", program=(python, "-m", "pip"))

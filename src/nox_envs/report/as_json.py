@@ -1,0 +1,52 @@
+"""Owns the JSON of a report: a contract with its readers, versioned by `schema`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from nox_envs.drift import Finding
+from nox_envs.report import SCHEMA, EnvironmentReport, Report
+
+
+def render_json(report: Report) -> str:
+    """Render a report as JSON, sorted, with a newline at the end."""
+    counts = Counter(environment.status for environment in report.environments)
+    kinds = Counter(finding.kind for finding in report.all_findings)
+    value = {
+        "schema": SCHEMA,
+        "environments": [_environment(environment) for environment in report.environments],
+        "findings": [_finding(finding) for finding in report.findings],
+        "summary": {"environments": dict(counts), "findings": dict(kinds)},
+    }
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _environment(environment: EnvironmentReport) -> dict[str, object]:
+    return {
+        "environment": environment.environment,
+        "session": environment.session,
+        "python": environment.python,
+        "lock": environment.lock,
+        "location": environment.location,
+        "status": environment.status,
+        "reason": environment.reason,
+        "installed": environment.installed,
+        "findings": [_finding(finding) for finding in environment.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "environment": finding.environment,
+        "session": finding.session,
+        "package": finding.package,
+        "expected": finding.expected,
+        "actual": finding.actual,
+        "path": finding.path,
+        "line": finding.line,
+        "why": list(finding.why),
+        "fix": finding.fix,
+    }

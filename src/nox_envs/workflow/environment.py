@@ -1,0 +1,255 @@
+"""Owns one session of an environment: verify, mend, freeze, write the receipt, run, verify again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from nox_envs import receipt as receipts
+from nox_envs.drift import Finding, run_command
+from nox_envs.errors import NoxEnvsError
+from nox_envs.files import write_atomically
+from nox_envs.installers import Installer
+from nox_envs.matrix import Point
+from nox_envs.mutex import held
+from nox_envs.placeholders import expand, expand_command
+from nox_envs.receipt import Receipt
+from nox_envs.report import EnvironmentReport, Report, Status, render
+from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
+from nox_envs.snapshot import NotAVenv
+from nox_envs.spec.types import Command, Pairs
+from nox_envs.workflow.expectation import (
+    Checked,
+    check_venv,
+    environment_report,
+    lock_command,
+    lock_findings,
+    project_fingerprint,
+)
+from nox_envs.workflow.installation import Installation
+from nox_envs.workflow.project import Project
+
+
+class Host(Protocol):
+    """Say what a session needs of the program that makes venvs and runs processes.
+
+    `reused` tells whether the venv was there before this session; `may_install` is false where the
+    user asked for no installation.
+    """
+
+    location: Path
+    posargs: tuple[str, ...]
+    reused: bool
+    may_install: bool
+    installer: Installer
+
+    def recreate(self) -> None:
+        """Make the venv anew."""
+
+    def install(self, argv: tuple[str, ...]) -> None:
+        """Run an installer; a failure ends the session."""
+
+    def run(self, command: Command, env: Pairs, pass_env: tuple[str, ...] | None) -> None:
+        """Run a command in the venv; a failure ends the session."""
+
+    def say(self, message: str) -> None:
+        """Tell the user."""
+
+    def warn(self, message: str) -> None:
+        """Warn the user."""
+
+    def stop(self, reason: str) -> NoReturn:
+        """End the session as failed."""
+
+
+class EnvironmentRun:
+    """Run one point of an environment on a host, from its lock to its commands."""
+
+    def __init__(self, project: Project, point: Point, host: Host) -> None:
+        self._project = project
+        self._point = point
+        self._host = host
+        self._plan = project.plan_of(point)
+        self._policy = point.drift.policy or "repair"
+        self._installation = Installation(project, point, self._plan, host)
+
+    def run(self) -> None:
+        """Verify or build the venv, run the commands, verify again, and write the report."""
+        self._require_lock()
+        name = self._host.location.name
+        with held(self._project.state / "mutexes" / name, waiting=self._say_waiting):
+            checked = self._usable_venv()
+        try:
+            self._run_commands()
+        finally:
+            self._verify_after(checked)
+
+    def _say_waiting(self) -> None:
+        self._host.say(f"{self._point.session}: another process works on {self._host.location}; waiting")
+
+    def _require_lock(self) -> None:
+        findings = lock_findings(self._project, self._plan, self._point)
+        self._tell(findings)
+        broken = [finding for finding in findings if finding.severity == "error"]
+        if broken:
+            self._write_report("drift", findings, None)
+            self._host.stop(
+                f"{self._plan.path} does not answer {self._project.spec.origin} "
+                f"({count_kinds(broken)}); run: {lock_command(self._plan)}"
+            )
+
+    def _usable_venv(self) -> Checked:
+        """Return the venv once it is what its lock says, or is left as it is by policy."""
+        receipt = receipts.read(self._host.location)
+        checked, reason = self._judge(receipt) if self._host.reused else (None, "")
+        if reason:
+            self._host.say(f"{self._point.session}: making the venv anew: {reason}")
+            self._host.recreate()
+        if checked is None or reason or receipt is None:
+            return self._build()
+        moved_on = receipt.lock != self._installed_from
+        if checked.drift:
+            return self._answer_drift(checked, moved_on=moved_on)
+        if moved_on:
+            self._write_receipt(checked)  # the lock changed in nothing that this venv has
+        self._conclude("clean", checked.findings, checked)
+        return checked
+
+    def _judge(self, receipt: Receipt | None) -> tuple[Checked | None, str]:
+        """Return what a reused venv has, and why it must not be reused (empty: it may)."""
+        if receipt is None:
+            return None, "it has no receipt, so its installation was never finished"
+        if not self._plan.path and receipt.lock != self._installed_from:
+            return None, "its requirements changed"
+        try:
+            checked = self._check(receipt)
+        except NotAVenv as error:
+            return None, str(error)
+        if self._policy == "repair" and self._host.may_install:
+            for finding in checked.findings:
+                if finding.kind == "python":
+                    return checked, f"expected Python {finding.expected}, found {finding.actual}"
+        return checked, ""
+
+    def _check(self, receipt: Receipt | None) -> Checked:
+        return check_venv(self._project, self._plan, self._point, self._host.location, receipt)
+
+    @property
+    def _installed_from(self) -> str:
+        return self._project.lock_digest(self._plan)
+
+    def _answer_drift(self, checked: Checked, *, moved_on: bool) -> Checked:
+        cause = f"{self._plan.path} changed since" if moved_on else "the venv was changed after"
+        self._host.warn(
+            f"{self._point.session}: drift, {cause} it was installed: {count_kinds(checked.drift)}"
+        )
+        self._tell(checked.findings)
+        if self._policy == "repair" and self._host.may_install:
+            return self._repair(checked)
+        self._write_report("drift", checked.findings, checked)
+        errors = [finding for finding in checked.findings if finding.severity == "error"]
+        if self._policy == "fail" and errors:
+            self._host.stop(
+                f"drift: {count_kinds(errors)}; to make the venv anew: "
+                f"nox --reuse-venv=never {run_command(self._point.session).removeprefix('nox ')}"
+            )
+        return checked
+
+    def _build(self) -> Checked:
+        receipts.remove(self._host.location)
+        self._installation.everything(self._check(None).expectation)
+        installed = self._check(None)
+        if not self._plan.path:
+            # Without a lock, what was installed now is what the venv has to be from now on.
+            installed = self._check(self._receipt(installed))
+        self._require_clean(installed)
+        self._write_receipt(installed)
+        self._conclude("clean", installed.findings, installed)
+        return installed
+
+    def _repair(self, checked: Checked) -> Checked:
+        before = receipts.read(self._host.location)
+        receipts.remove(self._host.location)
+        self._installation.mend(checked)
+        after = self._check(before)
+        left = tuple(f for f in after.drift if f.package != self._project.composer.project_name)
+        if left:
+            self._host.say(f"{self._point.session}: {count_kinds(left)} left; making the venv anew")
+            self._host.recreate()
+            return self._build()
+        self._write_receipt(after)
+        self._conclude("repaired", checked.findings, after)
+        return after
+
+    def _require_clean(self, checked: Checked) -> None:
+        if not any(finding.severity == "error" for finding in checked.findings):
+            return
+        self._tell(checked.findings)
+        self._write_report("drift", checked.findings, checked)
+        self._host.stop(
+            f"what was installed is not what {self._plan.path or self._project.spec.origin} says: "
+            f"{count_kinds(checked.findings)}"
+        )
+
+    def _receipt(self, checked: Checked) -> Receipt:
+        return receipts.of(
+            checked.snapshot,
+            lock=self._installed_from,
+            installer=self._host.installer.name,
+            project=project_fingerprint(self._project, self._point),
+        )
+
+    def _write_receipt(self, checked: Checked) -> None:
+        receipts.write(self._host.location, self._receipt(checked))
+
+    def _conclude(self, status: Status, findings: tuple[Finding, ...], checked: Checked) -> None:
+        self._host.say(summary_line(self._write_report(status, findings, checked)))
+
+    def _tell(self, findings: tuple[Finding, ...]) -> None:
+        for line in finding_lines(findings):
+            self._host.warn(line)
+
+    def _write_report(
+        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None
+    ) -> EnvironmentReport:
+        report = environment_report(self._project, self._point, self._plan, checked, status, findings)
+        file = self._project.state / "reports" / f"{self._host.location.name}.json"
+        write_atomically(file, render(Report(environments=(report,)), "json"))
+        return report
+
+    def _run_commands(self) -> None:
+        for command in self._point.commands:
+            self._host.run(
+                replace(
+                    command,
+                    argv=expand_command(command.argv, posargs=self._host.posargs, envdir=self._envdir),
+                    change_dir=self._expand(command.change_dir or self._point.change_dir),
+                ),
+                tuple((k, self._expand(v)) for k, v in (*self._point.set_env, *command.set_env)),
+                self._point.pass_env,
+            )
+
+    @property
+    def _envdir(self) -> str:
+        return str(self._host.location)
+
+    def _expand(self, text: str) -> str:
+        return expand(text, posargs=self._host.posargs, envdir=self._envdir)
+
+    def _verify_after(self, before: Checked) -> None:
+        """Report what the commands changed in their own venv."""
+        session = self._point.session
+        try:
+            after = self._check(receipts.read(self._host.location))
+        except NoxEnvsError as error:
+            self._host.warn(f"{session}: the commands broke their own venv: {error}")
+            return
+        new = tuple(finding for finding in after.drift if finding not in before.findings)
+        if not new:
+            return
+        self._host.warn(f"{session}: the commands changed their own venv: {count_kinds(new)}")
+        self._tell(new)
+        self._write_report("drift", after.findings, after)
+        if self._policy == "fail":
+            self._host.stop(f"the commands changed their own venv: {count_kinds(new)}")

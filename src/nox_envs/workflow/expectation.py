@@ -1,0 +1,183 @@
+"""Owns the check of one point: its lock against the spec, its venv against the lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nox_envs import snapshot as snapshots
+from nox_envs.drift import (
+    KINDS,
+    Expectation,
+    Finding,
+    ProjectExpectation,
+    Severity,
+    activate,
+    compare,
+    requested_by_via,
+    run_command,
+)
+from nox_envs.lockfile.freshness import Doubt
+from nox_envs.lockfile.plan import LockPlan
+from nox_envs.matrix import Point
+from nox_envs.pins import SEED_PACKAGES, Pin, source_of_path
+from nox_envs.receipt import Receipt
+from nox_envs.report import EnvironmentReport, Status
+from nox_envs.snapshot import Snapshot
+from nox_envs.workflow.project import Project
+from nox_envs.workflow.source_tree import fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Hold a venv as it was found, what was expected of it and what differs."""
+
+    snapshot: Snapshot
+    expectation: Expectation
+    findings: tuple[Finding, ...]
+
+    @property
+    def drift(self) -> tuple[Finding, ...]:
+        """Return the findings that are more than a note."""
+        return tuple(finding for finding in self.findings if finding.severity != "note")
+
+
+def lock_findings(
+    project: Project, plan: LockPlan, point: Point, *, whole: bool = False
+) -> tuple[Finding, ...]:
+    """Return what is wrong along link (1): the lock of `point` against the spec.
+
+    With `whole` every point of the lock is considered, else this one only.
+    """
+    if not plan.path:
+        return ()
+    found = project.doubts(plan, points=None if whole else (point,))
+    return tuple(_lock_finding(doubt, plan, point) for doubt in found)
+
+
+def _lock_finding(doubt: Doubt, plan: LockPlan, point: Point) -> Finding:
+    severity: Severity = "warning" if doubt.satisfied else KINDS[doubt.kind]
+    return Finding(
+        kind=doubt.kind,
+        severity=severity,
+        environment=point.environment,
+        session=point.session,
+        package=doubt.package,
+        expected=doubt.expected,
+        actual=doubt.actual,
+        line=doubt.place or doubt.lock_place,
+        why=doubt.why,
+        fix=lock_command(plan),
+    )
+
+
+def lock_command(plan: LockPlan) -> str:
+    """Return the command that regenerates a lock."""
+    return f"nox -s lock -- {' '.join(plan.environments)}"
+
+
+def check_venv(
+    project: Project, plan: LockPlan, point: Point, location: Path, receipt: Receipt | None
+) -> Checked:
+    """Take a snapshot of the venv at `location` and compare it with what its lock expects.
+
+    Without a lock the receipt tells what was installed. Raises NotAVenv.
+    """
+    snapshot = snapshots.take(location)
+    pins = _pins(project, plan, receipt)
+    active, inactive = activate(pins, snapshot.interpreter, project.host)
+    expectation = Expectation(
+        pins=active,
+        inactive=inactive,
+        project=project_expectation(project, point),
+        python=point.python,
+        built_with=receipt.interpreter if receipt else None,
+        lock=plan.path,
+    )
+    findings = compare(
+        expectation,
+        snapshot,
+        environment=point.environment,
+        session=point.session,
+        requested_by=requested_by_via(pins),
+        root=project.root,
+    )
+    stale = _stale_project(project, point, receipt)
+    if stale is not None and not any(finding.package == stale.package for finding in findings):
+        findings = (*findings, stale)
+    return Checked(snapshot=snapshot, expectation=expectation, findings=findings)
+
+
+def project_fingerprint(project: Project, point: Point) -> str:
+    """Return the fingerprint of the project's sources, empty where the point does not install it."""
+    mode = point.package.mode
+    return "" if mode == "none" else fingerprint(project.root, editable=mode == "editable")
+
+
+def _stale_project(project: Project, point: Point, receipt: Receipt | None) -> Finding | None:
+    """Return a finding if the installed project was built from other sources."""
+    if point.package.mode == "none" or receipt is None:
+        return None
+    if receipt.project == project_fingerprint(project, point):
+        return None
+    return Finding(
+        kind="artifact",
+        severity=KINDS["artifact"],
+        environment=point.environment,
+        session=point.session,
+        package=project.composer.project_name,
+        expected="a build of the project as it is now",
+        actual="one made before its files changed",
+        fix=run_command(point.session),
+    )
+
+
+def environment_report(
+    project: Project,
+    point: Point,
+    plan: LockPlan,
+    checked: Checked | None,
+    status: Status,
+    findings: tuple[Finding, ...],
+    reason: str = "",
+) -> EnvironmentReport:
+    """Return the report on one point; `checked` is None where there is no venv to look at."""
+    installed = checked.snapshot.distributions if checked else ()
+    return EnvironmentReport(
+        environment=point.environment,
+        session=point.session,
+        python=checked.snapshot.interpreter.version if checked else point.python or "",
+        lock=plan.path,
+        location=project.location(point).relative_to(project.root).as_posix(),
+        status=status,
+        reason=reason,
+        installed=sum(distribution.name not in SEED_PACKAGES for distribution in installed),
+        findings=findings,
+    )
+
+
+def _pins(project: Project, plan: LockPlan, receipt: Receipt | None) -> tuple[Pin, ...]:
+    if plan.path:
+        lock = project.lock(plan.path)
+        return tuple(_located(pin, str(project.root)) for pin in lock.pins) if lock else ()
+    if receipt is None:
+        return ()
+    return tuple(Pin(name=d.name, version=d.version, source=d.source) for d in receipt.distributions)
+
+
+def _located(pin: Pin, root: str) -> Pin:
+    """Return a pin of a relative path with the URL it means in this project."""
+    if not pin.source.url.startswith("."):
+        return pin
+    return replace(pin, source=source_of_path(pin.source.url, root, editable=pin.source.editable))
+
+
+def project_expectation(project: Project, point: Point) -> ProjectExpectation | None:
+    """Return how the project itself shall be installed at a point, None if it is not."""
+    if point.package.mode == "none":
+        return None
+    return ProjectExpectation(
+        name=project.composer.project_name,
+        directory=str(project.root),
+        editable=point.package.mode == "editable",
+    )

@@ -1,0 +1,170 @@
+"""Owns the read-only verbs on all environments: drift, freeze, activate; starts no process."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from nox_envs import receipt as receipts
+from nox_envs.drift import KINDS, Finding, run_command
+from nox_envs.errors import NoxEnvsError
+from nox_envs.lockfile.text import parse
+from nox_envs.matrix import Point
+from nox_envs.report import EnvironmentReport, Report, Status
+from nox_envs.report.as_text import count_kinds
+from nox_envs.snapshot import NotAVenv, Snapshot, take
+from nox_envs.workflow.expectation import Checked, check_venv, environment_report, lock_findings
+from nox_envs.workflow.project import Project
+
+
+def inspect(project: Project, names: tuple[str, ...] = ()) -> Report:
+    """Check the locks and venvs of the named environments (default: all); write nothing.
+
+    Raises NoxEnvsError for an unknown name, FileProblems for a spec or lock that cannot be read.
+    """
+    points = project.points_of(names)
+    environments = tuple(_inspect_point(project, point) for point in points)
+    return Report(environments=environments, findings=() if names else orphans(project))
+
+
+def _inspect_point(project: Project, point: Point) -> EnvironmentReport:
+    plan = project.plan_of(point)
+    findings = lock_findings(project, plan, point)
+    location = project.location(point)
+    checked: Checked | None = None
+    reason = ""
+    receipt = receipts.read(location)
+    if not location.is_dir():
+        reason = f"not built; {run_command(point.session)}"
+    elif receipt is None:
+        reason = f"no receipt, it was not finished; {run_command(point.session)}"
+    else:
+        try:
+            checked = check_venv(project, plan, point, location, receipt)
+            findings = (*findings, *checked.findings)
+        except NotAVenv as error:
+            reason = str(error)
+    drifted = any(finding.severity != "note" for finding in findings)
+    status: Status = "drift" if drifted else "skipped" if reason else "clean"
+    return environment_report(project, point, plan, checked, status, findings, reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Hold the exit code of a check (0 clean, 1 drift, 2 could not check) and the reason, if any."""
+
+    code: int
+    reason: str = ""
+
+
+def verdict(report: Report, *, strict: bool) -> Verdict:
+    """Judge a report; `strict` counts an environment that was not checked as a failure."""
+    if report.drifted:
+        return Verdict(code=1, reason=f"drift: {count_kinds(report.all_findings)}")
+    skipped = [environment.session for environment in report.environments if environment.status == "skipped"]
+    if skipped and strict:
+        return Verdict(code=2, reason=f"not checked: {', '.join(skipped)}")
+    return Verdict(code=0)
+
+
+def stale_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Finding, ...]:
+    """Return what is wrong with the locks of the named environments (default: all) at every point."""
+    points = project.points_of(names)
+    found: dict[str, tuple[Finding, ...]] = {}
+    for point in points:
+        plan = project.plan_of(point)
+        if plan.path and plan.path not in found:
+            found[plan.path] = lock_findings(project, plan, point, whole=True)
+    return tuple(finding for findings in found.values() for finding in findings)
+
+
+def orphans(project: Project) -> tuple[Finding, ...]:
+    """Return a finding for each lock of ours, beside the declared ones, that nothing declares."""
+    declared = {plan.path for plan in project.plans()}
+    folders = {str(Path(path).parent) for path in declared}
+    found: list[Finding] = []
+    for folder in sorted(folders):
+        for file in sorted((project.root / folder).glob("*.txt")):
+            path = file.relative_to(project.root).as_posix()
+            if path not in declared and _is_ours(file):
+                found.append(_orphan(path))
+    return tuple(found)
+
+
+def _is_ours(file: Path) -> bool:
+    with file.open("rb") as stream:
+        head = stream.read(1000).decode("utf-8", "replace")
+    comments = "".join(line for line in head.splitlines(keepends=True) if line.startswith("#"))
+    return parse(comments, origin=file.name).header is not None
+
+
+def _orphan(path: str) -> Finding:
+    return Finding(
+        kind="lock-orphaned",
+        severity=KINDS["lock-orphaned"],
+        environment="",
+        session="",
+        expected="an environment that declares it",
+        actual=path,
+        path=path,
+        fix=f"git rm {shlex.quote(path)}",
+    )
+
+
+def snapshot_of(project: Project, name: str) -> Snapshot:
+    """Return what is installed in the venv of an environment or single session.
+
+    Raises NoxEnvsError if the name is unknown, is not one venv, or its venv is not built.
+    """
+    return take(built(project, name))
+
+
+def built(project: Project, name: str) -> Path:
+    """Return the venv that `name` means, which exists."""
+    points = project.points_of((name,))
+    if len(points) > 1:
+        sessions = ", ".join(repr(point.session) for point in points)
+        raise NoxEnvsError(f"{name!r} has several venvs; name one of {sessions}")
+    location = project.location(points[0])
+    if not location.is_dir():
+        raise NoxEnvsError(f"{name!r} is not built; {run_command(points[0].session)}")
+    return location
+
+
+_SCRIPTS = {
+    **dict.fromkeys(("sh", "bash", "zsh", "ksh", "dash", "ash"), (". {}", "activate")),
+    "fish": ("source {}", "activate.fish"),
+    "csh": ("source {}", "activate.csh"),
+    "tcsh": ("source {}", "activate.csh"),
+    "nu": ("overlay use {}", "activate.nu"),
+    "pwsh": ("& {}", "activate.ps1"),
+    "powershell": ("& {}", "activate.ps1"),
+    "cmd": ("{}", "activate.bat"),
+}
+
+
+def activation(location: Path, shell: str) -> str:
+    """Return the line that activates the venv at `location`; `shell` is a name or path of a shell.
+
+    Raises NoxEnvsError for a shell that is not known, or that this venv has no script for.
+    """
+    name = Path(shell).name.removesuffix(".exe")
+    if name not in _SCRIPTS:
+        raise NoxEnvsError(
+            f"no activation is known for the shell {name!r}; --shell takes {', '.join(_SCRIPTS)}"
+        )
+    template, wanted = _SCRIPTS[name]
+    for folder in ("bin", "Scripts"):
+        for script in sorted((location / folder).glob("[aA]ctivate*")):
+            if script.name.lower() == wanted:
+                return template.format(_quoted(str(script), name))
+    raise NoxEnvsError(f"{location} has no script {wanted!r} for the shell {name!r}")
+
+
+def _quoted(path: str, shell: str) -> str:
+    if shell == "cmd":
+        return f'"{path}"'
+    if shell in ("pwsh", "powershell"):
+        return "'" + path.replace("'", "''") + "'"
+    return shlex.quote(path)

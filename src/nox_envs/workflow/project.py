@@ -1,0 +1,147 @@
+"""Owns an opened project: its spec, points and locks, each read at most once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.files import read_text
+from nox_envs.lockfile.freshness import Doubt, doubts
+from nox_envs.lockfile.plan import FLOOR, Inputs, LockPlan, plan, plan_unlocked
+from nox_envs.lockfile.text import Lock, parse
+from nox_envs.matrix import Point, expand, venv_directory_name
+from nox_envs.requirements import Composer
+from nox_envs.spec.read import read_spec
+from nox_envs.spec.types import Pairs, Spec
+
+STATE = ".nox-envs"
+
+
+class Project:
+    """Open the project whose spec is `spec_path`.
+
+    `envdir` is where nox keeps venvs, as given to nox; `environ` the environment variables that
+    requirement files may name; `host` returns the marker variables of this platform (PEP 508).
+    Raises FileProblems for everything wrong with the spec.
+    """
+
+    def __init__(
+        self,
+        spec_path: Path,
+        *,
+        envdir: str,
+        environ: Mapping[str, str],
+        host: Callable[[], Mapping[str, str]],
+        reserved: tuple[str, ...] = ("lock", "drift"),
+    ) -> None:
+        self.root = spec_path.parent
+        self.envdir = envdir
+        self._host = host
+        self.spec: Spec = read_spec(read_text(spec_path, shown=spec_path.name), origin=spec_path.name)
+        self.points: tuple[Point, ...] = expand(self.spec, reserved=reserved)
+        self.composer = Composer(self.spec, root=self.root, environ=environ)
+        self._plans: dict[str, tuple[LockPlan, ...]] = {}
+        self._locks: dict[str, Lock | None] = {}
+
+    @cached_property
+    def host(self) -> Mapping[str, str]:
+        """Return the marker variables of this platform."""
+        return self._host()
+
+    @property
+    def state(self) -> Path:
+        """Return the folder, inside nox's, that holds reports and mutexes."""
+        return self.root / self.envdir / STATE
+
+    def location(self, point: Point) -> Path:
+        """Return the directory of a point's venv, as nox names it."""
+        return self.root / self.envdir / venv_directory_name(self.envdir, point.session)
+
+    def points_of(self, names: tuple[str, ...]) -> tuple[Point, ...]:
+        """Return the points that `names` select: environments or single sessions; all without names.
+
+        Raises NoxEnvsError for a name that is neither, with the nearest one.
+        """
+        if not names:
+            return self.points
+        known = {point.environment for point in self.points} | {point.session for point in self.points}
+        for name in names:
+            if name not in known:
+                raise NoxEnvsError(unknown_environment(name, known))
+        return tuple(p for p in self.points if p.environment in names or p.session in names)
+
+    def point_of(self, environment: str, python: str | None, axes: Pairs) -> Point:
+        """Return a point of an environment, also at a Python that its spec does not name (`nox -P`)."""
+        points = self.points
+        if python and not any(p.environment == environment and p.python == python for p in points):
+            points = expand(self.spec, extra_pythons=(python,), reserved=())
+        for point in points:
+            if (point.environment, point.python, point.axes) == (environment, python, axes):
+                return point
+        raise NoxEnvsError(f"{environment!r} has no point for Python {python} and {dict(axes)}")
+
+    def plans_of(self, environment: str) -> tuple[LockPlan, ...]:
+        """Return the plans of one environment's locks."""
+        if environment not in self._plans:
+            self._plans[environment] = plan(
+                tuple(p for p in self.points if p.environment == environment), self.inputs
+            )
+        return self._plans[environment]
+
+    def plans(self) -> tuple[LockPlan, ...]:
+        """Return the plans of all locks, shared ones once; raises FileProblems where two collide."""
+        return plan(self.points, self.inputs)
+
+    def plan_of(self, point: Point) -> LockPlan:
+        """Return the plan that `point` belongs to; for `lock: false` one without a path."""
+        if point.lock.enabled is False:
+            return plan_unlocked(point, self.inputs)
+        plans = self.plans_of(point.environment)
+        for made in plans:
+            if any(known is point for known in made.points):
+                return made
+        # A Python that the spec does not name uses the lock of its environment, if there is one.
+        for made in plans:
+            if any(known.axes == point.axes for known in made.points) and not point.lock.per:
+                return made
+        return plan((point,), self.inputs)[0]
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Return what lock plans take from the project."""
+        metadata = self.composer.metadata
+        return Inputs(
+            compose=self.composer.compose,
+            floor=metadata.python_floor or FLOOR,
+            metadata=metadata.digest,
+            indexes=self.spec.indexes,
+        )
+
+    def lock(self, path: str) -> Lock | None:
+        """Return the lock at `path` (relative to the spec), None if there is no file."""
+        if path not in self._locks:
+            file = self.root / path
+            self._locks[path] = parse(read_text(file, shown=path), origin=path) if file.is_file() else None
+        return self._locks[path]
+
+    def lock_digest(self, made: LockPlan) -> str:
+        """Return `sha256:…` of the lock of a plan, or of its inputs where it has no lock."""
+        if not made.path:
+            return made.digest
+        return "sha256:" + hashlib.sha256((self.root / made.path).read_bytes()).hexdigest()
+
+    def doubts(self, made: LockPlan, *, points: tuple[Point, ...] | None = None) -> tuple[Doubt, ...]:
+        """Return why the lock of a plan is not fresh."""
+        return doubts(made, self.lock(made.path), self.host, points=points)
+
+
+def unknown_environment(name: str, known: set[str]) -> str:
+    """Return the message for a name that no environment has."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, sorted(known), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "nox-envs list shows them all"
+    return f"no environment {name!r} ({hint})"

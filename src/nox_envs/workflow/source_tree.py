@@ -1,0 +1,41 @@
+"""Owns the fingerprint of the project's own sources: does an installed build still stand for them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
+_SKIPPED = frozenset({"__pycache__", "build", "dist", "node_modules"})
+
+
+def fingerprint(root: Path, *, editable: bool) -> str:
+    """Return `sha256:…` over what a build of the project at `root` depends on.
+
+    For an editable install these are the files its metadata comes from, by content; for a wheel all
+    files outside hidden, build and venv folders, by name, size and modification time.
+    """
+    digest = hashlib.sha256(b"editable" if editable else b"wheel")
+    for name in _METADATA:
+        file = root / name
+        digest.update(name.encode() + (file.read_bytes() if file.is_file() else b""))
+    if not editable:
+        for entry in sorted(_files(str(root), "")):
+            digest.update(entry.encode("utf-8", "surrogateescape"))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _files(folder: str, prefix: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.startswith(".") or name in _SKIPPED or name.endswith((".egg-info", ".pyc")):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not Path(entry.path, "pyvenv.cfg").exists():
+                    yield from _files(entry.path, f"{prefix}{name}/")
+            else:
+                status = entry.stat(follow_symlinks=False)
+                yield f"{prefix}{name} {status.st_size} {status.st_mtime_ns}\n"
