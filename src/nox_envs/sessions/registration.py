@@ -1,0 +1,145 @@
+"""Owns the registration of nox sessions from a spec, under nox's own names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import nox
+from nox._decorators import Func  # the type that nox.session returns; nox names it nowhere else
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.matrix import Point
+from nox_envs.spec.types import Pairs
+from nox_envs.workflow.project import Project
+
+
+def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drift: str = "drift") -> None:
+    """Register a nox session for every point of a spec, and the built-in ones.
+
+    `spec` is relative to the folder of the noxfile; `lock` and `drift` name the built-in sessions. A
+    spec with problems prints them and ends nox with exit code 2.
+    """
+    try:
+        project = Project(
+            Path(spec).absolute(), envdir=".nox", environ=os.environ, host=_host, reserved=(lock, drift)
+        )
+        environments: dict[str, list[Point]] = {}
+        for point in project.points:
+            environments.setdefault(point.environment, []).append(point)
+        for points in environments.values():
+            _register(project, tuple(points))
+    except NoxEnvsError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    _register_builtin(project, lock, drift)
+
+
+def _host() -> Mapping[str, str]:
+    from packaging.markers import default_environment
+
+    return {key: str(value) for key, value in default_environment().items()}
+
+
+class _EnvironmentFunc(Func):
+    """Tell nox what differs between the points of one environment.
+
+    nox copies a session function for each Python and asks the copy for its parameters, so that
+    matrices whose values depend on the Python keep nox's own names.
+    """
+
+    points: tuple[Point, ...]
+
+    def copy(self, name: str | None = None) -> Func:
+        """Copy the function for one Python."""
+        return _with_points(super().copy(name), self.points)
+
+    @property
+    def _here(self) -> tuple[Point, ...]:
+        own = tuple(point for point in self.points if point.python == self.python)
+        if own:
+            return own
+        seen = {point.axes: point for point in reversed(self.points)}  # a Python of `nox -P`
+        return tuple(reversed(seen.values()))
+
+    @property
+    def parametrize(self) -> list[nox.param]:
+        """Return a parameter set for each point; environments without a matrix have no such thing."""
+        if not self.points[0].axes:
+            raise AttributeError("parametrize")
+        return [
+            nox.param(
+                *(value for _, value in point.axes),
+                arg_names=tuple(name for name, _ in point.axes),
+                tags=point.tags,
+            )
+            for point in self._here
+        ]
+
+    @property
+    def tags(self) -> list[str]:  # type: ignore[override]
+        """Return the tags that all points of this Python share by its copy; a matrix has its own."""
+        return [] if self.points[0].axes else list(self._here[0].tags)
+
+    @property  # type: ignore[misc]
+    def requires(self) -> list[str]:
+        """Return the sessions to run before."""
+        return list(self._here[0].requires)
+
+
+def _with_points(func: Func, points: tuple[Point, ...]) -> Func:
+    func.__class__ = _EnvironmentFunc
+    func.points = points  # type: ignore[attr-defined]
+    return func
+
+
+def _register(project: Project, points: tuple[Point, ...]) -> None:
+    first = points[0]
+    pythons = tuple(dict.fromkeys(point.python for point in points if point.python))
+    listed = first.session != first.environment and first.session.startswith(f"{first.environment}-")
+
+    def run(session: nox.Session, **axes: str) -> None:
+        _run_point(project, first.environment, session, tuple(axes.items()))
+
+    run.__doc__ = first.description
+    func = nox.session(
+        name=first.environment,
+        python=list(pythons) if listed else first.python,
+        venv_backend=first.backend or "uv|virtualenv",
+        reuse_venv=True,
+        default=first.default,
+    )(run)
+    _with_points(func, points)
+
+
+def _run_point(project: Project, environment: str, session: nox.Session, axes: Pairs) -> None:
+    from nox_envs.sessions.host import SessionHost
+    from nox_envs.workflow.environment import EnvironmentRun
+
+    project.envdir = os.path.relpath(session.env_dir.parent, project.root)
+    try:
+        python = session.python if isinstance(session.python, str) else None
+        point = project.point_of(environment, python, axes)
+        EnvironmentRun(project, point, SessionHost(session, point)).run()
+    except NoxEnvsError as error:
+        session.error(str(error))
+    except OSError as error:
+        session.error(f"{error.filename or session.name}: {error.strerror or error}")
+
+
+def _register_builtin(project: Project, lock: str, drift: str) -> None:
+    @nox.session(name=lock, python=False, default=False)
+    def _lock(session: nox.Session) -> None:
+        """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check] [--dry-run]."""
+        from nox_envs.sessions.builtin import lock_session
+
+        lock_session(project, session)
+
+    @nox.session(name=drift, python=False, default=False)
+    def _drift(session: nox.Session) -> None:
+        """Check every lock and venv: nox -s drift -- [ENVIRONMENT ...] [--format json]."""
+        from nox_envs.sessions.builtin import drift_session
+
+        drift_session(project, session)

@@ -1,0 +1,190 @@
+"""Points as nox sessions: names, selection, matrices, environment variables, the project itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from tests.conftest import Project
+
+pytestmark = pytest.mark.functional
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+MATRIX = f"""
+    version: 1
+    environments:
+      tests:
+        description: Run them
+        python: ["{HERE}", "3.99"]
+        matrix:
+          apple: ["1.0", "1.1"]
+          flavour:
+            sweet: {{set_env: {{FLAVOUR: sweet}}}}
+            sour: {{requirements: [plum>=1], tags: [slow]}}
+        exclude:
+          - {{python: "3.99", apple: "1.0"}}
+        requirements: ["apple=={{apple}}"]
+        tags: [ci]
+        commands:
+          - [python, -c, "import os, sys; print('at', '{{apple}}', '{{flavour}}', os.environ.get('FLAVOUR'), *sys.argv[1:])", "{{posargs}}"]
+      lint:
+        requirements: [apple>=1]
+        default: false
+"""
+
+
+@pytest.fixture
+def matrix(project: Project) -> Project:
+    """Make a project with an irregular matrix."""
+    project.write("envs.yaml", MATRIX)
+    return project
+
+
+def sessions(project: Project, *arguments: str) -> list[str]:
+    """Return the sessions that nox selects."""
+    listed = project.nox("-l", "--json", *arguments, check=True)
+    return [row["session"] for row in json.loads(listed.stdout)]
+
+
+def test_sessions_have_the_names_that_nox_gives(matrix: Project) -> None:
+    assert sessions(matrix) == [
+        f"tests-{HERE}(apple='1.0', flavour='sweet')",
+        f"tests-{HERE}(apple='1.0', flavour='sour')",
+        f"tests-{HERE}(apple='1.1', flavour='sweet')",
+        f"tests-{HERE}(apple='1.1', flavour='sour')",
+        "tests-3.99(apple='1.1', flavour='sweet')",
+        "tests-3.99(apple='1.1', flavour='sour')",
+    ]
+    listed = matrix.cli("list", "--format", "json", check=True).stdout
+    named = [row["session"] for row in json.loads(listed)["sessions"]]
+    assert named == [*sessions(matrix), "lint"]
+
+
+def test_selection_by_name_python_tag_and_keyword(matrix: Project) -> None:
+    assert len(sessions(matrix, "-s", "tests")) == 6
+    assert len(sessions(matrix, "-s", f"tests-{HERE}")) == 4
+    assert sessions(matrix, "-s", "lint") == ["lint"]
+    one = f"tests-{HERE}(apple='1.1', flavour='sour')"
+    assert sessions(matrix, "-s", one) == [one]
+    assert len(sessions(matrix, "-s", "tests", "-p", "3.99")) == 2
+    assert len(sessions(matrix, "-t", "ci")) == 6
+    assert len(sessions(matrix, "-t", "slow")) == 3
+    assert len(sessions(matrix, "-k", "sour and not 3.99")) >= 2
+    assert "Run them" in matrix.nox("-l", check=True).stdout
+
+
+def test_each_point_gets_what_its_axes_ask_for(matrix: Project) -> None:
+    matrix.nox("-s", "lock", check=True)
+    names = sorted(file.name for file in (matrix.root / "requirements").iterdir())
+    assert names == [
+        "lint.txt",
+        "tests-apple1.0-flavoursour.txt",
+        "tests-apple1.0-flavoursweet.txt",
+        "tests-apple1.1-flavoursour.txt",
+        "tests-apple1.1-flavoursweet.txt",
+    ]
+    ran = matrix.nox("-s", f"tests-{HERE}", "--", "extra", check=True)
+    assert "at 1.0 sweet sweet extra" in ran.output
+    assert "at 1.1 sour None extra" in ran.output
+    assert "plum==1.0" in matrix.cli("freeze", f"tests-{HERE}(apple='1.1', flavour='sour')").stdout
+
+
+def test_an_interpreter_that_is_missing_is_a_skip_with_its_reason_and_an_error_in_ci(matrix: Project) -> None:
+    matrix.nox("-s", "lock", check=True)
+    ran = matrix.nox("-s", "tests-3.99")
+    assert ran.returncode == 0
+    assert "3.99" in ran.output
+    assert "skipped" in ran.output
+    assert matrix.nox("-s", "tests-3.99", env={"CI": "true"}).returncode == 1
+
+
+def test_a_python_that_the_spec_does_not_name_uses_the_lock_of_its_environment(
+    project: Project, interpreters: object
+) -> None:
+    other = "3.12" if HERE != "3.12" else "3.11"
+    interpreters(other)  # type: ignore[operator]
+    project.write("envs.yaml", f'version: 1\nenvironments:\n  demo: {{python: ["{HERE}"], requirements: [basket>=1]}}\n')
+    project.nox("-s", "lock", check=True)
+    ran = project.nox("-s", "demo", "-P", other)
+    assert ran.returncode == 0, ran.output
+    assert f"demo-{other}: no drift" in ran.output
+
+
+def test_environment_variables_are_set_and_passed_as_declared(project: Project) -> None:
+    project.write(
+        "envs.yaml",
+        """
+        version: 1
+        environments:
+          demo:
+            set_env: {PLACE: "{envdir}", TWICE: outer}
+            pass_env: [SEEN_*]
+            change_dir: below
+            commands:
+              - run: [python, -c, "import os; print([os.environ.get(n) for n in ('SEEN_A', 'HIDDEN', 'TWICE')], os.getcwd())"]
+                set_env: {TWICE: inner}
+              - run: [python, -c, "raise SystemExit(3)"]
+                success_codes: [0, 3]
+              - run: [python, -c, "raise SystemExit(4)"]
+                allow_failure: true
+              - run: [python, -c, "print('the', 'end')"]
+                change_dir: .
+        """,
+    )
+    (project.root / "below").mkdir()
+    project.nox("-s", "lock", check=True)
+    ran = project.nox("-s", "demo", env={"SEEN_A": "seen", "HIDDEN": "secret"})
+    assert ran.returncode == 0, ran.output
+    assert f"['seen', None, 'inner'] {project.root / 'below'}" in ran.output
+    assert "the end" in ran.output
+
+
+@pytest.mark.parametrize("mode", ["editable", "wheel"])
+def test_the_project_itself_is_installed_and_rebuilt_when_it_changes(project: Project, mode: str) -> None:
+    from tests.index import write_source
+
+    write_source(project.root, "orchard", "1.0", requires=("basket>=1.0",))
+    project.write(
+        "envs.yaml",
+        f"""
+        version: 1
+        environments:
+          demo:
+            package: {mode}
+            commands: [python -c "import orchard, basket; print('imported', orchard.__file__)"]
+        """,
+    )
+    project.nox("-s", "lock", check=True)
+    assert "basket==1.1" in project.read("requirements/demo.txt")
+    assert "orchard==" not in project.read("requirements/demo.txt")
+    ran = project.nox("-s", "demo")
+    assert ran.returncode == 0, ran.output
+    assert "imported" in ran.output
+    assert "no drift" in project.nox("-s", "demo", check=True).output
+    metadata = project.read("pyproject.toml")
+    project.write("pyproject.toml", metadata.replace('version = "1.0"', 'version = "1.5"'))
+    again = project.nox("-s", "demo", check=True)
+    assert "repaired" in again.output
+    assert "orchard" in project.cli("freeze", "demo").stdout
+    assert "no drift" in project.nox("-s", "demo", check=True).output
+
+
+def test_the_path_of_a_venv_is_the_one_nox_uses(matrix: Project) -> None:
+    matrix.nox("-s", "lock", check=True)
+    matrix.nox("-s", f"tests-{HERE}", "lint", check=True)
+    rows = json.loads(matrix.cli("list", "--format", "json").stdout)["sessions"]
+    built = [row["location"] for row in rows if row["built"]]
+    present = [f".nox/{f.name}" for f in (matrix.root / ".nox").iterdir() if (f / "pyvenv.cfg").exists()]
+    assert sorted(built) == sorted(present)
+    assert len(built) == 5
+
+
+def test_another_envdir_works_for_nox_and_the_command_line(project: Project) -> None:
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [apple==1.0]}\n")
+    project.nox("-s", "lock", check=True)
+    project.nox("--envdir", "else where", "-s", "demo", check=True)
+    assert project.cli("freeze", "demo", "--envdir", "else where").stdout == "apple==1.0\n"
+    assert os.listdir(project.root / "else where" / ".nox-envs" / "reports") == ["demo.json"]
