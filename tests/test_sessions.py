@@ -95,9 +95,9 @@ def test_three_changes_by_hand_are_found_explained_and_repaired(demo: Project) -
     findings = {finding["package"]: finding for finding in found["findings"]}  # type: ignore[attr-defined]
     assert findings["apple"]["expected"] == "2.0"
     assert findings["apple"]["actual"] == "1.0"
-    assert findings["apple"]["why"] == ["app: basket>=1.0", "basket"]
+    assert findings["apple"]["why"] == ["app: basket>=1.0 (envs.yaml:4)", "basket"]
     assert findings["apple"]["line"].startswith("requirements/demo.txt:")
-    assert findings["basket"]["why"] == ["app: basket>=1.0"]
+    assert findings["basket"]["why"] == ["app: basket>=1.0 (envs.yaml:4)"]
     assert {finding["fix"] for finding in findings.values()} == {"nox -s demo"}
     for text in ("missing", "extraneous", "version", "app: basket>=1.0", "repaired"):
         assert text in ran.output

@@ -141,7 +141,7 @@ def _list(asked: argparse.Namespace) -> int:
                 "axes": dict(point.axes),
                 "tags": list(point.tags),
                 "lock": project.plan_of(point).path,
-                "location": project.location(point).relative_to(project.root).as_posix(),
+                "location": project.shown(project.location(point)),
                 "built": project.location(point).is_dir(),
                 "description": point.description,
             }

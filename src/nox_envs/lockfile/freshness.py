@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
-from nox_envs.lockfile.plan import LockPlan, minor_version, requirement_text
-from nox_envs.lockfile.text import Lock
+from nox_envs.lockfile.merging import implementation_name, minor_version, requirement_text
+from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.satisfaction import Candidates, Markers, meets, satisfies
+from nox_envs.lockfile.text import Lock, requirement_line
 from nox_envs.matrix import Point
-from nox_envs.pins import Pin, Source, differs, source_of_url
+from nox_envs.pins import Pin
 from nox_envs.requirements import Declared
-
-if TYPE_CHECKING:
-    from packaging.markers import Marker
 
 Verdict: TypeAlias = Literal["lock-missing", "lock-stale", "lock-unsatisfied", "lock-unhashed"]
 
@@ -24,7 +22,8 @@ class Doubt:
     """Say why a lock is not what its spec asks for.
 
     `satisfied` is true where every pin still meets the spec, so the lock can be used as it is.
-    `place` and `lock_place` look like `file:line`.
+    `place` is where the spec asks for it, `lock_place` where the lock answers; both look like
+    `file:line`.
     """
 
     kind: Verdict
@@ -38,10 +37,15 @@ class Doubt:
 
 
 def via_label(declared: Declared) -> str:
-    """Return the name of what declares a requirement, as a lock's `# via` shows it."""
-    if len(declared.why) > 1 and ("/" in declared.why[-1] or "." in declared.why[-1]):
-        return f"{declared.why[-2]} ({declared.why[-1]})"
-    return declared.why[-1] if declared.why else declared.place.origin
+    """Return the name of what declares a requirement, as a lock's `# via` shows it.
+
+    It is the innermost requirement set, and the innermost file where the set only names files.
+    """
+    files = [name for name in declared.why if "/" in name or "." in name]
+    sets = [name for name in declared.why if name not in files]
+    if sets and files:
+        return f"{sets[-1]} ({files[-1]})"
+    return (sets or files or [declared.place.origin])[-1]
 
 
 def via_entry(declared: Declared) -> str:
@@ -50,166 +54,182 @@ def via_entry(declared: Declared) -> str:
 
 
 def doubts(
-    plan: LockPlan, lock: Lock | None, host: Mapping[str, str], *, points: tuple[Point, ...] | None = None
+    plan: LockPlan,
+    lock: Lock | None,
+    host: Mapping[str, str],
+    *,
+    points: tuple[Point, ...] | None = None,
+    layers: tuple[Lock, ...] = (),
 ) -> tuple[Doubt, ...]:
     """Return why `lock` does not answer `plan`; nothing if it is fresh.
 
-    Two steps: the digest of the inputs, then satisfaction of every direct requirement at `points`
-    (default: all of the plan). `host` holds the marker variables of this platform.
+    Two steps: the digest of the inputs, then satisfaction of every direct requirement and constraint
+    at `points` (default: all of the plan). `host` holds the marker variables of this platform (PEP
+    508), `layers` are the locks that constrain this one. Raises NoxEnvsError for a marker that
+    cannot be evaluated.
     """
     if lock is None:
         return (Doubt(kind="lock-missing", expected=plan.path),)
-    found = [*_unhashed(plan, lock)]
-    for point in points or plan.points:
-        found += _unsatisfied(plan, lock, _environment(point, plan.floor, host), point)
+    found = [*_unhashed(lock), *_unsatisfied(plan, lock, host, points or plan.points, layers)]
     if lock.header is not None and lock.header.input != plan.digest:
-        found += _stale(plan, lock, satisfied=not found)
-    return tuple(dict.fromkeys(found))
+        found += _stale(plan, lock, tuple(found))
+    return tuple(found)
 
 
-def _unhashed(plan: LockPlan, lock: Lock) -> list[Doubt]:
-    return [
-        Doubt(
-            kind="lock-unhashed",
-            package=pin.name,
-            expected="a hash for every pin",
-            actual=f"{pin.name}=={pin.version} has none",
-            lock_place=f"{lock.origin}:{pin.line}",
-        )
-        for pin in lock.pins
-        if pin.source.kind == "index" and not pin.hashes
-    ]
+def _unhashed(lock: Lock) -> Iterator[Doubt]:
+    for pin in lock.pins:
+        if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
+            yield Doubt(
+                kind="lock-unhashed",
+                package=pin.name,
+                expected="a hash for every pin",
+                actual=f"{requirement_line(pin)} has none",
+                lock_place=f"{lock.origin}:{pin.line}",
+            )
 
 
-def _environment(point: Point, floor: str, host: Mapping[str, str]) -> dict[str, str]:
+def _unsatisfied(
+    plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...], layers: tuple[Lock, ...]
+) -> Iterator[Doubt]:
+    """Judge every python of the points once; a doubt that holds for some of them only names them."""
+    pythons = tuple(dict.fromkeys(point.python for point in points))
+    candidates = Candidates(lock.pins)
+    found: dict[Doubt, list[str]] = {}
+    for python in pythons:
+        markers = Markers(_environment(python, plan.floor, host))
+        for doubt in (
+            *_unmet_requirements(plan, lock, candidates, markers),
+            *_unmet_constraints(plan, lock, candidates, markers),
+            *_unmet_layers(layers, lock, candidates, markers),
+        ):
+            found.setdefault(doubt, []).append(python or "")
+    for doubt, where in found.items():
+        partly = len(where) < len(pythons)
+        yield replace(doubt, actual=f"{doubt.actual} (python {', '.join(where)})") if partly else doubt
+
+
+def _environment(python: str | None, floor: str, host: Mapping[str, str]) -> dict[str, str]:
     """Return the marker variables of a point (PEP 508), as far as its declaration tells them."""
-    python = point.python or floor
+    if python is None:
+        return {**host, "extra": ""}
     version = minor_version(python) or floor
-    implementation = "pypy" if python.startswith("pypy") else "cpython"
+    implementation = implementation_name(python)
+    names = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
     return {
         **host,
         "python_version": version,
-        "python_full_version": f"{version}.0" if version.count(".") == 1 else version,
+        "python_full_version": f"{version}.0",
         "implementation_name": implementation,
-        "platform_python_implementation": "PyPy" if implementation == "pypy" else "CPython",
+        "platform_python_implementation": names[implementation],
         "extra": "",
     }
 
 
-def _unsatisfied(plan: LockPlan, lock: Lock, environment: dict[str, str], point: Point) -> list[Doubt]:
-    by_name: dict[str, list[Pin]] = {}
-    for pin in lock.pins:
-        by_name.setdefault(pin.name, []).append(pin)
-    found: list[Doubt] = []
+def _unmet_requirements(
+    plan: LockPlan, lock: Lock, candidates: Candidates, markers: Markers
+) -> Iterator[Doubt]:
     for declared in plan.requirements:
-        if not declared.name or not applies(declared.marker, environment):
+        if not markers.hold(declared.marker):
             continue
-        pins = [pin for pin in by_name.get(declared.name, ()) if applies(pin.marker, environment)]
-        doubt = _judge(declared, pins, lock)
-        if doubt is not None:
-            found.append(doubt)
-    return found
+        pins = [pin for pin in candidates.of(declared) if markers.hold(pin.marker)]
+        if not pins:
+            yield _unmet(declared, lock, None, "no pin")
+        elif len(pins) > 1:
+            yield _unmet(declared, lock, pins[0], "several pins: " + ", ".join(map(requirement_line, pins)))
+        elif not meets(pins[0], declared):
+            yield _unmet(declared, lock, pins[0], requirement_line(pins[0]))
 
 
-def _judge(declared: Declared, pins: list[Pin], lock: Lock) -> Doubt | None:
-    problem = ""
-    if not pins:
-        problem = "no pin"
-    elif len(pins) > 1:
-        problem = "several pins at once: " + ", ".join(_pin_text(pin) for pin in pins)
-    elif not _meets(pins[0], declared):
-        problem = _pin_text(pins[0])
-    if not problem:
-        return None
+def _unmet_constraints(
+    plan: LockPlan, lock: Lock, candidates: Candidates, markers: Markers
+) -> Iterator[Doubt]:
+    for constraint in plan.constraints:
+        for pin in candidates.named(constraint.name):
+            met = pin.source.kind != "index" or satisfies(constraint.specifier, pin.version)
+            if not met and markers.hold(constraint.marker) and markers.hold(pin.marker):
+                yield _unmet(constraint, lock, pin, requirement_line(pin))
+
+
+def _unmet_layers(
+    layers: tuple[Lock, ...], lock: Lock, candidates: Candidates, markers: Markers
+) -> Iterator[Doubt]:
+    for layer in layers:
+        for base in layer.pins:
+            for pin in candidates.named(base.name):
+                same = (pin.version, pin.source) == (base.version, base.source)
+                if not same and markers.hold(base.marker) and markers.hold(pin.marker):
+                    yield _out_of_step(base, layer, pin, lock)
+
+
+def _out_of_step(base: Pin, layer: Lock, pin: Pin, lock: Lock) -> Doubt:
     return Doubt(
         kind="lock-unsatisfied",
-        package=declared.name,
+        package=pin.name,
+        expected=f"{requirement_line(base)} as in {layer.origin}",
+        actual=requirement_line(pin),
+        place=f"{layer.origin}:{base.line}",
+        lock_place=f"{lock.origin}:{pin.line}",
+    )
+
+
+def _unmet(declared: Declared, lock: Lock, pin: Pin | None, actual: str) -> Doubt:
+    return Doubt(
+        kind="lock-unsatisfied",
+        package=declared.name or (pin.name if pin else ""),
         expected=requirement_text(declared),
-        actual=problem,
+        actual=actual,
         place=str(declared.place),
-        lock_place=f"{lock.origin}:{pins[0].line}" if pins else lock.origin,
+        lock_place=f"{lock.origin}:{pin.line}" if pin else lock.origin,
         why=declared.why,
     )
 
 
-def _pin_text(pin: Pin) -> str:
-    return f"{pin.name}=={pin.version}" if pin.source.kind == "index" else f"{pin.name} @ {pin.source.url}"
+def _stale(plan: LockPlan, lock: Lock, known: tuple[Doubt, ...]) -> list[Doubt]:
+    """Return what changed since the lock was made; `known` is already said of it."""
+    assert lock.header is not None
+    recorded = _recorded(lock)
+    declared = {via_entry(one): one for one in plan.requirements}
+    new = [entry for entry in declared if entry not in recorded and entry not in lock.header.omitted]
+    gone = [entry for entry in (*recorded, *lock.header.omitted) if entry not in declared]
+    found: list[Doubt] = []
+    said = {(doubt.package, doubt.place) for doubt in known}
+    for entry in new:
+        before = _before(declared[entry], gone, recorded)
+        gone = [one for one in gone if one != before]
+        if (declared[entry].name, str(declared[entry].place)) not in said:
+            found.append(_added(declared[entry], before, recorded, lock, satisfied=not known))
+    found += [_removed(entry, recorded.get(entry), lock, declared, satisfied=not known) for entry in gone]
+    if set(lock.header.pythons) != set(plan.pythons):
+        found.append(_other_pythons(plan, lock.header.pythons, lock.origin, satisfied=not known))
+    elif not new and not gone:
+        found.append(_other_options(lock.origin, satisfied=not known))
+    return found
 
 
-def _meets(pin: Pin, declared: Declared) -> bool:
-    if declared.url:
-        expected = source_of_url(declared.url, editable=declared.editable)
-        if expected.kind == "vcs":
-            # A pin holds the commit that a branch or tag stood for when it was locked.
-            return pin.source.kind == "vcs" and pin.source.url == expected.url
-        return differs(expected, pin.source) in ("", "unverifiable")
-    if declared.path:
-        return pin.source == Source(kind="directory", url=declared.path, editable=declared.editable) or (
-            pin.source.kind == "archive"
-        )
-    if pin.source.kind != "index" and not pin.version:
-        return True
-    if not set(declared.extras) <= set(pin.extras) and pin.source.kind != "index":
-        return False
-    return not declared.specifier or satisfies(declared.specifier, pin.version)
+def _recorded(lock: Lock) -> dict[str, Pin]:
+    """Return the direct requirements that the lock's annotations name; a package has no colon."""
+    return {entry: pin for pin in lock.pins for entry in pin.via if ": " in entry}
 
 
-@cache
-def satisfies(specifier: str, version: str) -> bool:
-    """Return whether `version` meets `specifier`, prereleases included (PEP 440)."""
-    from packaging.specifiers import SpecifierSet
-    from packaging.version import InvalidVersion
-
-    try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
-    except InvalidVersion:
-        return False
+def unrecorded(plan: LockPlan, lock: Lock) -> tuple[str, ...]:
+    """Return the `via` entries of direct requirements that no pin of a new lock answers."""
+    recorded = _recorded(lock)
+    entries = (via_entry(declared) for declared in plan.requirements)
+    return tuple(sorted({entry for entry in entries if entry not in recorded}))
 
 
-def applies(marker: str, environment: Mapping[str, str]) -> bool:
-    """Return whether `marker` is empty or true in `environment` (PEP 508)."""
-    if not marker:
-        return True
-    return bool(_parsed(marker).evaluate(dict(environment)))
+def _before(declared: Declared, gone: list[str], recorded: Mapping[str, Pin]) -> str:
+    """Return the entry that a changed requirement had, empty for a new one."""
+    label = f"{via_label(declared)}: "
+    for entry in gone:
+        if entry.startswith(label) and entry in recorded and recorded[entry].name == declared.name:
+            return entry
+    return ""
 
 
-@cache
-def _parsed(marker: str) -> Marker:
-    from packaging.markers import Marker
-
-    return Marker(marker)
-
-
-def _stale(plan: LockPlan, lock: Lock, *, satisfied: bool) -> list[Doubt]:
-    recorded = {
-        entry: pin for pin in lock.pins for entry in pin.via if ": " in entry
-    }
-    declared = {via_entry(r): r for r in plan.requirements}
-    new = [entry for entry in declared if entry not in recorded]
-    gone = [entry for entry in recorded if entry not in declared]
-    found = [_changed(declared[entry], recorded, gone, lock, satisfied) for entry in new]
-    explained = {doubt.actual for doubt in found}
-    found += [
-        Doubt(
-            kind="lock-stale",
-            package=recorded[entry].name,
-            expected="not required any more",
-            actual=entry,
-            lock_place=f"{lock.origin}:{recorded[entry].line}",
-        )
-        for entry in gone
-        if entry not in explained
-    ]
-    return found or [_options_changed(plan, lock, satisfied)]
-
-
-def _changed(
-    declared: Declared, recorded: Mapping[str, Pin], gone: list[str], lock: Lock, satisfied: bool
+def _added(
+    declared: Declared, before: str, recorded: Mapping[str, Pin], lock: Lock, *, satisfied: bool
 ) -> Doubt:
-    label = via_label(declared)
-    before = next(
-        (e for e in gone if e.startswith(f"{label}: ") and recorded[e].name == declared.name), ""
-    )
     return Doubt(
         kind="lock-stale",
         package=declared.name,
@@ -218,25 +238,41 @@ def _changed(
         place=str(declared.place),
         lock_place=f"{lock.origin}:{recorded[before].line}" if before else lock.origin,
         why=declared.why,
-        satisfied=satisfied,
+        # A pin cannot tell whether its commit or file is what another URL stands for.
+        satisfied=satisfied and not declared.url,
     )
 
 
-def _options_changed(plan: LockPlan, lock: Lock, satisfied: bool) -> Doubt:
-    assert lock.header is not None
-    if set(lock.header.pythons) != set(plan.pythons):
-        added = set(plan.pythons) - set(lock.header.pythons)
-        return Doubt(
-            kind="lock-stale",
-            expected=f"python {', '.join(plan.pythons) or 'of nox'}",
-            actual=f"locked for python {', '.join(lock.header.pythons) or 'of nox'}",
-            lock_place=lock.origin,
-            satisfied=satisfied and not added,
-        )
+def _removed(
+    entry: str, pin: Pin | None, lock: Lock, declared: Mapping[str, Declared], *, satisfied: bool
+) -> Doubt:
+    """Judge a requirement that is gone: its pin is too much, unless something else asks for it."""
+    wanted = pin is None or any(": " not in asker or asker in declared for asker in pin.via)
     return Doubt(
         kind="lock-stale",
-        expected="the constraints, indexes and lock options of the spec",
+        package=pin.name if pin else "",
+        expected="not required any more",
+        actual=entry,
+        lock_place=f"{lock.origin}:{pin.line}" if pin else lock.origin,
+        satisfied=satisfied and (wanted or any(one.name == pin.name for one in declared.values() if pin)),
+    )
+
+
+def _other_pythons(plan: LockPlan, locked: tuple[str, ...], origin: str, *, satisfied: bool) -> Doubt:
+    return Doubt(
+        kind="lock-stale",
+        expected=f"python {', '.join(plan.pythons) or 'of nox'}",
+        actual=f"locked for python {', '.join(locked) or 'of nox'}",
+        lock_place=origin,
+        satisfied=satisfied and set(plan.pythons) < set(locked),
+    )
+
+
+def _other_options(origin: str, *, satisfied: bool) -> Doubt:
+    return Doubt(
+        kind="lock-stale",
+        expected="the constraints, indexes, platforms and lock options of the spec",
         actual="they changed since the lock was made",
-        lock_place=lock.origin,
+        lock_place=origin,
         satisfied=satisfied,
     )

@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from nox_envs.errors import FileProblems, Problem
+from nox_envs.lockfile.merging import floor, merged, requirement_key
 from nox_envs.matrix import Point
 from nox_envs.requirements import Composition, Declared
 from nox_envs.spec.types import ConstraintLock, Index, LockOptions, Pairs
@@ -17,7 +19,6 @@ DEFAULT_FILE = "requirements/{environment}.txt"
 FLOOR = "3.10"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
-_VERSION = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ class LockPlan:
         return "sha256:" + hashlib.sha256(meaning.encode()).hexdigest()
 
 
-Compose = Callable[[Point], Composition]
+Compose: TypeAlias = Callable[[Point], Composition]
+_Options: TypeAlias = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +89,13 @@ def plan(points: tuple[Point, ...], inputs: Inputs) -> tuple[LockPlan, ...]:
 def _plan_environment(points: list[Point], inputs: Inputs) -> list[LockPlan]:
     composed = {point.session: inputs.compose(point) for point in points}
     axes = _deciding_axes(points, composed)
-    groups: dict[tuple[Pairs, str], list[Point]] = {}
+    groups: dict[tuple[Pairs, str, _Options], list[Point]] = {}
     for point in points:
         values = tuple((name, value) for name, value in point.axes if name in axes)
         python = (point.python or "") if _granularity(point) != "environment" else ""
-        groups.setdefault((values, python), []).append(point)
-    return [
-        _plan_group(group, values, composed, inputs) for (values, _python), group in groups.items()
-    ]
+        key = (values, python, _options(point, composed[point.session]))
+        groups.setdefault(key, []).append(point)
+    return [_plan_group(group, key[0], composed, inputs) for key, group in groups.items()]
 
 
 def _granularity(point: Point) -> str:
@@ -112,33 +113,42 @@ def _deciding_axes(points: list[Point], composed: Mapping[str, Composition]) -> 
     names = tuple(name for name, _ in points[0].axes)
     if _granularity(points[0]) == "point":
         return frozenset(names)
+    contents = {point.session: _content(point, composed[point.session]) for point in points}
     kept = set(names)
     for name in names:
         trial = kept - {name}
-        wanted: dict[tuple[Pairs, str | None], object] = {}
-        if all(
-            wanted.setdefault(
-                (tuple(pair for pair in point.axes if pair[0] in trial), point.python),
-                _content(point, composed[point.session]),
-            )
-            == _content(point, composed[point.session])
-            for point in points
-        ):
+        wanted: dict[tuple[Pairs, str | None], set[object]] = {}
+        for point in points:
+            values = tuple(pair for pair in point.axes if pair[0] in trial)
+            wanted.setdefault((values, point.python), set()).add(contents[point.session])
+        if all(len(different) == 1 for different in wanted.values()):
             kept = trial
     return frozenset(kept)
 
 
 def _content(point: Point, composition: Composition) -> object:
     return (
-        frozenset(map(_key, composition.requirements)),
-        frozenset(map(_key, composition.constraints)),
-        frozenset(map(_key, composition.build_constraints)),
-        composition.dynamic_extras,
-        replace(point.lock, file=None),
+        frozenset(map(requirement_key, composition.requirements)),
+        frozenset(map(requirement_key, composition.constraints)),
+        frozenset(map(requirement_key, composition.build_constraints)),
+        _options(point, composition),
+    )
+
+
+def _options(point: Point, composition: Composition) -> _Options:
+    """Return what points of one lock must have in common, since no marker can tell it apart."""
+    return (
+        point.lock,
         point.allow_prereleases,
         frozenset(point.platforms),
-        frozenset(c.environment for c in point.constraints if isinstance(c, ConstraintLock)),
+        _layers(point),
+        composition.dynamic_extras,
     )
+
+
+def _layers(point: Point) -> tuple[str, ...]:
+    found = (one.environment for one in point.constraints if isinstance(one, ConstraintLock))
+    return tuple(dict.fromkeys(found))
 
 
 def _plan_group(
@@ -146,27 +156,26 @@ def _plan_group(
 ) -> LockPlan:
     first = points[0]
     compositions = [composed[point.session] for point in points]
+    dynamic_extras = compositions[0].dynamic_extras
     pythons = tuple(dict.fromkeys(point.python for point in points if point.python))
-    merge = _Merge(points, compositions)
+    askers = [point.python or "" for point in points]
     return LockPlan(
         path=_path(first, values),
         environments=(first.environment,),
         points=tuple(points),
         pythons=pythons,
-        floor=_floor(pythons, inputs.floor),
-        requirements=merge.requirements("requirements"),
-        constraints=merge.requirements("constraints"),
-        build_constraints=merge.requirements("build_constraints"),
-        dynamic_extras=compositions[0].dynamic_extras,
-        layers=tuple(
-            dict.fromkeys(c.environment for c in first.constraints if isinstance(c, ConstraintLock))
-        ),
+        floor=floor(pythons, inputs.floor),
+        requirements=merged(askers, [composition.requirements for composition in compositions]),
+        constraints=merged(askers, [composition.constraints for composition in compositions]),
+        build_constraints=merged(askers, [composition.build_constraints for composition in compositions]),
+        dynamic_extras=dynamic_extras,
+        layers=_layers(first),
         options=first.lock,
         prereleases=first.allow_prereleases,
         platforms=first.platforms,
         indexes=inputs.indexes,
         resolver=resolver_of(first),
-        metadata=inputs.metadata if compositions[0].dynamic_extras is not None else "",
+        metadata=inputs.metadata if dynamic_extras is not None else "",
     )
 
 
@@ -180,76 +189,12 @@ def _path(point: Point, values: Pairs) -> str:
     return DEFAULT_FILE.format(environment=_UNSAFE.sub("-", name))
 
 
-def minor_version(python: str) -> str:
-    """Return the `X.Y` of an interpreter's name (`pypy3.11`, `3.13t`), empty if it has none."""
-    match = _VERSION.search(python)
-    return match[0] if match else ""
-
-
-def _floor(pythons: tuple[str, ...], default: str) -> str:
-    versions = [version for version in map(minor_version, pythons) if version]
-    return min(versions, key=version_key) if versions else default
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Return a sort key for a dotted release (`3.10` after `3.9`)."""
-    return tuple(int(part) for part in version.split("."))
-
-
-class _Merge:
-    """Merge what several points require into one list, with markers for what only some pythons ask."""
-
-    def __init__(self, points: list[Point], compositions: list[Composition]) -> None:
-        self._points = points
-        self._compositions = compositions
-        self._pythons = {minor_version(point.python or "") for point in points}
-
-    def requirements(self, field: str) -> tuple[Declared, ...]:
-        wanted: dict[str, Declared] = {}
-        askers: dict[str, set[str]] = {}
-        for point, composition in zip(self._points, self._compositions, strict=True):
-            declared: tuple[Declared, ...] = getattr(composition, field)
-            for requirement in declared:
-                key = _key(requirement) + "\n" + "\n".join(requirement.why)
-                wanted.setdefault(key, requirement)
-                askers.setdefault(key, set()).add(minor_version(point.python or ""))
-        return tuple(
-            requirement if askers[key] == self._pythons else _only_for(requirement, askers[key])
-            for key, requirement in wanted.items()
-        )
-
-
-def _only_for(requirement: Declared, versions: set[str]) -> Declared:
-    clause = " or ".join(f'python_version == "{v}"' for v in sorted(versions, key=version_key))
-    if requirement.marker:
-        clause = f"({clause}) and ({requirement.marker})"
-    return replace(requirement, marker=clause)
-
-
-def requirement_text(declared: Declared) -> str:
-    """Return a direct requirement as one line (PEP 508; a path or bare URL as pip's format has it)."""
-    extras = f"[{','.join(declared.extras)}]" if declared.extras else ""
-    marker = f" ; {declared.marker}" if declared.marker else ""
-    target = declared.url or declared.path
-    if declared.editable:
-        return f"-e {target}{extras}{marker}"
-    if declared.url and declared.name:
-        return f"{declared.name}{extras} @ {declared.url}{marker}"
-    if target:
-        return f"{target}{extras}{marker}"
-    return f"{declared.name}{extras}{declared.specifier}{marker}"
-
-
-def _key(declared: Declared) -> str:
-    return " ".join((requirement_text(declared), *sorted(declared.hashes)))
-
-
 def _meaning(plan: LockPlan) -> dict[str, object]:
     options = plan.options
     return {
-        "requirements": sorted({_key(r) for r in plan.requirements}),
-        "constraints": sorted({_key(r) for r in plan.constraints}),
-        "build_constraints": sorted({_key(r) for r in plan.build_constraints}),
+        "requirements": sorted({requirement_key(r) for r in plan.requirements}),
+        "constraints": sorted({requirement_key(r) for r in plan.constraints}),
+        "build_constraints": sorted({requirement_key(r) for r in plan.build_constraints}),
         "dynamic": None if plan.dynamic_extras is None else [*sorted(plan.dynamic_extras), plan.metadata],
         "pythons": sorted(plan.pythons) or [f">={plan.floor}"],
         "platforms": sorted(plan.platforms),
@@ -290,10 +235,26 @@ def _collision(known: LockPlan, made: LockPlan) -> Problem:
     one, other = known.points[0], made.points[0]
     return Problem(
         place=other.place,
-        path=f"environments.{other.environment}.lock.file",
+        path=f"environments.{other.environment}.lock",
         message=f"{other.session!r} and {one.session!r} would write different locks to {made.path!r}",
-        hint="use {python} or the axes of the matrix in the file name",
+        hint="use {environment}, {python} or the axes in lock.file, or lock: {per: python} without a file",
     )
+
+
+def layer_of(made: LockPlan, bases: tuple[LockPlan, ...]) -> LockPlan | None:
+    """Return the lock of another environment that constrains a plan: the one for the same points.
+
+    `bases` are the plans of that environment; the first where none fits better, None without any.
+    """
+    for base in bases:
+        if all(any(_resembles(point, known) for known in base.points) for point in made.points):
+            return base
+    return bases[0] if bases else None
+
+
+def _resembles(point: Point, other: Point) -> bool:
+    axes = dict(other.axes)
+    return point.python == other.python and all(axes.get(name, value) == value for name, value in point.axes)
 
 
 def plan_unlocked(point: Point, inputs: Inputs) -> LockPlan:

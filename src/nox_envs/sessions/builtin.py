@@ -35,7 +35,7 @@ def lock_session(project: Project, session: nox.Session) -> None:
     parser.add_argument("--upgrade-package", "-P", action="append", default=[], metavar="NAME")
     parser.add_argument("--check", action="store_true", help="say offline what is not fresh")
     parser.add_argument("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
-    project.envdir = os.path.relpath(session.env_dir.parent, project.root)
+    project.envdir = os.fspath(session.env_dir.parent)
     try:
         asked = parser.parse_args(session.posargs)
         names = tuple(asked.environments)
@@ -110,7 +110,7 @@ def drift_session(project: Project, session: nox.Session) -> None:
     parser = _Arguments(prog="nox -s drift --")
     parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     parser.add_argument("--format", choices=FORMATS, default="text")
-    project.envdir = os.path.relpath(session.env_dir.parent, project.root)
+    project.envdir = os.fspath(session.env_dir.parent)
     try:
         asked = parser.parse_args(session.posargs)
         report = inspect(project, tuple(asked.environments))

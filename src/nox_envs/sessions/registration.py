@@ -118,7 +118,7 @@ def _run_point(project: Project, environment: str, session: nox.Session, axes: P
     from nox_envs.sessions.host import SessionHost
     from nox_envs.workflow.environment import EnvironmentRun
 
-    project.envdir = os.path.relpath(session.env_dir.parent, project.root)
+    project.envdir = os.fspath(session.env_dir.parent)
     try:
         python = session.python if isinstance(session.python, str) else None
         point = project.point_of(environment, python, axes)

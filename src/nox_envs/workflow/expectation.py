@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from nox_envs.drift import (
     requested_by_via,
     run_command,
 )
-from nox_envs.lockfile.freshness import Doubt
+from nox_envs.lockfile.freshness import Doubt, via_entry
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.matrix import Point
 from nox_envs.pins import SEED_PACKAGES, Pin, source_of_path
@@ -99,7 +100,7 @@ def check_venv(
         snapshot,
         environment=point.environment,
         session=point.session,
-        requested_by=requested_by_via(pins),
+        requested_by=_requested_by(plan, pins),
         root=project.root,
     )
     stale = _stale_project(project, point, receipt)
@@ -148,12 +149,26 @@ def environment_report(
         session=point.session,
         python=checked.snapshot.interpreter.version if checked else point.python or "",
         lock=plan.path,
-        location=project.location(point).relative_to(project.root).as_posix(),
+        location=project.shown(project.location(point)),
         status=status,
         reason=reason,
         installed=sum(distribution.name not in SEED_PACKAGES for distribution in installed),
         findings=findings,
     )
+
+
+def _requested_by(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, ...]]:
+    """Return a function that tells who asked for a package, and where that is written."""
+    by_via = requested_by_via(pins)
+
+    def requested_by(package: str) -> tuple[str, ...]:
+        chain = by_via(package)
+        for declared in plan.requirements:
+            if chain and via_entry(declared) == chain[0]:
+                return (f"{chain[0]} ({declared.place})", *chain[1:])
+        return chain
+
+    return requested_by
 
 
 def _pins(project: Project, plan: LockPlan, receipt: Receipt | None) -> tuple[Pin, ...]:

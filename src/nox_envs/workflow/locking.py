@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,21 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from nox_envs.errors import FileProblems, NoxEnvsError
-from nox_envs.files import write_atomically
-from nox_envs.lockfile.plan import LockPlan
+from nox_envs.files import read_text, write_atomically
+from nox_envs.lockfile.freshness import unrecorded
+from nox_envs.lockfile.plan import LockPlan, layer_of
 from nox_envs.lockfile.text import Header, Lock, parse, render
-from nox_envs.pins import redact
-from nox_envs.resolvers import pip_report, read_pip_report, read_uv_output, request, uv_compile
+from nox_envs.pins import Pin, canonical_name, redact
+from nox_envs.report.as_text import printable
+from nox_envs.resolvers import (
+    Request,
+    pin_lines,
+    pip_report,
+    read_pip_report,
+    read_uv_output,
+    request,
+    uv_compile,
+)
 from nox_envs.workflow.project import Project
 
 Outcome: TypeAlias = Literal["unchanged", "written", "outdated", "failed"]
@@ -108,6 +119,7 @@ class _Relock:
         self._project = project
         self._asked = asked
         self._processes = processes
+        self._root = str(project.root)
         self._root_url = project.root.as_uri() + "/"
 
     def one(self, plan: LockPlan) -> LockResult:
@@ -122,79 +134,95 @@ class _Relock:
             )
 
     def _resolve(self, plan: LockPlan, folder: Path) -> Lock:
-        layers = tuple(self._layer(name) for name in plan.layers)
+        layers = tuple(self._layer(plan, name) for name in plan.layers)
         files = request(plan, root_url=self._root_url, layers=layers)
-        for file in (*files.sources, *files.constraints, *files.build_constraints):
+        for file in files.files:
             write_atomically(folder / file.name, file.text)
-        header = Header(
-            environments=plan.environments, pythons=plan.pythons, resolver=plan.resolver, input=plan.digest
-        )
-        root = str(self._project.root)
         if not files.sources and plan.dynamic_extras is None:
-            return Lock(origin=plan.path, header=header, pins=())
-        if plan.resolver == "pip":
-            python = self._processes.pip_python(plan.points[0].python)
-            self._run(pip_report(python, plan, files, folder=str(folder), root=root), folder)
-            report = (folder / "report.json").read_text(encoding="utf-8")
-            made = read_pip_report(
-                report, plan, origin=plan.path, project=self._project.composer.project_name
-            )
-            return replace(made, header=header)
+            made = Lock(origin=plan.path, header=None, pins=())
+        elif plan.resolver == "pip":
+            made = self._with_pip(plan, files, folder)
+        else:
+            made = self._with_uv(plan, files, folder)
+        header = Header(
+            environments=plan.environments,
+            pythons=plan.pythons,
+            resolver=plan.resolver,
+            input=plan.digest,
+            omitted=unrecorded(plan, made),
+        )
+        return replace(made, header=header)
+
+    def _with_uv(self, plan: LockPlan, files: Request, folder: Path) -> Lock:
         output = folder / "lock.txt"
-        self._keep_pins(plan, output)
-        asked = self._asked
+        # uv prefers the pins that stand in its output file.
+        write_atomically(output, pin_lines(self._current(plan)))
         argv = uv_compile(
             self._processes.uv,
             plan,
             files,
             folder=str(folder),
-            root=root,
-            upgrade=asked.upgrade,
-            upgrade_packages=asked.upgrade_packages,
+            root=self._root,
+            upgrade=self._asked.upgrade,
+            upgrade_packages=self._asked.upgrade_packages,
         )
-        self._run(argv, folder)
-        made = read_uv_output(
-            output.read_text(encoding="utf-8"), plan, files, origin=plan.path, root_url=self._root_url
+        self._run(argv, files, folder)
+        text = read_text(output, shown=f"{plan.path} (from uv)")
+        return read_uv_output(text, plan, files, origin=plan.path, root_url=self._root_url)
+
+    def _with_pip(self, plan: LockPlan, files: Request, folder: Path) -> Lock:
+        python = self._processes.pip_python(plan.points[0].python)
+        kept = () if self._asked.upgrade else self._current(plan)
+        upgraded = {canonical_name(name.partition("==")[0]) for name in self._asked.upgrade_packages}
+        write_atomically(folder / "kept.txt", pin_lines(tuple(p for p in kept if p.name not in upgraded)))
+        # pip has no preferences: what cannot be kept as it is gets resolved without the old pins.
+        keeping, free = (
+            pip_report(python, plan, files, folder=str(folder), root=self._root, kept=name)
+            for name in ("kept.txt", "")
         )
-        return replace(made, header=header)
+        if not kept or self._processes.run(keeping).returncode:
+            self._run(free, files, folder)
+        text = read_text(folder / "report.json", shown=f"{plan.path} (from pip)")
+        name = self._project.composer.project_name
+        return read_pip_report(text, plan, origin=plan.path, project=name, root_url=self._root_url)
 
-    def _layer(self, environment: str) -> Lock:
-        for plan in self._project.plans_of(environment):
-            file = self._project.root / plan.path
-            if not file.is_file():
-                raise NoxEnvsError(
-                    f"{plan.path}: the lock it builds on is missing; nox -s lock -- {environment}"
-                )
-            return parse(file.read_text(encoding="utf-8"), origin=plan.path)
-        raise NoxEnvsError(f"environment {environment!r} has no lock to build on")
+    def _layer(self, plan: LockPlan, environment: str) -> Lock:
+        base = layer_of(plan, self._project.plans_of(environment))
+        if base is None:
+            raise NoxEnvsError(f"environment {environment!r} has no lock to build on")
+        file = self._project.root / base.path
+        if not file.is_file():
+            raise NoxEnvsError(f"{base.path}: the lock to build on is missing; nox -s lock -- {environment}")
+        return parse(read_text(file, shown=base.path), origin=base.path)
 
-    def _keep_pins(self, plan: LockPlan, output: Path) -> None:
-        """Give the resolver the current lock, whose pins it prefers."""
+    def _current(self, plan: LockPlan) -> tuple[Pin, ...]:
+        """Return the pins to prefer; what cannot be read is no preference, the new lock replaces it."""
         try:
-            current = self._project.lock(plan.path)
+            pins = parse(_text_of(self._project.root / plan.path), origin=plan.path).pins
         except FileProblems:
-            return  # what cannot be read is no preference; the new lock replaces it
-        if current is not None:
-            write_atomically(output, render(replace(current, header=None)))
+            return ()
+        return tuple(pin for pin in pins if pin.source.kind == "index")
 
-    def _run(self, argv: tuple[str, ...], folder: Path) -> None:
+    def _run(self, argv: tuple[str, ...], files: Request, folder: Path) -> None:
         completed = self._processes.run(argv)
         if completed.returncode:
-            raise NoxEnvsError(self._readable(completed.output, folder))
+            raise NoxEnvsError(self._readable(completed.output, files, folder))
 
-    def _readable(self, output: str, folder: Path) -> str:
-        return redact(output.replace(f"{folder}/", "").replace(self._root_url, "./").strip())
+    def _readable(self, output: str, files: Request, folder: Path) -> str:
+        """Return what a resolver said, with the names that people know instead of temporary ones."""
+        for file in files.files:
+            output = output.replace(f"{folder}{os.sep}{file.name}", file.label).replace(file.name, file.label)
+        return redact(output.replace(self._root_url, "./").strip()) or "the resolver failed and said nothing"
 
     def _write(self, plan: LockPlan, made: Lock) -> LockResult:
         text = render(made)
         file = self._project.root / plan.path
         before = _text_of(file)
-        changes = _changes(before, made, plan.path)
         result = LockResult(
             path=plan.path,
             environments=plan.environments,
             outcome="unchanged" if text == before else "outdated" if self._asked.dry_run else "written",
-            changes=changes,
+            changes=_changes(before, made, plan.path),
             pins=len(made.pins),
         )
         if result.outcome == "written":
@@ -204,8 +232,8 @@ class _Relock:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
+        return read_text(file, shown=str(file))
+    except FileProblems:
         return ""
 
 
@@ -253,4 +281,4 @@ def _change(change: Change) -> str:
 
 
 def _indented(text: str) -> list[str]:
-    return [f"  {line}" for line in text.splitlines()]
+    return [f"  {printable(line)}" for line in text.splitlines()]

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from nox_envs.drift import Expectation, Finding
 from nox_envs.pins import Pin
 
-_REPLACED = frozenset({"version", "source", "revision", "artifact", "duplicate", "broken-metadata"})
+_ADDED = frozenset({"missing", "version"})
+_REPLACED = frozenset({"source", "revision", "artifact", "duplicate", "broken-metadata"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mending:
     """Hold what to remove and to install so that the findings are gone.
 
-    `uninstall` are canonical names, `leftovers` directories to delete. `reinstall` are pins of which
-    something else is installed, `install` pins of which nothing is.
+    `uninstall` are canonical names, `leftovers` directories to delete. `install` are pins that are
+    missing or there in another version; `reinstall` are pins whose version alone would tell an
+    installer that nothing is to do.
     """
 
     uninstall: tuple[str, ...]
@@ -37,10 +39,10 @@ def mending_of(findings: tuple[Finding, ...], expectation: Expectation) -> Mendi
         uninstall=tuple(
             sorted(n for n, k in named.items() if k & {"extraneous", "duplicate"} or n not in pins)
         ),
-        install=tuple(pins[n] for n, k in sorted(named.items()) if "missing" in k and n in pins),
-        reinstall=tuple(
-            pins[n] for n, k in sorted(named.items()) if k & _REPLACED and "missing" not in k and n in pins
+        install=tuple(
+            pins[n] for n, k in sorted(named.items()) if k & _ADDED and not k & _REPLACED and n in pins
         ),
+        reinstall=tuple(pins[n] for n, k in sorted(named.items()) if k & _REPLACED and n in pins),
         leftovers=tuple(sorted(f.path for f in findings if f.kind == "leftover")),
         project=own is not None and bool(kinds.get(own)),
     )

@@ -58,7 +58,11 @@ class Project:
 
     def location(self, point: Point) -> Path:
         """Return the directory of a point's venv, as nox names it."""
-        return self.root / self.envdir / venv_directory_name(self.envdir, point.session)
+        return self.root / venv_directory_name(self.envdir, point.session)
+
+    def shown(self, path: Path) -> str:
+        """Return a path as people read it: POSIX, relative to the spec's directory where it is below."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
     def points_of(self, names: tuple[str, ...]) -> tuple[Point, ...]:
         """Return the points that `names` select: environments or single sessions; all without names.

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from nox_envs.files import write_atomically
 from nox_envs.lockfile.plan import LockPlan
-from nox_envs.lockfile.text import source_url
-from nox_envs.pins import Pin
+from nox_envs.pins import Pin, direct_reference
 from nox_envs.resolvers import absolute_requirement
 
 
@@ -41,15 +40,15 @@ def _hashed_line(pin: Pin) -> str:
     hashes = "".join(f" --hash={digest}" for digest in pin.hashes)
     if pin.source.kind == "index":
         return f"{pin.name}=={pin.version}{hashes}\n"
-    return f"{pin.name} @ {source_url(pin.source)}{hashes}\n"
+    return f"{pin.name} @ {direct_reference(pin.source)}{hashes}\n"
 
 
 def _direct_line(pin: Pin) -> str:
     if pin.source.kind == "index":
         return f"{pin.name}=={pin.version}\n"
     if pin.source.editable:
-        return f"-e {source_url(pin.source)}\n"
-    return f"{pin.name} @ {source_url(pin.source)}\n"
+        return f"-e {direct_reference(pin.source)}\n"
+    return f"{pin.name} @ {direct_reference(pin.source)}\n"
 
 
 @contextmanager

@@ -1,0 +1,29 @@
+"""Owns the finding, one difference as a value; finds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nox_envs.kinds import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Describe one difference: what was expected, what is there, who asked for it, how to mend it.
+
+    `path` is the file on disk the finding is about (empty: none); `line` is where the expectation is
+    written, as `file:line`; `why` is the chain from a requirement set, outermost first; `fix` is the
+    command to type.
+    """
+
+    kind: str
+    severity: Severity
+    environment: str
+    session: str
+    package: str = ""
+    expected: str = ""
+    actual: str = ""
+    path: str = ""
+    line: str = ""
+    why: tuple[str, ...] = ()
+    fix: str = ""

@@ -1,0 +1,31 @@
+"""Owns the types of a lock; reads and prints nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nox_envs.pins import Pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Hold what a generated lock says of itself.
+
+    `input` is the digest (`sha256:…`) of its inputs. `omitted` are the `via` entries of requirements
+    that no pin answers, because their marker can never be true.
+    """
+
+    environments: tuple[str, ...]
+    pythons: tuple[str, ...]
+    resolver: str
+    input: str
+    omitted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Hold a lock; `header` is None for a file that nox-envs did not generate."""
+
+    origin: str
+    header: Header | None
+    pins: tuple[Pin, ...]

@@ -1,0 +1,205 @@
+"""Owns the receipt: what an installation left in a venv, written last; compares nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.files import write_atomically
+from nox_envs.pins import INDEX, Source, SourceKind
+from nox_envs.snapshot import Distribution, Interpreter, Snapshot
+from nox_envs.snapshot.metadata import read_head
+
+FILE_NAME = "nox-envs.json"
+SCHEMA = 1
+
+_LIMIT = 1 << 24
+_RECORD_LIMIT = 1 << 28
+_SOURCE_KINDS: tuple[SourceKind, ...] = ("index", "archive", "vcs", "directory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Hold one distribution as it was installed; `record` is the sha256 of its RECORD (empty: none)."""
+
+    name: str
+    version: str
+    source: Source = INDEX
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Hold what a finished installation was made from and what it left.
+
+    `lock` is the sha256 of the lock file's bytes, or of the declared requirements where there is no
+    lock; `installer` its name and version (`uv 0.9.2`); `project` a fingerprint of the project
+    itself, empty where it is not installed.
+    """
+
+    schema: int = SCHEMA
+    lock: str
+    interpreter: Interpreter
+    installer: str
+    project: str = ""
+    distributions: tuple[Recorded, ...] = ()
+
+
+def of(snapshot: Snapshot, *, lock: str, installer: str, project: str = "") -> Receipt:
+    """Make the receipt of a venv as it is now; the RECORD of every distribution is read."""
+    return Receipt(
+        lock=lock,
+        interpreter=snapshot.interpreter,
+        installer=installer,
+        project=project,
+        distributions=tuple(_recorded(distribution) for distribution in snapshot.distributions),
+    )
+
+
+def _recorded(distribution: Distribution) -> Recorded:
+    try:
+        data = read_head(os.path.join(distribution.path, "RECORD"), _RECORD_LIMIT)
+        record = hashlib.sha256(data).hexdigest()
+    except (OSError, ValueError):
+        record = ""
+    return Recorded(
+        name=distribution.name, version=distribution.version, source=distribution.source, record=record
+    )
+
+
+def write(venv: Path, receipt: Receipt) -> None:
+    """Write the receipt of the venv at `venv` in one step; raises NoxEnvsError."""
+    write_atomically(venv / FILE_NAME, _render(receipt))
+
+
+def remove(venv: Path) -> None:
+    """Remove the receipt of the venv at `venv`, if there is one; raises NoxEnvsError."""
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (venv / FILE_NAME).unlink()
+    except OSError as error:
+        raise NoxEnvsError(f"{venv / FILE_NAME}: cannot be removed: {error.strerror or error}") from None
+
+
+def read(venv: Path) -> Receipt | None:
+    """Read the receipt of the venv at `venv`.
+
+    None if there is none, or none that can be trusted: cut off, damaged, too large (16 MiB) or of
+    another schema.
+    """
+    try:
+        data = read_head(str(venv / FILE_NAME), _LIMIT)
+        return _receipt(json.loads(data.decode("utf-8"))) if len(data) < _LIMIT else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _render(receipt: Receipt) -> str:
+    interpreter = receipt.interpreter
+    document = {
+        "schema": receipt.schema,
+        "lock": receipt.lock,
+        "interpreter": {
+            "version": interpreter.version,
+            "implementation": interpreter.implementation,
+            "free_threaded": interpreter.free_threaded,
+        },
+        "installer": receipt.installer,
+        "project": receipt.project,
+        "distributions": [_row(recorded) for recorded in receipt.distributions],
+    }
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def _row(recorded: Recorded) -> dict[str, object]:
+    row: dict[str, object] = {"name": recorded.name, "version": recorded.version, "record": recorded.record}
+    source = recorded.source
+    if source != INDEX:
+        row["source"] = {
+            "kind": source.kind,
+            "url": source.url,
+            "revision": source.revision,
+            "requested": source.requested,
+            "subdirectory": source.subdirectory,
+            "editable": source.editable,
+            "hashes": list(source.hashes),
+        }
+    return row
+
+
+def _receipt(document: object) -> Receipt:
+    """Read a receipt from a JSON value; ValueError for whatever it should not be."""
+    table = _table(document)
+    if table.get("schema") != SCHEMA or isinstance(table["schema"], bool):
+        raise ValueError("another schema")
+    interpreter = _table(table.get("interpreter"))
+    return Receipt(
+        lock=_text(table, "lock"),
+        interpreter=Interpreter(
+            version=_text(interpreter, "version"),
+            implementation=_text(interpreter, "implementation"),
+            free_threaded=_flag(interpreter, "free_threaded"),
+        ),
+        installer=_text(table, "installer"),
+        project=_text(table, "project"),
+        distributions=tuple(_read_row(_table(row)) for row in _rows(table.get("distributions"))),
+    )
+
+
+def _read_row(row: dict[str, object]) -> Recorded:
+    return Recorded(
+        name=_text(row, "name"),
+        version=_text(row, "version"),
+        record=_text(row, "record"),
+        source=_source(_table(row["source"])) if "source" in row else INDEX,
+    )
+
+
+def _source(table: dict[str, object]) -> Source:
+    kind = next((kind for kind in _SOURCE_KINDS if kind == table.get("kind")), None)
+    hashes = _rows(table.get("hashes"))
+    if kind is None:
+        raise ValueError("not a kind of source")
+    return Source(
+        kind=kind,
+        url=_text(table, "url"),
+        revision=_text(table, "revision"),
+        requested=_text(table, "requested"),
+        subdirectory=_text(table, "subdirectory"),
+        editable=_flag(table, "editable"),
+        hashes=tuple(_checked_text(item) for item in hashes),
+    )
+
+
+def _table(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError("not a table")
+    return value
+
+
+def _rows(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return value
+
+
+def _flag(table: dict[str, object], key: str) -> bool:
+    value = table.get(key)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} is not a boolean")
+    return value
+
+
+def _text(table: dict[str, object], key: str) -> str:
+    return _checked_text(table.get(key))
+
+
+def _checked_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value

@@ -1,0 +1,142 @@
+"""Owns pip as a resolver: the command line of a dry run and its installation report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.text import Lock
+from nox_envs.pins import Pin, canonical_name, parse_direct_url
+from nox_envs.resolvers.answer import Askers, relative_pin
+from nox_envs.resolvers.request import Request
+
+
+def pip_report(
+    python: str, plan: LockPlan, files: Request, *, folder: str, root: str, kept: str = ""
+) -> tuple[str, ...]:
+    """Return the `pip install --dry-run` that resolves `plan` for `python` into `{folder}/report.json`.
+
+    `kept` is the base name of one more file of constraints. Raises NoxEnvsError for an option that
+    pip has nothing for.
+    """
+    _refuse_unsupported(plan)
+    options = plan.options
+    argv = [python, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input"]
+    argv += ["--disable-pip-version-check", f"--report={folder}/report.json"]
+    limits = [*(file.name for file in files.constraints), *([kept] if kept else [])]
+    argv += [f"--constraint={folder}/{name}" for name in limits]
+    argv += ["--pre"] if plan.prereleases is True else []
+    argv += [f"--only-binary={name}" for name in options.only_binary or ()]
+    argv += [f"--no-binary={name}" for name in options.no_binary or ()]
+    argv += [f"--requirement={folder}/{file.name}" for file in files.sources]
+    if plan.dynamic_extras is not None:
+        argv.append(f"{root}[{','.join(plan.dynamic_extras)}]" if plan.dynamic_extras else root)
+    return tuple(argv)
+
+
+def _refuse_unsupported(plan: LockPlan) -> None:
+    options = plan.options
+    asked = {
+        f"resolution: {options.resolution}": options.resolution not in (None, "highest"),
+        "exclude_newer": options.exclude_newer is not None,
+        "allow_prereleases by name": isinstance(plan.prereleases, tuple) and bool(plan.prereleases),
+        "build_constraints": bool(plan.build_constraints),
+    }
+    refused = [name for name, is_asked in asked.items() if is_asked]
+    if refused:
+        raise NoxEnvsError(f"pip cannot resolve with {', '.join(refused)}; write lock: {{resolver: uv}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """Hold one entry of a report: a pin, what it requires (PEP 508) and the extras asked of it."""
+
+    pin: Pin
+    requires: tuple[str, ...]
+    extras: tuple[str, ...]
+
+
+def read_pip_report(text: str, plan: LockPlan, *, origin: str, project: str, root_url: str) -> Lock:
+    """Read pip's installation report (its version 1) into a lock without header.
+
+    `project` is the canonical name of the project itself, which is no pin of its own lock. Raises
+    NoxEnvsError for anything else than such a report.
+    """
+    try:
+        report = _table(json.loads(text))
+        items = [_item(entry) for entry in _list(report, "install")]
+        environment = {name: str(value) for name, value in _table(report["environment"]).items()}
+        via = _askers(items, environment, project)
+    except (ValueError, KeyError) as error:
+        raise NoxEnvsError(f"{origin}: the report of pip cannot be read: {error}") from None
+    direct = Askers(plan)
+    pins = [relative_pin(item.pin, plan, root_url) for item in items if item.pin.name != project]
+    return Lock(
+        origin=origin,
+        header=None,
+        pins=tuple(
+            replace(pin, via=tuple(sorted({*direct.entries(pin), *via.get(pin.name, ())}))) for pin in pins
+        ),
+    )
+
+
+def _table(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError("a table is missing")
+    return value
+
+
+def _list(table: Mapping[str, object], key: str) -> list[object]:
+    value = table.get(key, [])
+    if not isinstance(value, list):
+        raise ValueError(f"{key} is no list")
+    return value
+
+
+def _item(entry: object) -> _Item:
+    table = _table(entry)
+    metadata = _table(table["metadata"])
+    source = parse_direct_url(json.dumps(table["download_info"]))
+    pin = Pin(
+        name=canonical_name(str(metadata["name"])), version=str(metadata["version"]), hashes=source.hashes
+    )
+    if table.get("is_direct"):
+        pin = replace(pin, version="", source=replace(source, hashes=(), requested=""))
+    return _Item(
+        pin=pin,
+        requires=tuple(str(text) for text in _list(metadata, "requires_dist")),
+        extras=tuple(canonical_name(str(name)) for name in _list(table, "requested_extras")),
+    )
+
+
+def _askers(items: list[_Item], environment: Mapping[str, str], project: str) -> dict[str, set[str]]:
+    """Return which packages ask for each package, following the extras that they ask for."""
+    extras = {item.pin.name: set(item.extras) for item in items}
+    requires = {item.pin.name: item.requires for item in items}
+    via: dict[str, set[str]] = {}
+    waiting = list(requires)
+    while waiting:
+        asker = waiting.pop()
+        shown = f"{asker} (pyproject.toml)" if asker == project else asker
+        for name, wanted in _required(requires[asker], extras[asker], environment):
+            via.setdefault(name, set()).add(shown)
+            if name in extras and not wanted <= extras[name]:
+                extras[name] |= wanted
+                waiting.append(name)
+    return via
+
+
+def _required(
+    requires: tuple[str, ...], extras: set[str], environment: Mapping[str, str]
+) -> Iterator[tuple[str, set[str]]]:
+    """Yield the names and extras of the requirements that apply with some extras."""
+    from packaging.requirements import Requirement
+
+    for text in requires:
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras)):
+            yield canonical_name(requirement.name), {canonical_name(extra) for extra in requirement.extras}

@@ -1,0 +1,86 @@
+"""Owns `uv pip compile`: its command line and its output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.text import Lock, parse
+from nox_envs.pins import Pin, canonical_name
+from nox_envs.resolvers.answer import Askers, relative_pin
+from nox_envs.resolvers.request import Request
+
+_INPUT = re.compile(r"-[rc] (?:.*[/\\])?(?P<file>[^/\\]+)")
+_PROJECT = re.compile(r"(?P<name>[\w.-]+) \(.*\)")
+
+
+def uv_compile(
+    uv: str,
+    plan: LockPlan,
+    files: Request,
+    *,
+    folder: str,
+    root: str,
+    upgrade: bool = False,
+    upgrade_packages: tuple[str, ...] = (),
+) -> tuple[str, ...]:
+    """Return the `uv pip compile` that resolves `plan`, reading and writing `{folder}/lock.txt`.
+
+    `folder` holds the files of the request; the current lock in it gives the preferred pins.
+    """
+    options = plan.options
+    argv = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-sources"]
+    argv += ["--no-header", "--annotation-style=split", "--no-progress"]
+    argv += [f"--python-version={plan.floor}", f"--output-file={folder}/lock.txt"]
+    argv += _repeat("--constraints", (f"{folder}/{file.name}" for file in files.constraints))
+    argv += _repeat("--build-constraints", (f"{folder}/{file.name}" for file in files.build_constraints))
+    argv += ["--upgrade"] if upgrade else _repeat("--upgrade-package", upgrade_packages)
+    argv += _repeat("--resolution", (options.resolution,) if options.resolution else ())
+    argv += _repeat("--exclude-newer", (options.exclude_newer,) if options.exclude_newer else ())
+    argv += _repeat(
+        "--exclude-newer-package", (f"{name}=false" for name in options.exclude_newer_exempt or ())
+    )
+    if isinstance(plan.prereleases, bool):
+        argv += ["--prerelease=allow"] if plan.prereleases else []
+    else:
+        argv += _repeat("--prerelease-package", (f"{name}=allow" for name in plan.prereleases))
+    argv += _repeat("--only-binary", options.only_binary or ())
+    argv += _repeat("--no-binary", options.no_binary or ())
+    if plan.dynamic_extras is not None:
+        argv += [*_repeat("--extra", plan.dynamic_extras), f"{root}/pyproject.toml"]
+    return (*argv, *(f"{folder}/{file.name}" for file in files.sources))
+
+
+def _repeat(option: str, values: Iterable[str]) -> list[str]:
+    return [f"{option}={value}" for value in values]
+
+
+def read_uv_output(text: str, plan: LockPlan, files: Request, *, origin: str, root_url: str) -> Lock:
+    """Read what `uv pip compile` wrote into a lock without header, its `# via` naming sets.
+
+    Raises FileProblems for a line that is no pin.
+    """
+    # The user's own configuration of uv may ask for index options in the output; a lock has none.
+    kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
+    lock = parse(kept, origin=origin)
+    labels = {file.name: file.label for file in files.files}
+    askers = Askers(plan)
+    pins = (relative_pin(pin, plan, root_url) for pin in lock.pins)
+    return replace(lock, pins=tuple(replace(pin, via=_via(pin, labels, askers), line=0) for pin in pins))
+
+
+def _via(pin: Pin, labels: Mapping[str, str], askers: Askers) -> tuple[str, ...]:
+    found: set[str] = set()
+    for entry in pin.via:
+        file = _INPUT.fullmatch(entry)
+        project = _PROJECT.fullmatch(entry)
+        if file:
+            label = labels.get(file["file"], file["file"])
+            found.update(askers.entries(pin, label) or [label])
+        elif project:
+            found.add(f"{canonical_name(project['name'])} (pyproject.toml)")
+        else:
+            found.add(canonical_name(entry))
+    return tuple(sorted(found))

@@ -1,0 +1,54 @@
+"""Owns the types of a snapshot; reads nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.pins import Source
+
+
+class NotAVenv(NoxEnvsError):
+    """Stop because a directory is no virtual environment, or only the beginning of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """Describe the interpreter of a venv.
+
+    `version` is as complete as the venv tells (`3.12.1`); `implementation` is in the words of
+    `sys.implementation.name` (`cpython`, `pypy`); `free_threaded` is the ABI flag `t`.
+    """
+
+    version: str
+    implementation: str
+    free_threaded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Describe one installed distribution.
+
+    `name` is canonical, `version` as the directory name gives it, `path` the `*.dist-info` or
+    `*.egg-info` (absolute), `source` what direct_url.json says (PEP 610; an index without one).
+    `defect` says what is wrong with its metadata (empty: nothing).
+    """
+
+    name: str
+    version: str
+    path: str
+    source: Source
+    defect: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Hold what a venv at `location` has installed, sorted by name, version and path.
+
+    `leftovers` are paths of `~name` directories that an interrupted uninstall left.
+    """
+
+    location: str
+    interpreter: Interpreter
+    distributions: tuple[Distribution, ...]
+    leftovers: tuple[str, ...] = ()
