@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -47,8 +46,9 @@ class Report:
 
     @property
     def drifted(self) -> bool:
-        """Return whether anything differs that is an error."""
-        return any(f.severity == "error" for f in self.all_findings if f not in self._mended)
+        """Return whether anything differs now that is an error."""
+        present = (f for e in self.environments if e.status != "repaired" for f in e.findings)
+        return any(finding.severity == "error" for finding in (*present, *self.findings))
 
     @property
     def skipped(self) -> bool:
@@ -57,18 +57,17 @@ class Report:
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
-        """Return every finding."""
+        """Return every finding, those that were mended among them."""
         return (*(f for e in self.environments for f in e.findings), *self.findings)
-
-    @property
-    def _mended(self) -> frozenset[Finding]:
-        return frozenset(f for e in self.environments if e.status == "repaired" for f in e.findings)
 
 
 def render(report: Report, format: Format, *, colour: bool = False) -> str:  # noqa: A002
     """Render a report in one of FORMATS; `colour` matters to text only."""
-    renderers: dict[Format, Callable[[], str]] = {"text": lambda: _text(report, colour), "json": lambda: _json(report)}
-    return renderers[format]()
+    match format:
+        case "text":
+            return _text(report, colour)
+        case "json":
+            return _json(report)
 
 
 def _text(report: Report, colour: bool) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from nox_envs.drift import Finding
 from nox_envs.report import EnvironmentReport, Report
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "dim": "2"}
 
 
 def printable(text: str) -> str:
-    """Return `text` with control and bidirectional characters written as escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    """Return `text` with everything that a terminal could act on written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _paint(text: str, name: str, colour: bool) -> str:
@@ -52,29 +53,29 @@ def _finding(finding: Finding, kinds: int, names: int, colour: bool) -> list[str
 
 
 def _difference(finding: Finding) -> str:
-    expected, actual = printable(finding.expected), printable(finding.actual)
-    if expected and actual:
-        return f"expected {expected}, found {actual}"
-    return f"expected {expected}" if expected else f"found {actual}"
+    sides = [("expected", printable(finding.expected)), ("found", printable(finding.actual))]
+    return ", ".join(f"{name} {text}" for name, text in sides if text)
 
 
-def summary_line(report: EnvironmentReport, *, colour: bool = False) -> str:
-    """Return one line on an environment: its state and what was compared."""
-    against = f" as locked in {report.lock}" if report.lock else ""
+def summary_line(report: EnvironmentReport, *, colour: bool = False, width: int = 0) -> str:
+    """Return one line on an environment: its state and what was compared.
+
+    `width` is the number of columns that its name takes at least.
+    """
+    against = f" as locked in {printable(report.lock)}" if report.lock else ""
+    installed = f"{report.installed} distribution{'' if report.installed == 1 else 's'}"
+    reason = printable(report.reason)
     match report.status:
         case "clean":
-            text = _paint("no drift", "clean", colour) + f": {_distributions(report.installed)}{against}"
+            text = _paint("no drift", "clean", colour) + f": {installed}{against}"
         case "repaired":
-            text = _paint("repaired", "clean", colour) + f": {_distributions(report.installed)}{against}"
+            text = _paint("repaired", "clean", colour) + f": {installed}{against}"
         case "skipped":
-            text = _paint("skipped", "warning", colour) + f": {printable(report.reason)}"
+            text = _paint("skipped", "warning", colour) + f": {reason}"
         case "drift":
-            text = _paint("drift", "error", colour) + f": {count_kinds(report.findings)}"
-    return f"{report.session}: {text}"
-
-
-def _distributions(count: int) -> str:
-    return f"{count} distribution{'' if count == 1 else 's'}"
+            also = f"; {reason}" if reason else ""
+            text = _paint("drift", "error", colour) + f": {count_kinds(report.findings)}{also}"
+    return f"{printable(report.session)}: ".ljust(width + 2) + text
 
 
 def count_kinds(findings: Iterable[Finding]) -> str:
@@ -84,15 +85,29 @@ def count_kinds(findings: Iterable[Finding]) -> str:
 
 
 def render_text(report: Report, *, colour: bool = False) -> str:
-    """Render a report: a line per environment, its findings below it, a total at the end."""
+    """Render a report: a line per environment, its findings below it, a total at the end.
+
+    Findings that several environments share are written once.
+    """
+    width = max((len(printable(environment.session)) for environment in report.environments), default=0)
+    shown: dict[tuple[Finding, ...], str] = {}
     lines: list[str] = []
     for environment in report.environments:
-        lines.append(summary_line(environment, colour=colour))
-        lines += finding_lines(environment.findings, colour=colour)
+        lines.append(summary_line(environment, colour=colour, width=width))
+        first = shown.setdefault(_shared(environment.findings), environment.session)
+        if environment.findings and first != environment.session:
+            lines.append(_paint(f"  the same as in {printable(first)}", "dim", colour))
+        else:
+            lines += finding_lines(environment.findings, colour=colour)
     lines += finding_lines(report.findings, colour=colour)
     if len(report.environments) > 1:
         lines.append(_total(report))
-    return "\n".join(lines) + "\n" if lines else ""
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _shared(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return findings without what differs from venv to venv."""
+    return tuple(replace(finding, environment="", session="", path="", fix="") for finding in findings)
 
 
 def _total(report: Report) -> str:

@@ -14,8 +14,8 @@ from nox_envs.requirements.types import Declared
 # Patterns that most requirements never need are compiled when they do.
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _BARE_NAME = re.compile(_NAME)
-_CLAUSE = r"(?:(?:==|!=|<=|>=|<|>)[ ]*[0-9]{1,9}(?:\.[0-9]{1,9}){0,5}|~=[ ]*[0-9]{1,9}(?:\.[0-9]{1,9}){1,5})"
-_SIMPLE = re.compile(rf"({_NAME})[ ]*({_CLAUSE}(?:[ ]*,[ ]*{_CLAUSE})*)")
+_SIMPLE = re.compile(rf"({_NAME})[ ]*([<>=!~].*)")
+_CLAUSE = re.compile(r"(?:(?:[=!<>]=|[<>])[ ]*[0-9]{1,9}|~=[ ]*[0-9]{1,9}\.[0-9]{1,9})(?:\.[0-9]{1,9})*")
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[; ]|$)|[/\\~]|[A-Za-z]:[/\\]")
 _ARCHIVE = re.compile(
     r"[^@;]*\.(?:whl|zip|tgz|tbz|txz|tar|tar\.(?:gz|bz2|xz|zst))(?:\[[^\]]*\])?", re.IGNORECASE
@@ -118,8 +118,11 @@ def _simple(text: str) -> Reference | None:
     match = _SIMPLE.fullmatch(text)
     if match is None:
         return None
-    clauses = {clause.replace(" ", "") for clause in match[2].split(",")}
-    return Reference(name=canonical_name(match[1]), specifier=",".join(sorted(clauses)))
+    clauses = [clause.strip(" ") for clause in match[2].split(",")]
+    if not all(map(_CLAUSE.fullmatch, clauses)):
+        return None
+    specifier = ",".join(sorted({clause.replace(" ", "") for clause in clauses}))
+    return Reference(name=canonical_name(match[1]), specifier=specifier)
 
 
 def _refused(text: str) -> Rejected | None:

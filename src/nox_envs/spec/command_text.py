@@ -48,7 +48,7 @@ def _split(text: str) -> tuple[str, ...]:
     try:
         return split_command(text)
     except ValueError:
-        hint = "close it, or write the command as a list of words"
+        hint = "close it; a command with quotes or commas inside [ ] needs quotes around it"
         raise Unfit(f"a quote is not closed in {show(text)}", hint) from None
 
 

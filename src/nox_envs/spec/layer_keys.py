@@ -34,7 +34,7 @@ REQUIREMENTS: Key[tuple[Include | RequirementText, ...]] = Key(
 )
 _CONSTRAINTS = Key(
     "constraints",
-    "Limits on what is locked: requirements, {file: PATH}, or {lock: ENVIRONMENT} for layered locks.",
+    "Limits on what is locked: requirements, paths of files, or {lock: ENVIRONMENT} for layered locks.",
     CONSTRAINTS,
     also="constraint constrain_package_deps",
 )

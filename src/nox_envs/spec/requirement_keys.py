@@ -22,7 +22,12 @@ from nox_envs.document import (
 )
 from nox_envs.errors import Place
 from nox_envs.spec import words
-from nox_envs.spec.requirement_text import constraint, environment_requirement, set_requirement
+from nox_envs.spec.requirement_text import (
+    constraint,
+    environment_requirement,
+    is_constraint_file,
+    set_requirement,
+)
 from nox_envs.spec.types import (
     Constraint,
     ConstraintFile,
@@ -157,6 +162,8 @@ _CONSTRAINT_LOCK = Key(
 
 
 def _constraint_text(text: str, place: Place) -> Constraint:
+    if is_constraint_file(text):
+        return ConstraintFile(path=text, place=place)
     return ConstraintText(text=text, place=place)
 
 
@@ -169,7 +176,7 @@ def _constraint_item(fields: Fields) -> Constraint:
 
 CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
     ByKind(
-        scalar=Placed(Text(constraint, expected="a constraint such as urllib3<2"), _constraint_text),
+        scalar=Placed(Text(constraint, expected="a constraint such as urllib3<2, a path"), _constraint_text),
         mapping=Record(
             "constraint-item",
             (_CONSTRAINT_FILE, _CONSTRAINT_LOCK),

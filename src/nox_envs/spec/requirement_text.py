@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nox_envs.document import Unfit, show
-from nox_envs.spec.words import is_bare, refuse_credentials
+from nox_envs.spec.words import file_path, is_bare, refuse_credentials
 
 _INDEXES = "use the top-level key 'indexes'"
 _OPTIONS = (
@@ -27,6 +27,7 @@ _OPTIONS = (
     (("--resolution",), "use 'lock: {resolution: lowest-direct}'"),
     (("--trusted-host",), "options of the installer belong to its own configuration"),
 )
+_SPECIFIC = frozenset("<>=~!;@ []")
 _EXAMPLE = "written as in 'requests[socks]>=2.31; python_version < \"3.13\"'"
 
 
@@ -69,15 +70,23 @@ def set_requirement(text: str) -> str:
     return text
 
 
+def is_constraint_file(text: str) -> bool:
+    """Tell whether a string in `constraints` is a path: `pins.txt`, `ci/pins.in`, `./pins`."""
+    if is_local_path(text):
+        return True
+    return _SPECIFIC.isdisjoint(text) and ("/" in text or text.endswith((".txt", ".in")))
+
+
 def constraint(text: str) -> str:
-    """Check a string in `constraints`: PEP 508 with a version, or a URL."""
+    """Check a string in `constraints`: a path, or PEP 508 with a version or URL."""
     text = _common(text)
+    if is_constraint_file(text):
+        return file_path(text)
     if "{" in text or "}" in text:
         return text
-    if is_local_path(text) or re.search(r"^[^\s<>=~!;@]+\.(txt|in)$", text):
-        raise Unfit(f"{show(text)} is a file, not a constraint", f"write {{file: {text}}}")
     if is_bare(text):
-        raise Unfit(f"{show(text)} constrains nothing", f"write a version, such as {show(text + '<2')}")
+        hint = f"write a version, such as {show(text + '<2')}, or a file: {{file: {text}}}"
+        raise Unfit(f"{show(text)} constrains nothing", hint)
     check_requirement(text)
     return text
 

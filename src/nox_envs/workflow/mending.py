@@ -28,7 +28,8 @@ class Mending:
 
 
 def mending_of(findings: tuple[Finding, ...], expectation: Expectation) -> Mending:
-    """Return what mends `findings`; it touches nothing that they do not name."""
+    """Return what mends `findings`; it touches nothing that they do not name, and leaves notes alone."""
+    findings = tuple(finding for finding in findings if finding.severity != "note")
     pins = {pin.name: pin for pin in expectation.pins}
     own = expectation.project.name if expectation.project else None
     kinds: dict[str, set[str]] = {}

@@ -81,7 +81,7 @@ class Project:
         """Return a point of an environment, also at a Python that its spec does not name (`nox -P`)."""
         points = self.points
         if python and not any(p.environment == environment and p.python == python for p in points):
-            points = expand(self.spec, extra_pythons=(python,), reserved=())
+            points = expand(self.spec, extra_pythons=(python,), forced=True, reserved=())
         for point in points:
             if (point.environment, point.python, point.axes) == (environment, python, axes):
                 return point

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
-_SKIPPED = frozenset({"__pycache__", "build", "dist", "node_modules"})
+_GENERATED = frozenset({"__pycache__", "node_modules"})
+_BUILT = frozenset({"build", "dist"})  # at the top only: a package may have such a name
 
 
 def fingerprint(root: Path, *, editable: bool) -> str:
@@ -22,20 +24,29 @@ def fingerprint(root: Path, *, editable: bool) -> str:
         file = root / name
         digest.update(name.encode() + (file.read_bytes() if file.is_file() else b""))
     if not editable:
-        for entry in sorted(_files(str(root), "")):
+        for entry in sorted(_files(str(root), "", _GENERATED | _BUILT)):
             digest.update(entry.encode("utf-8", "surrogateescape"))
     return f"sha256:{digest.hexdigest()}"
 
 
-def _files(folder: str, prefix: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if name.startswith(".") or name in _SKIPPED or name.endswith((".egg-info", ".pyc")):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                if not Path(entry.path, "pyvenv.cfg").exists():
-                    yield from _files(entry.path, f"{prefix}{name}/")
-            else:
+def _files(folder: str, prefix: str, skipped: frozenset[str]) -> Iterator[str]:
+    for entry in _entries(folder):
+        name = entry.name
+        if name.startswith(".") or name in skipped or name.endswith((".egg-info", ".pyc")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if not Path(entry.path, "pyvenv.cfg").exists():
+                yield from _files(entry.path, f"{prefix}{name}/", _GENERATED)
+        else:
+            # Another session may remove its files meanwhile; those were no source.
+            with suppress(OSError):
                 status = entry.stat(follow_symlinks=False)
                 yield f"{prefix}{name} {status.st_size} {status.st_mtime_ns}\n"
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
