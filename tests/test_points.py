@@ -72,7 +72,7 @@ def test_selection_by_name_python_tag_and_keyword(matrix: Project) -> None:
     assert len(sessions(matrix, "-s", "tests", "-p", "3.99")) == 2
     assert len(sessions(matrix, "-t", "ci")) == 3
     assert len(sessions(matrix, "-t", "slow")) == 3
-    assert len(sessions(matrix, "-k", "sour and not 3.99")) >= 2
+    assert len(sessions(matrix, "-k", "sour and not sweet")) == 3
     assert "Run them" in matrix.nox("-l", check=True).stdout
 
 
@@ -169,7 +169,7 @@ def test_the_project_itself_is_installed_and_rebuilt_when_it_changes(project: Pr
     project.write("pyproject.toml", metadata.replace('version = "1.0"', 'version = "1.5"'))
     again = project.nox("-s", "demo", check=True)
     assert "repaired" in again.output
-    assert "orchard" in project.cli("freeze", "demo").stdout
+    assert project.root.as_uri() in project.cli("freeze", "demo").stdout
     assert "no drift" in project.nox("-s", "demo", check=True).output
 
 

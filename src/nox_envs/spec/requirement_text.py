@@ -66,6 +66,8 @@ def set_requirement(text: str) -> str:
     if "{" in text or "}" in text:
         hint = "a text with placeholders belongs to an environment's 'requirements'"
         raise Unfit(f"{show(text)} holds a brace, but a requirement set knows no placeholders", hint)
+    if text.endswith((".txt", ".in")) and _SPECIFIC.isdisjoint(text):
+        raise Unfit(f"{show(text)} is a file, not a requirement", f"write {{file: {text}}}")
     check_requirement(text)
     return text
 

@@ -1,0 +1,447 @@
+"""YAML to nodes with positions, within limits, and nodes to checked values."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nox_envs.document import (
+    Boolean,
+    ByKind,
+    Choice,
+    Fields,
+    Integer,
+    Json,
+    Key,
+    ListOf,
+    MapOf,
+    Mapped,
+    Mapping,
+    Placed,
+    Problems,
+    Record,
+    Scalar,
+    Sequence,
+    Shape,
+    Text,
+    Unfit,
+    compose,
+    decode,
+    join,
+    show,
+)
+from nox_envs.errors import FileProblems, Place
+
+relaxed = settings(deadline=None)
+pure_or_c = pytest.mark.parametrize("loader", [yaml.BaseLoader, yaml.CBaseLoader], ids=["pure", "c"])
+
+BROKEN = {
+    "a: b: c": "1:5: a second ':' cannot stand here",
+    "a: b\n c: d": "2:3: a second ':' cannot stand here",
+    "a:\n\t- b": "2:1: a tab cannot indent in YAML",
+    "\ta: b": "1:1: a tab cannot indent in YAML",
+    "a: b\n\tc: d": "2:1: a tab cannot indent in YAML",
+    "a: [1,2": "1:4: the '[' opened here is never closed",
+    "a: {b": "1:4: the '{' opened here is never closed",
+    "a: [b\nc: d\n": "1:4: the '[' opened here has neither ',' nor ']' where one is expected (line 2)",
+    "a: 'x": "1:4: the quote ' opened here is never closed",
+    '"a: b': '1:1: the quote " opened here is never closed',
+    "- a\nb: c": "2:1: is not valid YAML",
+    "key: value\n- a": "2:1: is not valid YAML",
+    "a: 1\n...\nb: 2": "3:1: is not valid YAML",
+    "a: |3\n x": "2:2: is not valid YAML",
+    "a: >x\n b": "1:5: is not valid YAML",
+    "a: ]": "1:4: is not valid YAML",
+    "a: @x": "1:4: an unquoted text cannot begin with '@'",
+    "a: `x`": "1:4: an unquoted text cannot begin with '`'",
+    "a: %x": "1:4: an unquoted text cannot begin with '%'",
+    "a: - b": "1:4: a list cannot begin here",
+    "x: 'a' b": "1:8: more text follows a quoted text",
+    "x: {a}/b": "1:7: is not valid YAML (quote a text that begins with '{' or '[')",
+    'a: "\\z"': "1:4: a backslash in double quotes begins no escape that YAML knows",
+    'a: "\\xzz"': "1:4: a backslash in double quotes begins no escape that YAML knows",
+    "%YAML 1.2\n---\na: b": "1:1: YAML directives are not read",
+    "# first\n%TAG ! x\n---\na: b": "2:1: YAML directives are not read",
+    "a: \x00": "1:4: the character U+0000 is not allowed in YAML",
+    "a: é\nb: \ufeffx": "2:4: the character U+FEFF is not allowed in YAML",
+    "a: \ud800": "1:4: the character U+D800 is not allowed in YAML",
+    "": "1:1: the file is empty",
+    "# only a comment\n": "1:1: the file is empty",
+    "---\n": "1:1: the file is empty",
+    "just text": "1:1: the file must be a mapping, but it is the text 'just text'",
+    "- a": "1:1: the file must be a mapping, but it is a list",
+    "a: 1\n---\nb: 2": "2:1: a second YAML document begins here",
+    "a: *x": "1:4: the alias *x has no anchor above it",
+    "a: &x [*x]": "1:8: the alias *x stands inside the value it repeats",
+}
+
+
+def problems_of(text: str, loader: type[yaml.BaseLoader] | type[yaml.CBaseLoader] = yaml.CBaseLoader) -> str:
+    """Return the problems of a text, without the name of the file; nothing for a good one."""
+    problems = Problems("f")
+    try:
+        compose(text, problems, loader=loader)
+    except FileProblems as error:
+        return str(error).replace("f:", "", 1).replace("\nf:", "\n")
+    return str(problems.error()).replace("f:", "", 1).replace("\nf:", "\n")
+
+
+def root(text: str) -> Mapping:
+    problems = Problems("f")
+    composed = compose(text, problems)
+    assert not problems
+    return composed
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+@pure_or_c
+def test_both_parsers_lead_to_the_same_words_and_place(
+    text: str, loader: type[yaml.BaseLoader] | type[yaml.CBaseLoader]
+) -> None:
+    assert problems_of(text, loader).startswith(BROKEN[text])
+
+
+@pure_or_c
+def test_problems_that_do_not_stop_the_reading_are_all_found(
+    loader: type[yaml.BaseLoader] | type[yaml.CBaseLoader],
+) -> None:
+    text = "a: !!int 3\nb: !x [1]\n? [k]\n: v\n'': 1\n: 2\n<<: {c: 1}\na: 4\nc: {d: 1, d: 2}\ne: \"\\0\"\n"
+    assert [line.split(" (")[0] for line in problems_of(text, loader).splitlines()] == [
+        "1:4: a: the YAML tag '!!int' is not read",
+        "2:4: b: the YAML tag '!x' is not read",
+        "3:3: a key must be text",
+        "6:1: a key is missing before ':'",
+        "7:1: merge keys ('<<') are not read",
+        "8:1: the key 'a' is written twice",
+        "9:11: c: the key 'd' is written twice",
+        "10:4: e: holds the control character U+0000",
+    ]
+
+
+def test_a_quoted_merge_key_is_a_key() -> None:
+    assert root("'<<': a").entries[0][0].text == "<<"
+
+
+def test_nodes_keep_raw_text_quotes_and_positions() -> None:
+    composed = root('version: 3.10\nlist:\n  - on\n  - "1"\n')
+    (version, number), (_, items) = composed.entries
+    assert (version.text, version.place) == ("version", Place(origin="f", line=1, column=1))
+    assert number == Scalar("3.10", True, Place(origin="f", line=1, column=10))
+    assert isinstance(items, Sequence)
+    assert items.items == (
+        Scalar("on", True, Place(origin="f", line=3, column=5)),
+        Scalar("1", False, Place(origin="f", line=4, column=5)),
+    )
+    assert composed.value("list") is items
+    assert composed.value("nothing") is None
+
+
+def test_an_alias_repeats_the_node_of_its_anchor() -> None:
+    composed = root("a: &x [1]\nb: *x\nc: &y text\nd: *y\n")
+    assert composed.value("a") is composed.value("b")
+    assert composed.value("c") is composed.value("d")
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert root(decode(b"\xef\xbb\xbfa: b", Problems("f"))).entries[0][0].text == "a"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"a: b\nc: \xc3\xa9\xff", "2:5: the file is not UTF-8: the byte 0xff cannot stand here"),
+        ("a: b".encode("utf-16"), "1:1: the file is not UTF-8: the byte 0xff cannot stand here"),
+        (b"a" * (1 << 20) + b"a", "1:1: the file is larger than 1 MiB"),
+    ],
+    ids=["latin-1", "utf-16", "large"],
+)
+def test_bytes_that_are_no_text_have_a_place(data: bytes, expected: str) -> None:
+    with pytest.raises(FileProblems) as raised:
+        decode(data, Problems("f"))
+    assert str(raised.value).removeprefix("f:").startswith(expected)
+
+
+@pure_or_c
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: " + "x" * 3_000_000, "1:1: the file is larger than 1 MiB"),
+        ("[" * 500_000, "1:41: is nested deeper than 40 levels"),
+        ("{a: " * 200_000, "1:161: is nested deeper than 40 levels"),
+        ("".join(" " * depth + "a:\n" for depth in range(300)), "41:41: is nested deeper than 40 levels"),
+    ],
+    ids=["a line of 3 MB", "brackets", "braces", "indentation"],
+)
+def test_large_and_deep_files_are_refused_at_once(
+    text: str, expected: str, loader: type[yaml.BaseLoader] | type[yaml.CBaseLoader]
+) -> None:
+    begun = time.perf_counter()
+    assert problems_of(text, loader).startswith(expected)
+    assert time.perf_counter() - begun < 2
+
+
+@pure_or_c
+def test_aliases_that_explode_are_refused(loader: type[yaml.BaseLoader] | type[yaml.CBaseLoader]) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+    assert problems_of("\n".join(lines), loader).startswith(
+        "4:37: the aliases of this file expand to more than 10,000 values"
+    )
+
+
+def test_an_overflow_in_the_pure_parser_is_a_problem_like_any_other() -> None:
+    assert "is not valid YAML near here" in problems_of('a: "\\U99999999"', yaml.BaseLoader)
+
+
+@pytest.mark.parametrize("loader", [yaml.BaseLoader, yaml.CBaseLoader], ids=["pure", "c"])
+@given(text=st.text(st.sampled_from("ab:-?[]{}&*!|>'\"%@#,\n \t\\<~0é\u2028\x85")))
+@relaxed
+def test_any_text_is_read_or_refused(
+    loader: type[yaml.BaseLoader] | type[yaml.CBaseLoader], text: str
+) -> None:
+    problems = Problems("f")
+    try:
+        composed = compose(text, problems, loader=loader)
+    except FileProblems as error:
+        assert error.problems
+        assert all(problem.place.line >= 1 and problem.place.column >= 1 for problem in error.problems)
+    else:
+        assert isinstance(composed, Mapping)
+
+
+@given(data=st.binary())
+@relaxed
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
+    try:
+        text = decode(data, Problems("f"))
+    except FileProblems as error:
+        assert "not UTF-8" in str(error)
+    else:
+        assert text.encode() == data
+
+
+# shapes
+
+
+def read(shape: Shape[object], text: str) -> object:
+    """Return what a shape makes of the value of the key `a`, or the text of the problems."""
+    problems = Problems("f")
+    node = compose(f"a: {text}", problems).value("a")
+    assert node is not None
+    value = shape.read(node, problems)
+    return str(problems.error()).replace("f:1:", "") if problems else value
+
+
+def upper(text: str) -> str:
+    if text == "bad":
+        raise Unfit("is bad", "be good")
+    return text.upper()
+
+
+UPPER = Text(upper, pattern="^[a-z]+$")
+
+
+@pytest.mark.parametrize(
+    ("shape", "text", "expected"),
+    [
+        (UPPER, "3.10", "3.10"),
+        (UPPER, "yes", "YES"),
+        (UPPER, '""', ""),
+        (UPPER, "bad", "4: a: is bad (be good)"),
+        (UPPER, "", "3: a: has no value (expected text)"),
+        (UPPER, "~", "4: a: expected text, found YAML's null (~) (put it into quotes if it is meant as a text)"),
+        (UPPER, "[a]", "4: a: expected text, found a list"),
+        (UPPER, "{b: c}", "4: a: expected text, found a mapping"),
+        (UPPER, "{posargs}", "4: a: expected text, found a mapping (quote a value that begins with a brace: '{posargs}')"),
+        (Choice("one", "two"), "two", "two"),
+        (Choice("one", "two"), "tow", "4: a: expected one or two, found 'tow' (did you mean 'two'?)"),
+        (Choice("one", "two"), "[one]", "4: a: expected one or two, found a list"),
+        (Choice("one", "two", expected="a number"), "x", "4: a: expected a number, found 'x' (known: one, two)"),
+        (Choice(*map(str, range(20)), expected="it"), "x", "4: a: expected it, found 'x' (`nox-envs schema` lists them)"),
+        (Boolean(), "true", True),
+        (Boolean(), "false", False),
+        (Boolean(), "yes", "4: a: expected true or false, found 'yes'"),
+        (Boolean(), "'true'", "4: a: expected true or false, found a quoted text (remove the quotes)"),
+        (Integer(), "-9", -9),
+        (Integer(), "0", 0),
+        (Integer(), "012", "4: a: expected an integer, found '012'"),
+        (Integer(), "1_0", "4: a: expected an integer, found '1_0'"),
+        (Integer(), "٣", "4: a: expected an integer, found '٣'"),
+        (Integer(), "9" * 5000, f"4: a: expected an integer, found '{'9' * 59}…'"),
+        (Integer(), "'1'", "4: a: expected an integer, found a quoted text (remove the quotes)"),
+        (ListOf(UPPER, expected="texts"), "b", ("B",)),
+        (ListOf(UPPER, expected="texts"), "[b, c]", ("B", "C")),
+        (ListOf(UPPER, expected="texts"), "[]", ()),
+        (ListOf(UPPER, expected="texts"), "{b: c}", "4: a: expected texts, found a mapping"),
+        (ListOf(UPPER, expected="texts"), "", "3: a: has no value (expected texts)"),
+        (ListOf(UPPER, expected="texts", filled=True), "[]", "4: a: is an empty list; expected texts"),
+        (ListOf(UPPER, expected="texts", distinct=True), "[b, b]", "8: a[1]: 'b' is listed twice (keep one of them)"),
+        (MapOf(UPPER, UPPER, expected="pairs", filled=True), "{}", "4: a: is an empty mapping; expected pairs"),
+        (MapOf(UPPER, UPPER, expected="pairs"), "[b]", "4: a: expected pairs, found a list"),
+        (MapOf(UPPER, UPPER, expected="pairs"), "{bad: c}", "5: a.bad: is bad (be good)"),
+        (ByKind(scalar=UPPER, sequence=ListOf(UPPER, expected="a list")), "b", "B"),
+        (ByKind(scalar=UPPER, sequence=ListOf(UPPER, expected="a list")), "[b]", ("B",)),
+        (ByKind(scalar=UPPER), "{}", "4: a: expected text, found a mapping"),
+        (ByKind(scalar=UPPER), "", "3: a: has no value (expected text)"),
+        (Mapped(UPPER, len), "abc", 3),
+        (Mapped(UPPER, len), "[]", "4: a: expected text, found a list"),
+        (Mapped(UPPER, upper), "x", "X"),
+        (Mapped(Text(str), upper), "bad", "4: a: is bad (be good)"),
+        (Placed(UPPER, lambda value, place: (value, place.column)), "b", ("B", 4)),
+        (Placed(UPPER, lambda value, place: (value, place.column)), "[]", "4: a: expected text, found a list"),
+    ],
+)  # fmt: skip
+def test_a_shape_reads_what_it_says_and_nothing_else(
+    shape: Shape[object], text: str, expected: object
+) -> None:
+    assert read(shape, text) == expected
+
+
+def test_a_list_leaves_out_what_its_item_refuses() -> None:
+    problems = Problems("f")
+    node = compose("a: [b, bad, c]", problems).value("a")
+    assert node is not None
+    assert ListOf(UPPER, expected="texts").read(node, problems) == ("B", "C")
+    assert len(problems) == 1
+
+
+NAME = Key("name", "Its name.", UPPER, required="such as name: x")
+SIZE = Key("size", "Its size.", Integer(), also="width breadth")
+
+
+def pair(fields: Fields) -> tuple[str, int | None]:
+    size = fields.get(SIZE)
+    return fields.need(NAME), size
+
+
+PAIR = Record("pair", (NAME, SIZE), pair, elsewhere=(("colour", "things have no colour"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{name: x, size: 3}", ("X", 3)),
+        ("{name: x}", ("X", None)),
+        ("{name: bad, size: x}", "11: a.name: is bad (be good)\n22: a.size: expected an integer, found 'x'"),
+        ("{size: 3}", "4: a: the key 'name' is missing (such as name: x)"),
+        ("{name: x, sise: 3}", "14: a.sise: unknown key (did you mean 'size'?)"),
+        ("{name: x, width: 3}", "14: a.width: unknown key (here it is called 'size')"),
+        ("{name: x, colour: 3}", "14: a.colour: unknown key (things have no colour)"),
+        ("{name: x, zzz: 3}", "14: a.zzz: unknown key (known keys: name, size)"),
+        ("[x]", "4: a: expected a mapping, found a list"),
+        ("", "3: a: has no value (expected a mapping)"),
+    ],
+)
+def test_a_record_reads_its_keys(text: str, expected: object) -> None:
+    assert str(read(PAIR, text)).replace("\nf:1:", "\n") == str(expected).replace("\nf:1:", "\n")
+
+
+def test_a_nullable_record_reads_nothing_as_an_empty_mapping() -> None:
+    record = Record("pair", (SIZE,), lambda fields: (fields.get(SIZE),), nullable=True)
+    assert read(record, "") == (None,)
+
+
+def test_a_record_of_one_key_wants_exactly_one() -> None:
+    record = Record("one", (NAME, SIZE), lambda fields: fields.get(SIZE), single=True)
+    assert read(record, "{size: 1}") == 1
+    assert read(record, "{size: 1, name: x}") == "4: a: expected exactly one of the keys name, size"
+
+
+def schema_of(shape: Shape[object]) -> Json:
+    return shape.schema({})
+
+
+def test_shapes_write_what_they_read_as_schema() -> None:
+    text: Json = {"$ref": "#/$defs/text"}
+    assert schema_of(UPPER) == {**text, "pattern": "^[a-z]+$"}
+    assert schema_of(Choice("a", "b")) == {"enum": ["a", "b"]}
+    assert schema_of(Integer(only=1)) == {"type": "integer", "const": 1}
+    assert schema_of(ListOf(Integer(), expected="x", filled=True, distinct=True)) == {
+        "anyOf": [
+            {"type": "integer"},
+            {"type": "array", "items": {"type": "integer"}, "minItems": 1, "uniqueItems": True},
+        ]
+    }
+    assert schema_of(ListOf(PAIR, expected="x")) == {"type": "array", "items": {"$ref": "#/$defs/pair"}}
+    assert schema_of(MapOf(Choice("a", "b"), Boolean(), expected="x", filled=True)) == {
+        "type": "object",
+        "additionalProperties": {"type": "boolean"},
+        "propertyNames": {"enum": ["a", "b"]},
+        "minProperties": 1,
+    }
+    either = ByKind(scalar=Text(str), mapping=PAIR, sequence=ListOf(Boolean(), expected="x", single=False))
+    assert schema_of(ListOf(either, expected="x")) == {
+        "anyOf": [{"$ref": "#/$defs/text"}, {"type": "array", "items": schema_of(either)}]
+    }
+    both = ByKind(scalar=Text(str), mapping=None, sequence=ListOf(Boolean(), expected="x"))
+    assert schema_of(ListOf(both, expected="x")) == {
+        "anyOf": [
+            {"anyOf": [{"$ref": "#/$defs/text"}, {"type": "boolean"}]},
+            {"type": "array", "items": schema_of(both)},
+        ]
+    }
+
+
+def test_a_record_is_a_definition_of_the_schema() -> None:
+    definitions: dict[str, Json] = {}
+    record = Record("pair", (NAME, SIZE), pair, nullable=True, single=True)
+    assert record.schema(definitions) == {"$ref": "#/$defs/pair"}
+    assert record.schema(definitions) == {"$ref": "#/$defs/pair"}
+    assert definitions["pair"] == {
+        "type": ["object", "null"],
+        "properties": {
+            "name": {"description": "Its name.", "$ref": "#/$defs/text", "pattern": "^[a-z]+$"},
+            "size": {"description": "Its size.", "type": "integer"},
+        },
+        "additionalProperties": False,
+        "required": ["name"],
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+# words in messages
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "'plain'"),
+        ("it's", '"it\'s"'),
+        ("a\nb", "'a\\nb'"),
+        ("x" * 61, "'" + "x" * 59 + "…'"),
+        ("https://alice:s3cret@packages.example.org/simple", "'https://***@packages.example.org/simple'"),
+        ("https://alice:p@ss/w@packages.example.org", "'https://***@packages.example.org'"),
+    ],
+)
+def test_words_are_shown_short_escaped_and_without_credentials(text: str, expected: str) -> None:
+    assert show(text) == expected
+
+
+def test_paths_quote_keys_that_are_no_words() -> None:
+    assert join("", "a") == "a"
+    assert join("a", "b-c_1") == "a.b-c_1"
+    assert join("a", "4.2") == "a['4.2']"
+
+
+def test_suggestions_end_where_they_would_cost_too_much() -> None:
+    problems = Problems("f")
+    assert problems.suggest("x" * 100, ["x" * 99]) == ""
+    assert problems.suggest("Tset", ["Test"]) == "did you mean 'Test'?"
+    assert all(problems.suggest("tset", ["test"]) for _ in range(98))
+    assert problems.suggest("tset", ["test"]) == ""
+
+
+def test_problems_are_sorted_by_position_and_kept_once() -> None:
+    problems = Problems("f")
+    for line, column in [(2, 1), (1, 9), (1, 2), (1, 9)]:
+        problems.add(Place(origin="f", line=line, column=column), "wrong")
+    assert [str(problem) for problem in problems.error().problems] == [
+        "f:1:2: wrong",
+        "f:1:9: wrong",
+        "f:2:1: wrong",
+    ]
