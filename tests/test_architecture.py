@@ -12,6 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "nox_envs"
 STAGES = (
+    {"values"},
     {"errors", "kinds"},
     {"pins", "files", "placeholders"},
     {"document"},

@@ -169,9 +169,10 @@ def _annotations(lines: list[str], at: int) -> tuple[tuple[str, ...], int]:
         if not content.startswith("#") or line.startswith("#"):
             break
         at += 1
-        if content.startswith("# via"):
-            listed = content == "# via"
-            via += [] if listed else [content[5:].strip()]
+        if content == "# via":
+            listed = True
+        elif content.startswith("# via "):
+            via.append(content[6:].strip())
         elif listed and content.startswith("#  "):
             via.append(content[1:].strip())
         else:
