@@ -54,7 +54,7 @@ def point(
     """Make a point with the session name that nox would show."""
     return Point(
         environment=environment,
-        session=session_name(environment, python, python is not None, axes),
+        session=session_name(environment, python, axes),
         python=python,
         axes=axes,
         place=at(line),

@@ -84,6 +84,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise NoxEnvsError(f"{path}: cannot be written: {reason}") from None
 
 
+def from_here(path: Path) -> str:
+    """Return a path as short as it can be written in the current directory."""
+    try:
+        return min(os.path.relpath(path), str(path), key=len)
+    except ValueError:  # another drive
+        return str(path)
+
+
 def _existing_mode(target: Path) -> int | None:
     try:
         mode = target.stat().st_mode

@@ -101,7 +101,7 @@ def join(path: str, key: str) -> str:
 def show(text: str) -> str:
     """Quote a word of the file for a message: shortened, escaped and without credentials."""
     if "@" in text:
-        text = re.sub(r"://\S*@", "://***@", text)
+        text = re.sub(r"(?s)://.*@", "://***@", text)
     if len(text) > _SHOWN_LENGTH:
         text = text[: _SHOWN_LENGTH - 1] + "…"
     return repr(text)

@@ -115,7 +115,7 @@ def _deciding_axes(points: list[Point], composed: Mapping[str, Composition]) -> 
         return frozenset(names)
     contents = {point.session: _content(point, composed[point.session]) for point in points}
     kept = set(names)
-    for name in names:
+    for name in reversed(names):  # of two axes that say the same, the first one stays
         trial = kept - {name}
         wanted: dict[tuple[Pairs, str | None], set[object]] = {}
         for point in points:

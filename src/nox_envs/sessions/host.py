@@ -14,6 +14,7 @@ import nox
 import nox.command
 import nox.virtualenv
 
+from nox_envs.files import from_here
 from nox_envs.installers import Installer, pip_installer, uv_installer
 from nox_envs.matrix import Point
 from nox_envs.spec.types import Command, Pairs
@@ -42,7 +43,7 @@ class SessionHost:
         self.reused = venv._reused
         self.may_install = not (session._runner.global_config.no_install and venv._reused)
         windows = sys.platform == "win32"
-        python = str(Path(session.bin, "python.exe" if windows else "python"))
+        python = from_here(Path(session.bin, "python.exe" if windows else "python"))
         self.installer: Installer = (
             uv_installer(nox.virtualenv.UV, python) if venv.venv_backend == "uv" else pip_installer(python)
         )

@@ -44,9 +44,8 @@ def _parent(extends: Scalar | None, own: dict[str, Draft], problems: Problems) -
 
 def _cycle_problems(cycles: list[tuple[str, ...]], own: dict[str, Draft], problems: Problems) -> set[str]:
     for cycle in cycles:
-        extends = own[cycle[0]].extends
-        if extends is not None:
-            problems.add(extends.place, f"extends itself: {shown(cycle)}", "remove one 'extends'")
+        extends = own[cycle[0]].extends or Scalar("", True, Place(origin=problems.origin))
+        problems.add(extends.place, f"extends itself: {shown(cycle)}", "remove one 'extends'")
     return {name for cycle in cycles for name in cycle}
 
 

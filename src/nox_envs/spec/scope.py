@@ -108,12 +108,9 @@ def scope_of(named: Named) -> Scope:
 
 def find(chain: tuple[Mapping, ...], key: str, text: str) -> Place:
     """Return where a text is written below a key, in the first mapping of a chain that has it."""
-    nodes = [node for node in (mapping.value(key) for mapping in chain) if node is not None]
-    for node in nodes:
-        place = _find(node, text)
-        if place is not None:
-            return place
-    return nodes[0].place if nodes else chain[0].place
+    nodes = (mapping.value(key) for mapping in chain)
+    places = (_find(node, text) for node in nodes if node is not None)
+    return next((place for place in places if place is not None), chain[0].place)
 
 
 def _find(root: Node, text: str) -> Place | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from nox_envs import receipt as receipts
 from nox_envs.drift import Finding, run_command
@@ -27,8 +27,10 @@ from nox_envs.workflow.expectation import (
     lock_findings,
     project_fingerprint,
 )
-from nox_envs.workflow.installation import Installation
 from nox_envs.workflow.project import Project
+
+if TYPE_CHECKING:
+    from nox_envs.workflow.installation import Installation
 
 
 class Host(Protocol):
@@ -72,7 +74,6 @@ class EnvironmentRun:
         self._host = host
         self._plan = project.plan_of(point)
         self._policy = point.drift.policy or "repair"
-        self._installation = Installation(project, point, self._plan, host)
 
     def run(self) -> None:
         """Verify or build the venv, run the commands, verify again, and write the report."""
@@ -134,6 +135,13 @@ class EnvironmentRun:
 
     def _check(self, receipt: Receipt | None) -> Checked:
         return check_venv(self._project, self._plan, self._point, self._host.location, receipt)
+
+    @property
+    def _installation(self) -> Installation:
+        # A warm run installs nothing and need not wait for this import.
+        from nox_envs.workflow.installation import Installation
+
+        return Installation(self._project, self._point, self._plan, self._host)
 
     @property
     def _installed_from(self) -> str:

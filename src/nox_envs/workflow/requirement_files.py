@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nox_envs.files import write_atomically
+from nox_envs.files import from_here, write_atomically
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.pins import Pin, direct_reference
 from nox_envs.resolvers import absolute_requirement
@@ -58,7 +58,7 @@ def _written(texts: tuple[str, ...], names: tuple[str, ...], folder: Path) -> It
         for path, text in zip(paths, texts, strict=True):
             if text:
                 write_atomically(path, text)
-        yield [str(path) if text else "" for path, text in zip(paths, texts, strict=True)]
+        yield [from_here(path) if text else "" for path, text in zip(paths, texts, strict=True)]
     finally:
         for path in paths:
             path.unlink(missing_ok=True)
