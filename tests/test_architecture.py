@@ -65,9 +65,7 @@ def test_imports_run_strictly_downward(path: Path) -> None:
     ("package", "owners"), [("yaml", {"document"}), ("nox", {"sessions"}), ("argparse", {"cli", "sessions"})]
 )
 def test_a_foreign_package_has_one_owner(package: str, owners: set[str]) -> None:
-    users = {
-        stage_of(path) for path in MODULES for name, _ in imports(path) if name.split(".")[0] == package
-    }
+    users = {stage_of(path) for path in MODULES for name, _ in imports(path) if name.split(".")[0] == package}
     assert users == owners
 
 
@@ -99,7 +97,9 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
     assert text.count("\n") <= 330
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef) and node.end_lineno:
-            body = [n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))]
+            body = [
+                n for n in node.body if not (isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant))
+            ]
             assert not body or node.end_lineno - body[0].lineno + 1 <= 40, f"{node.name} is too long"
 
 

@@ -116,7 +116,7 @@ def test_problems_that_do_not_stop_the_reading_are_all_found(
         "1:4: a: the YAML tag '!!int' is not read",
         "2:4: b: the YAML tag '!x' is not read",
         "3:3: a key must be text",
-        "6:1: a key is missing before ':'",
+        "6:2: a key is missing before ':'",
         "8:1: merge keys ('<<') are not read",
         "9:1: the key 'a' is written twice",
         "10:11: c: the key 'd' is written twice",

@@ -191,9 +191,7 @@ def test_a_lock_that_moved_on_is_told_from_a_changed_venv(demo: Project, index: 
 
 def test_a_wrong_hash_is_refused_and_the_venv_never_used(demo: Project, index: Index) -> None:
     text = demo.read("requirements/demo.txt")
-    demo.write(
-        "requirements/demo.txt", text.replace(index.sha256("apple-2.0-py3-none-any.whl"), "0" * 64)
-    )
+    demo.write("requirements/demo.txt", text.replace(index.sha256("apple-2.0-py3-none-any.whl"), "0" * 64))
     ran = demo.nox("-s", "demo")
     assert ran.returncode == 1
     assert "pressed" not in ran.output

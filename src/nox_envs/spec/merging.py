@@ -13,9 +13,11 @@ DEEPEST = 20
 def merge(environments: tuple[Named, ...], base: Draft, problems: Problems) -> tuple[Named, ...]:
     """Return the environments and templates, merged; an unknown or circular `extends` is a problem."""
     own = {named.name: named.draft for named in environments}
-    graph = {name: (draft.extends.text,) if draft.extends is not None else () for name, draft in own.items()}
-    order, cycles = walk(graph)
-    broken = _cycle_problems(cycles, own, problems)
+    extends = {name: draft.extends for name, draft in own.items() if draft.extends is not None}
+    order, cycles = walk({name: (extends[name].text,) if name in extends else () for name in own})
+    for cycle in cycles:
+        problems.add(extends[cycle[0]].place, f"extends itself: {shown(cycle)}", "remove one 'extends'")
+    broken = {name for cycle in cycles for name in cycle}
     merged: dict[str, Draft] = {}
     depths: dict[str, int] = {}
     for name in order:
@@ -40,13 +42,6 @@ def _parent(extends: Scalar | None, own: dict[str, Draft], problems: Problems) -
     near = problems.suggest(extends.text, own) or "name an environment or a template of this file"
     problems.add(extends.place, f"{show(extends.text)} is no environment", near)
     return None
-
-
-def _cycle_problems(cycles: list[tuple[str, ...]], own: dict[str, Draft], problems: Problems) -> set[str]:
-    for cycle in cycles:
-        extends = own[cycle[0]].extends or Scalar("", True, Place(origin=problems.origin))
-        problems.add(extends.place, f"extends itself: {shown(cycle)}", "remove one 'extends'")
-    return {name for cycle in cycles for name in cycle}
 
 
 def leaves(environments: tuple[Named, ...]) -> tuple[Named, ...]:
