@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -106,6 +107,17 @@ def test_both_parsers_lead_to_the_same_words_and_place(text: str, loader: Loader
     assert problems_of(text, loader).startswith(BROKEN[text])
 
 
+GOLDEN = sorted((Path(__file__).parent / "golden" / "spec").glob("*.yaml"), key=lambda path: path.name)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=[path.stem for path in GOLDEN])
+def test_both_parsers_give_the_same_nodes(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert problems_of(text, yaml.BaseLoader) == problems_of(text, yaml.CBaseLoader)
+    pure, c = (composed_or_refused(text, loader) for loader in (yaml.BaseLoader, yaml.CBaseLoader))
+    assert isinstance(pure, FileProblems) or pure == c
+
+
 @pure_or_c
 def test_problems_that_do_not_stop_the_reading_are_all_found(
     loader: Loader,
@@ -117,7 +129,7 @@ def test_problems_that_do_not_stop_the_reading_are_all_found(
         "2:4: b: the YAML tag '!x' is not read",
         "3:3: a key must be text",
         "6:2: a key is missing before ':'",
-        "8:1: merge keys ('<<') are not read",
+        "8:1: merge keys",
         "9:1: the key 'a' is written twice",
         "10:11: c: the key 'd' is written twice",
         "11:4: e: holds the control character U+0000",
@@ -140,6 +152,14 @@ def test_nodes_keep_raw_text_quotes_and_positions() -> None:
     )
     assert composed.value("list") is items
     assert composed.value("nothing") is None
+
+
+@pure_or_c
+@pytest.mark.parametrize("text", ["a:", "a:   # nothing", "{a: , b: c}", "{a: }", "{a}"])
+def test_a_value_that_is_not_written_stands_where_its_key_does(text: str, loader: Loader) -> None:
+    node = compose(text, Problems("f"), loader=loader).value("a")
+    assert node is not None
+    assert node == Scalar("", True, Place(origin="f", line=1, column=1 + text.startswith("{")))
 
 
 def test_an_alias_repeats_the_node_of_its_anchor() -> None:
@@ -351,7 +371,7 @@ PAIR = Record("pair", (NAME, SIZE), pair, elsewhere=(("colour", "things have no 
         ("{name: x, colour: 3}", "14: a.colour: unknown key (things have no colour)"),
         ("{name: x, zzz: 3}", "14: a.zzz: unknown key (known keys: name, size)"),
         ("[x]", "4: a: expected a mapping, found a list"),
-        ("", "3: a: has no value (expected a mapping)"),
+        ("", "1: a: has no value (expected a mapping)"),
     ],
 )
 def test_a_record_reads_its_keys(text: str, expected: object) -> None:
@@ -443,6 +463,16 @@ def test_paths_quote_keys_that_are_no_words() -> None:
     assert join("", "a") == "a"
     assert join("a", "b-c_1") == "a.b-c_1"
     assert join("a", "4.2") == "a['4.2']"
+
+
+def test_a_value_that_is_repeated_has_the_path_of_its_anchor() -> None:
+    problems = Problems("f")
+    composed = compose("a: &x [bad]\nb: *x\n", problems)
+    for key in ("a", "b"):
+        node = composed.value(key)
+        assert node is not None
+        assert TEXTS.read(node, problems) == ()
+    assert str(problems.error()) == "f:1:8: a[0]: is bad (be good)"
 
 
 def test_suggestions_end_where_they_would_cost_too_much() -> None:

@@ -4,7 +4,7 @@ import itertools
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from nox_envs.drift import (
 from nox_envs.errors import NoxEnvsError
 from nox_envs.pins import INDEX, Pin, Source
 from nox_envs.snapshot import Distribution, Interpreter, Snapshot, take
+from nox_envs.values import replace
 from tests.conftest import Backend, Machine, MakeVenv, Venv
 from tests.index import Index, build_wheel, write_source
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from packaging.markers import default_environment
 
@@ -12,6 +10,7 @@ from nox_envs.lockfile.satisfaction import satisfies
 from nox_envs.lockfile.text import Header, Lock, parse
 from nox_envs.requirements import Declared
 from nox_envs.spec.types import ConstraintLock
+from nox_envs.values import replace
 from tests.plans import at, composed, planned, plans, point, wants
 
 HOST = {
@@ -23,6 +22,7 @@ HOST = {
 HASH = " --hash=sha256:" + "0a" * 32
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER_COMMIT = COMMIT[::-1]
+GIT = "git+https://git.example.org"
 
 
 def lock(text: str, made: LockPlan | None = None, omitted: tuple[str, ...] = ()) -> Lock:
@@ -188,13 +188,12 @@ def test_a_version_is_judged_by_the_specifier(specifier: str, version: str, expe
     ("requirement", "pin", "met"),
     [
         # the commit of a branch is not known offline
-        (wants("a @ git+https://git.example.org/a.git@main"), f"a @ git+https://git.example.org/a@{COMMIT}", True),
-        (wants(f"a @ git+https://git.example.org/a@{COMMIT}"), f"a @ git+https://git.example.org/a@{COMMIT}", True),
-        (wants(f"a @ git+https://git.example.org/a@{COMMIT}"), f"a @ git+https://git.example.org/a@{OTHER_COMMIT}", False),
-        (wants("a @ git+https://git.example.org/a"), f"a @ git+https://git.example.org/b@{COMMIT}", False),
-        (wants("a @ git+https://git.example.org/a"), f"a==1{HASH}", False),
-        (wants("-e git+https://git.example.org/a@main"[3:], name="a", editable=True),
-         f"a @ git+https://git.example.org/a@{COMMIT}", True),
+        (wants(f"a @ {GIT}/a.git@main"), f"a @ {GIT}/a@{COMMIT}", True),
+        (wants(f"a @ {GIT}/a@{COMMIT}"), f"a @ {GIT}/a@{COMMIT}", True),
+        (wants(f"a @ {GIT}/a@{COMMIT}"), f"a @ {GIT}/a@{OTHER_COMMIT}", False),
+        (wants(f"a @ {GIT}/a"), f"a @ {GIT}/b@{COMMIT}", False),
+        (wants(f"a @ {GIT}/a"), f"a==1{HASH}", False),
+        (wants(f"{GIT}/a@main#egg=a", editable=True), f"a @ {GIT}/a@{COMMIT}", True),
         (wants("a @ https://files.example.org/a.zip"), f"a @ https://files.example.org/a.zip{HASH}", True),
         (wants("a @ https://files.example.org/a.zip"), f"a @ https://files.example.org/b.zip{HASH}", False),
         (wants(f"a @ https://files.example.org/a.zip#sha256={'0a' * 32}"),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from nox_envs.errors import FileProblems
 from nox_envs.lockfile.text import Header, Lock, parse, render, requirement_line
 from nox_envs.pins import Pin, Source, source_of_url
+from nox_envs.values import replace
 from tests.conftest import MakeVenv, Run, uv
 from tests.index import build_wheel
 

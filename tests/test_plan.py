@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from nox_envs.lockfile.plan import Inputs, LockPlan, layer_of, plan, plan_unlock
 from nox_envs.matrix import Point
 from nox_envs.requirements import Composition, Declared
 from nox_envs.spec.types import ConstraintLock, Index, LockOptions, Pairs
+from nox_envs.values import replace
 from tests.plans import at, composed, everywhere, planned, plans, point, wants
 
 DJANGO = (("django", "4.2"),), (("django", "5.2"),)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from nox_envs.errors import NoxEnvsError
 from nox_envs.pins import INDEX, Source
 from nox_envs.receipt import Receipt, Recorded
 from nox_envs.snapshot import Interpreter, take
+from nox_envs.values import replace
 from tests.conftest import BareVenv, MakeVenv
 
 EXAMPLE = Receipt(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from nox_envs.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Place:
     """Point at a position in a file: `origin` as shown to the user, `line` and `column` from 1."""
 
@@ -17,7 +17,7 @@ class Place:
         return f"{self.origin}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Problem:
     """Describe one thing that is wrong: where, at which path of the document, what, and what to type."""
 

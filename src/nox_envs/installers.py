@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from nox_envs.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Installer:
     """Install into one venv with uv or with the venv's own pip.
 
@@ -28,8 +28,7 @@ class Installer:
         argv = [*self.program, "install", *self.target, *self._quiet]
         argv += [] if dependencies else ["--no-deps"]
         argv += ["--require-hashes"] if hashes else []
-        if fresh:
-            argv.append("--reinstall" if self.name == "uv" else "--force-reinstall")
+        argv += [self._again] if fresh else []
         for file in files:
             argv += ["-r", file]
         return tuple(argv)
@@ -37,14 +36,17 @@ class Installer:
     def install_project(self, directory: str, extras: tuple[str, ...], *, editable: bool) -> tuple[str, ...]:
         """Return the command that installs the project itself, without its dependencies."""
         where = f"{directory}[{','.join(extras)}]" if extras else directory
-        again = "--reinstall" if self.name == "uv" else "--force-reinstall"
-        flag = ["-e"] if editable else []
-        return (*self.program, "install", *self.target, *self._quiet, "--no-deps", again, *flag, where)
+        flag = ("-e",) if editable else ()
+        return (*self.program, "install", *self.target, *self._quiet, "--no-deps", self._again, *flag, where)
 
     def uninstall(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the command that removes packages by name."""
         yes = () if self.name == "uv" else ("--yes",)
         return (*self.program, "uninstall", *self.target, *self._quiet, *yes, *names)
+
+    @property
+    def _again(self) -> str:
+        return "--reinstall" if self.name == "uv" else "--force-reinstall"
 
     @property
     def _quiet(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from nox_envs.errors import NoxEnvsError
 
-if sys.platform == "win32":
+if sys.platform == "win32":  # pragma: no cover
     import msvcrt
 
     def _try_lock(handle: BinaryIO) -> bool:

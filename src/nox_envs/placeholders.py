@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from nox_envs.errors import NoxEnvsError
+from nox_envs.values import value
 
 RUN_TIME = ("posargs", "envdir")
 
@@ -25,7 +25,7 @@ _MARK = "\0"
 _MARKED = re.compile(r"\0(\d+)\0")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Defect:
     """Describe what is wrong with a placeholder at `offset` (characters from 0) of a text."""
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError
@@ -14,6 +13,7 @@ from nox_envs.files import write_atomically
 from nox_envs.pins import INDEX, Source, SourceKind
 from nox_envs.snapshot import Distribution, Interpreter, Snapshot
 from nox_envs.snapshot.metadata import read_head
+from nox_envs.values import value
 
 FILE_NAME = "nox-envs.json"
 SCHEMA = 1
@@ -23,7 +23,7 @@ _RECORD_LIMIT = 1 << 28
 _SOURCE_KINDS: tuple[SourceKind, ...] = ("index", "archive", "vcs", "directory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Recorded:
     """Hold one distribution as it was installed; `record` is the sha256 of its RECORD (empty: none)."""
 
@@ -33,7 +33,7 @@ class Recorded:
     record: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Receipt:
     """Hold what a finished installation was made from and what it left.
 

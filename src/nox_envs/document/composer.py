@@ -68,8 +68,8 @@ class Composer:
 
     def _place(self, event: yaml.Event) -> Place:
         mark = event.start_mark
-        if mark is not None:
-            self.last = Place(origin=self.problems.origin, line=mark.line + 1, column=mark.column + 1)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        self.last = Place(origin=self.problems.origin, line=line, column=column)
         return self.last
 
     def _path(self) -> str:
@@ -100,7 +100,11 @@ class Composer:
                 message = f"holds the control character U+{ord(bad[0]):04X}"
                 self.problems.add(place, message, "remove the escape", path=self._path())
                 text = re.sub(_CONTROLS, "?", text)
-        self._add(Scalar(text, not event.style, place), 1, event.anchor)
+        plain = not event.style
+        if plain and not text and self.stack and self.stack[-1].key is not None:
+            # The parsers do not agree where nothing stands, but on where its key is.
+            place = self.stack[-1].key.place
+        self._add(Scalar(text, plain, place), 1, event.anchor)
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         if event.tag:

@@ -82,12 +82,14 @@ def _paths(root: Mapping) -> dict[int, str]:
         if id(node.place) in paths:
             continue
         paths[id(node.place)] = path
+        children: list[tuple[Node, str]] = []
         if isinstance(node, Mapping):
             for key, value in node.entries:
                 paths[id(key.place)] = join(path, key.text)
-                waiting.append((value, join(path, key.text)))
+                children.append((value, join(path, key.text)))
         elif isinstance(node, Sequence):
-            waiting += [(item, f"{path}[{number}]") for number, item in enumerate(node.items)]
+            children = [(item, f"{path}[{number}]") for number, item in enumerate(node.items)]
+        waiting.extend(reversed(children))
     return paths
 
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from nox_envs.document.nodes import Mapping, Node, Scalar, is_null
 from nox_envs.document.problems import Problems, mismatch
-from nox_envs.document.shapes import Definitions, Json, Shape
+from nox_envs.document.shapes import Definitions, Fragment, Json, Shape
 from nox_envs.errors import Place
 
 T = TypeVar("T")
@@ -131,16 +131,16 @@ class Record(Generic[T_co]):
     def _listed(self) -> str:
         return ", ".join(key.name for key in self.keys)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         """Return a reference to this record's definition."""
         if self.title not in definitions:
             definitions[self.title] = {}
             definitions[self.title] = self.definition(definitions)
         return {"$ref": f"#/$defs/{self.title}"}
 
-    def definition(self, definitions: Definitions) -> dict[str, Json]:
+    def definition(self, definitions: Definitions) -> Fragment:
         """Return the schema of the mapping itself."""
-        fragment: dict[str, Json] = {
+        fragment: Fragment = {
             "type": ["object", "null"] if self._nullable else "object",
             "properties": {key.name: _described(key, definitions) for key in self.keys},
             "additionalProperties": False,
@@ -153,6 +153,4 @@ class Record(Generic[T_co]):
 
 
 def _described(key: Key[object], definitions: Definitions) -> Json:
-    fragment = key.shape.schema(definitions)
-    assert isinstance(fragment, dict)
-    return {"description": key.description, **fragment}
+    return {"description": key.description, **key.shape.schema(definitions)}

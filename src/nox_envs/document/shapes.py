@@ -14,6 +14,7 @@ from nox_envs.document.problems import Problems, Unfit, mismatch, show
 from nox_envs.errors import Place
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json]"
+Fragment: TypeAlias = "dict[str, Json]"
 Definitions: TypeAlias = "dict[str, Json]"
 
 _TEXT_REFERENCE = "#/$defs/text"
@@ -37,7 +38,7 @@ class Shape(Protocol[T_co]):
         """Return the checked value, or add a problem and return None."""
         ...
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         """Return the schema fragment; what it refers to is put into `definitions`."""
         ...
 
@@ -60,10 +61,10 @@ class Text(Generic[T_co]):
             problems.add(node.place, unfit.message, unfit.hint)
             return None
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         # An editor takes `3.10` for a number; the reader sees the text as written.
         definitions["text"] = {"type": ["string", "number", "boolean"]}
-        fragment: dict[str, Json] = {"$ref": _TEXT_REFERENCE}
+        fragment: Fragment = {"$ref": _TEXT_REFERENCE}
         if self._pattern:
             fragment["pattern"] = self._pattern
         return fragment
@@ -91,7 +92,7 @@ class Choice(Generic[T_co]):
         problems.add(node.place, f"expected {self.expected}, found {show(node.text)}", hint)
         return None
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return {"enum": [str(value) for value in self._values]}
 
 
@@ -110,7 +111,7 @@ class Boolean:
             mismatch(problems, node, self.expected)
         return None
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return {"type": "boolean"}
 
 
@@ -134,7 +135,7 @@ class Integer:
             mismatch(problems, node, self.expected)
         return None
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return {"type": "integer"} if self._only is None else {"type": "integer", "const": self._only}
 
 
@@ -173,9 +174,9 @@ class ListOf(Generic[T_co]):
         values = (self._item.read(item, problems) for item in nodes)
         return tuple(value for value in values if value is not None)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         item = self._item.schema(definitions)
-        several: dict[str, Json] = {"type": "array", "items": item}
+        several: Fragment = {"type": "array", "items": item}
         if self._filled:
             several["minItems"] = 1
         if self._distinct:
@@ -184,16 +185,15 @@ class ListOf(Generic[T_co]):
         return {"anyOf": [single, several]} if single else several
 
 
-def _scalar_part(fragment: Json) -> Json:
+def _scalar_part(fragment: Json) -> Fragment:
     """Return what of a fragment accepts a scalar; nothing for a mapping."""
-    if not isinstance(fragment, dict):
-        return {}
+    assert isinstance(fragment, dict)
     scalar = fragment.get("type") in ("integer", "boolean") or fragment.get("$ref") == _TEXT_REFERENCE
     if scalar or "enum" in fragment:
         return fragment
     several = fragment.get("anyOf")
     parts = [part for part in map(_scalar_part, several) if part] if isinstance(several, list) else []
-    return {"anyOf": parts} if len(parts) > 1 else parts[0] if parts else {}
+    return {"anyOf": [*parts]} if len(parts) > 1 else parts[0] if parts else {}
 
 
 def _refuse_repetition(nodes: tuple[Node, ...], problems: Problems) -> None:
@@ -229,14 +229,14 @@ class MapOf(Generic[T_co]):
                 pairs.append((key, value))
         return tuple(pairs)
 
-    def schema(self, definitions: Definitions) -> Json:
-        fragment: dict[str, Json] = {
+    def schema(self, definitions: Definitions) -> Fragment:
+        fragment: Fragment = {
             "type": "object",
             "additionalProperties": self._value.schema(definitions),
         }
-        names = self._key.schema({})
-        if isinstance(names, dict) and ("pattern" in names or "enum" in names):
-            fragment["propertyNames"] = {key: part for key, part in names.items() if key != "$ref"}
+        names: Fragment = {key: part for key, part in self._key.schema({}).items() if key != "$ref"}
+        if names:
+            fragment["propertyNames"] = names
         if self._filled:
             fragment["minProperties"] = 1
         return fragment
@@ -263,7 +263,7 @@ class ByKind(Generic[T_co]):
             return None
         return shape.read(node, problems)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return {"anyOf": [shape.schema(definitions) for shape in self._shapes.values() if shape]}
 
 
@@ -285,7 +285,7 @@ class Mapped(Generic[T, U]):
             problems.add(node.place, unfit.message, unfit.hint)
             return None
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return self._shape.schema(definitions)
 
 
@@ -301,5 +301,5 @@ class Placed(Generic[T, U]):
         value = self._shape.read(node, problems)
         return None if value is None else self._convert(value, node.place)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return self._shape.schema(definitions)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path, PurePath
 
 from nox_envs.drift.expectation import Expectation, ProjectExpectation, run_command
@@ -20,6 +19,7 @@ from nox_envs.pins import (
     versions_equal,
 )
 from nox_envs.snapshot import Distribution, Snapshot
+from nox_envs.values import replace
 
 _RANK: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nox_envs.pins import Pin
 from nox_envs.snapshot import Interpreter
+from nox_envs.values import value
 
 _PLAIN = r"[\w.,:=+/-]+"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ProjectExpectation:
     """Expect the project itself: its canonical name, its absolute directory, and how it is installed."""
 
@@ -21,7 +21,7 @@ class ProjectExpectation:
     editable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Expectation:
     """Hold what a venv shall hold.
 

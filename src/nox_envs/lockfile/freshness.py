@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from nox_envs.lockfile.merging import implementation_name, minor_version, requirement_text
@@ -13,11 +12,12 @@ from nox_envs.lockfile.text import Lock, requirement_line
 from nox_envs.matrix import Point
 from nox_envs.pins import Pin
 from nox_envs.requirements import Declared
+from nox_envs.values import replace, value
 
 Verdict: TypeAlias = Literal["lock-missing", "lock-stale", "lock-unsatisfied", "lock-unhashed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Doubt:
     """Say why a lock is not what its spec asks for.
 

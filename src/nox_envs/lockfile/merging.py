@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from nox_envs.requirements import Declared
+from nox_envs.values import replace
 
 _VERSION = re.compile(r"\d+\.\d+")
 

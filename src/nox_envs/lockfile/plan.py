@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from nox_envs.errors import FileProblems, Problem
@@ -14,6 +13,7 @@ from nox_envs.lockfile.merging import floor, merged, requirement_key
 from nox_envs.matrix import Point
 from nox_envs.requirements import Composition, Declared
 from nox_envs.spec.types import ConstraintLock, Index, LockOptions, Pairs
+from nox_envs.values import replace, value
 
 DEFAULT_FILE = "requirements/{environment}.txt"
 FLOOR = "3.10"
@@ -21,7 +21,7 @@ FLOOR = "3.10"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LockPlan:
     """Hold everything that can change one lock.
 
@@ -59,7 +59,7 @@ Compose: TypeAlias = Callable[[Point], Composition]
 _Options: TypeAlias = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Inputs:
     """Hold what plans take from the project besides its points.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 
 from nox_envs.errors import Place, Problem
 from nox_envs.spec.types import Combination, Environment, Layer
+from nox_envs.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Cell:
     """Hold one place in a matrix: the python and the value of every axis, in the order declared.
 
@@ -22,7 +22,7 @@ class Cell:
     added: Layer | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Cells:
     """Hold the cells of an environment; `listed` tells whether its sessions are named by python."""
 

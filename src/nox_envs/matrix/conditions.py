@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from nox_envs.errors import Problem
 from nox_envs.matrix.cells import Cell, unknown_axis
 from nox_envs.spec.types import Condition, Environment, Layer, Override
+from nox_envs.values import value
 
 _MINOR = re.compile(r"\d+(?:\.\d+)?")
 
@@ -31,7 +31,7 @@ def override_problems(environment: Environment, override: Override) -> tuple[Pro
     return tuple(problems)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Rule:
     """Hold an override made ready for many cells: positions (-1 for python) and the values it accepts."""
 

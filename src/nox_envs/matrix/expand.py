@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.matrix.cells import Cell, select_cells
 from nox_envs.matrix.conditions import Rule, make_rule, override_problems
@@ -21,6 +19,7 @@ from nox_envs.spec.types import (
     Pairs,
     Spec,
 )
+from nox_envs.values import value
 
 _EMPTY = Layer()
 
@@ -158,7 +157,7 @@ class _Expansion:
         return _Folded(layer=layer, used=used, names=names)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _Folded:
     layer: Layer
     used: dict[str, tuple[str, ...]]

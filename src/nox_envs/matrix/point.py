@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nox_envs.errors import Place
 from nox_envs.spec.types import (
     Backend,
@@ -16,9 +14,10 @@ from nox_envs.spec.types import (
     Pairs,
     RequirementText,
 )
+from nox_envs.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Point:
     """Hold one point of an environment's matrix, complete: nothing looks back at the spec for it.
 

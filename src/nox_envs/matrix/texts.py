@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Place, Problem
@@ -16,11 +15,12 @@ from nox_envs.spec.types import (
     Layer,
     RequirementText,
 )
+from nox_envs.values import value
 
 Kind: TypeAlias = Literal["prose", "plain", "lock", "run"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Text:
     """Hold a text of a layer that may have placeholders: where it stands and how it is filled."""
 

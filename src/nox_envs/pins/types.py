@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from nox_envs.values import value
 
 SourceKind: TypeAlias = Literal["index", "archive", "vcs", "directory"]
 
@@ -24,7 +25,7 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Source:
     """Say where a distribution came from or shall come from (PEP 610, PEP 440 direct references).
 
@@ -47,7 +48,7 @@ class Source:
 INDEX = Source(kind="index")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Pin:
     """Hold one pinned package of a lock.
 

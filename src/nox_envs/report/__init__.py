@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nox_envs.drift import Finding
+from nox_envs.values import value
 
 Status: TypeAlias = Literal["clean", "repaired", "drift", "skipped"]
-Format: TypeAlias = Literal["text", "json"]
+Format: TypeAlias = Literal["text", "json", "markdown", "github", "sarif", "junit", "html"]
 
-FORMATS: tuple[Format, ...] = ("text", "json")
+FORMATS: tuple[Format, ...] = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EnvironmentReport:
     """Hold the outcome for one point.
 
     `lock` and `location` are relative to the spec's directory; `installed` counts distributions
     without seed packages; `reason` says why a point was skipped. With status `repaired` the findings
     are what was there before.
+
+    `distributions` are name and version of what is installed; `platform` is `linux-x86_64` and the
+    like; `seconds` is how long the session took, 0 where nothing was run; `origin` names the job or
+    host that sent the report, empty for the machine at hand; `ignored` counts the findings that an
+    ignore rule or a baseline accepts.
     """
 
     environment: str
@@ -32,17 +37,31 @@ class EnvironmentReport:
     reason: str = ""
     installed: int = 0
     findings: tuple[Finding, ...] = ()
+    distributions: tuple[tuple[str, str], ...] = ()
+    platform: str = ""
+    seconds: float = 0.0
+    origin: str = ""
+    ignored: int = 0
+
+    @property
+    def title(self) -> str:
+        """Return the session, and who sent the report where it came from elsewhere."""
+        return f"{self.session} [{self.origin}]" if self.origin else self.session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Report:
     """Hold the outcome for several points, in the order of the spec.
 
-    `findings` are about no single environment, such as a lock that nothing declares.
+    `findings` are about no single environment, such as a lock that nothing declares. `problems` say
+    what could not be read, so that the check is not complete; `notes` say what is worth knowing,
+    such as an ignore rule that matched nothing.
     """
 
     environments: tuple[EnvironmentReport, ...]
     findings: tuple[Finding, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def drifted(self) -> bool:
@@ -65,18 +84,30 @@ def render(report: Report, format: Format, *, colour: bool = False) -> str:  # n
     """Render a report in one of FORMATS; `colour` matters to text only."""
     match format:
         case "text":
-            return _text(report, colour)
+            from nox_envs.report.as_text import render_text
+
+            return render_text(report, colour=colour)
         case "json":
-            return _json(report)
+            from nox_envs.report.as_json import render_json
 
+            return render_json(report)
+        case "markdown":
+            from nox_envs.report.as_markdown import render_markdown
 
-def _text(report: Report, colour: bool) -> str:
-    from nox_envs.report.as_text import render_text
+            return render_markdown(report)
+        case "github":
+            from nox_envs.report.as_github import render_github
 
-    return render_text(report, colour=colour)
+            return render_github(report)
+        case "sarif":
+            from nox_envs.report.as_sarif import render_sarif
 
+            return render_sarif(report)
+        case "junit":
+            from nox_envs.report.as_junit import render_junit
 
-def _json(report: Report) -> str:
-    from nox_envs.report.as_json import render_json
+            return render_junit(report)
+        case "html":
+            from nox_envs.report.as_html import render_html
 
-    return render_json(report)
+            return render_html(report)

@@ -12,16 +12,9 @@ from nox_envs.report import SCHEMA, EnvironmentReport, Report
 def render_json(report: Report) -> str:
     """Render a report as JSON: keys sorted, ASCII only, a newline at the end.
 
-    - `schema`: 1; a key that is taken away or changes its meaning makes it 2, a new key does not;
-    - `environments`: one table for each session, in the order of the spec, with the texts
-      `environment, session, python, lock, location, status, reason`, the number `installed` and the
-      list `findings`. `status` is clean, repaired, drift or skipped; with repaired the findings are
-      what was there before;
-    - `findings`: those that belong to no single environment;
-    - `summary`: `environments` counts by status, `findings` by kind.
-
-    A finding has the texts `kind, severity, environment, session, package, expected, actual, path,
-    line, fix` and the list of texts `why`. What does not apply is an empty text.
+    The contract is `schema.json` beside this module (`nox-envs schema --report` prints it) and
+    docs/reports.md: a key that is taken away or changes its meaning makes `schema` 2, a new key does
+    not. What does not apply is an empty text.
     """
     counts = Counter(environment.status for environment in report.environments)
     kinds = Counter(finding.kind for finding in report.all_findings)
@@ -29,6 +22,8 @@ def render_json(report: Report) -> str:
         "schema": SCHEMA,
         "environments": [_environment(environment) for environment in report.environments],
         "findings": [_finding(finding) for finding in report.findings],
+        "problems": list(report.problems),
+        "notes": list(report.notes),
         "summary": {"environments": dict(counts), "findings": dict(kinds)},
     }
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
@@ -45,6 +40,11 @@ def _environment(environment: EnvironmentReport) -> dict[str, object]:
         "reason": environment.reason,
         "installed": environment.installed,
         "findings": [_finding(finding) for finding in environment.findings],
+        "distributions": [list(row) for row in environment.distributions],
+        "platform": environment.platform,
+        "seconds": round(environment.seconds, 3),
+        "origin": environment.origin,
+        "ignored": environment.ignored,
     }
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 
 from nox_envs.drift import Finding
 from nox_envs.report import EnvironmentReport, Report
+from nox_envs.values import replace
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "dim": "2"}
 
@@ -24,25 +24,34 @@ def _paint(text: str, name: str, colour: bool) -> str:
 
 
 def finding_lines(findings: Iterable[Finding], *, colour: bool = False) -> list[str]:
-    """Return the findings as aligned lines: what differs, then who asked for it and what mends it."""
+    """Return the findings as aligned lines: what differs, then who asked for it and what mends it.
+
+    One command that mends several findings, and all of them, is written once, at the end.
+    """
     found = tuple(findings)
     kinds = max((len(finding.kind) for finding in found), default=0)
     names = max((len(printable(finding.package)) for finding in found), default=0)
+    fix = _common_fix(found)
     lines: list[str] = []
     for finding in found:
-        lines += _finding(finding, kinds, names, colour)
-    return lines
+        lines += _finding(replace(finding, fix="") if fix else finding, kinds, names, colour)
+    return [*lines, _paint(f"  fix: {printable(fix)}", "dim", colour)] if fix else lines
+
+
+def _common_fix(findings: tuple[Finding, ...]) -> str:
+    fixes = {finding.fix for finding in findings if finding.severity != "note" or finding.fix}
+    return fixes.pop() if len(findings) > 1 and len(fixes) == 1 else ""
 
 
 def _finding(finding: Finding, kinds: int, names: int, colour: bool) -> list[str]:
     kind = _paint(finding.kind.ljust(kinds), finding.severity, colour)
     package = printable(finding.package).ljust(names)
-    head = f"  {kind}  {package}  {_difference(finding)}"
+    head = f"  {kind}  {package}  {difference(finding)}"
     if finding.severity != "error":
         head += f"  [{finding.severity}]"
     indent = " " * (kinds + 4)
     details = [
-        ("why", " > ".join(finding.why)),
+        ("why", chain(finding)),
         ("at", " ".join(text for text in (finding.line, finding.path) if text)),
         ("fix", finding.fix),
     ]
@@ -52,7 +61,13 @@ def _finding(finding: Finding, kinds: int, names: int, colour: bool) -> list[str
     ]
 
 
-def _difference(finding: Finding) -> str:
+def chain(finding: Finding) -> str:
+    """Return who asked for the package of a finding, outermost first, in one text."""
+    return " > ".join(finding.why)
+
+
+def difference(finding: Finding) -> str:
+    """Return both sides of a finding in one harmless text; a side that is empty is left out."""
     sides = [("expected", printable(finding.expected)), ("found", printable(finding.actual))]
     return ", ".join(f"{name} {text}" for name, text in sides if text)
 
@@ -75,7 +90,9 @@ def summary_line(report: EnvironmentReport, *, colour: bool = False, width: int 
         case "drift":
             also = f"; {reason}" if reason else ""
             text = _paint("drift", "error", colour) + f": {count_kinds(report.findings)}{also}"
-    return f"{printable(report.session)}: ".ljust(width + 2) + text
+    if report.ignored:
+        text += f"; {report.ignored} ignored"
+    return f"{printable(report.title)}: ".ljust(width + 2) + text
 
 
 def count_kinds(findings: Iterable[Finding]) -> str:
@@ -89,17 +106,19 @@ def render_text(report: Report, *, colour: bool = False) -> str:
 
     Findings that several environments share are written once.
     """
-    width = max((len(printable(environment.session)) for environment in report.environments), default=0)
+    width = max((len(printable(environment.title)) for environment in report.environments), default=0)
     shown: dict[tuple[Finding, ...], str] = {}
     lines: list[str] = []
     for environment in report.environments:
         lines.append(summary_line(environment, colour=colour, width=width))
-        first = shown.setdefault(_shared(environment.findings), environment.session)
-        if environment.findings and first != environment.session:
+        first = shown.setdefault(_shared(environment.findings), environment.title)
+        if environment.findings and first != environment.title:
             lines.append(_paint(f"  the same as in {printable(first)}", "dim", colour))
         else:
             lines += finding_lines(environment.findings, colour=colour)
     lines += finding_lines(report.findings, colour=colour)
+    lines += [f"{_paint('problem', 'error', colour)}: {printable(text)}" for text in report.problems]
+    lines += [f"{_paint('note', 'note', colour)}: {printable(text)}" for text in report.notes]
     if len(report.environments) > 1:
         lines.append(_total(report))
     return "".join(f"{line}\n" for line in lines)

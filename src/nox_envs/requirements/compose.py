@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from nox_envs.spec.types import (
     RequirementText,
     Spec,
 )
+from nox_envs.values import replace
 
 
 class Composer:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from nox_envs.errors import Place, Problem
 from nox_envs.requirements.types import Declared
+from nox_envs.values import value
 
 LIMIT = 20_000
 DEPTH = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Gathered:
     """Hold what a set, file, group or the project itself comes to; `why` chains begin with its name.
 

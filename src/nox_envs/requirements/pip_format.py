@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Place, Problem
+from nox_envs.values import value
 
 LineKind: TypeAlias = Literal["requirement", "editable", "requirements", "constraints"]
 
@@ -54,7 +54,7 @@ _NOT_HERE = {
 _TAKEN = frozenset({"--requirement", "--constraint", "--editable", "--hash", "--require-hashes"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Line:
     """Hold one line that asks for something: a requirement, or the path of another file.
 
@@ -67,7 +67,7 @@ class Line:
     hashes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ParsedFile:
     """Hold the lines of a file and what is wrong with others."""
 

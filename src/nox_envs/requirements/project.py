@@ -6,13 +6,13 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from nox_envs.errors import FileProblems, Place, Problem
 from nox_envs.files import read_text
 from nox_envs.pins import canonical_name
+from nox_envs.values import value
 
 PYPROJECT = "pyproject.toml"
 
@@ -22,7 +22,7 @@ _LEGACY = ("setup.py", "setup.cfg")
 _BUILD_TOOLS = ("setuptools", "setuptools_scm", "poetry", "flit", "hatch", "pdm", "scikit-build", "maturin")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ProjectMetadata:
     """Hold what is known of the project without building it.
 
@@ -36,7 +36,7 @@ class ProjectMetadata:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TextAt:
     """Hold a string of pyproject.toml and the line it stands on."""
 
@@ -44,7 +44,7 @@ class TextAt:
     line: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GroupAt:
     """Hold an `include-group` and the line it stands on."""
 

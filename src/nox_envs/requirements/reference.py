@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from nox_envs.errors import Place
 from nox_envs.pins import canonical_name, is_name, redact
 from nox_envs.requirements.types import Declared
+from nox_envs.values import value
 
 # Patterns that most requirements never need are compiled when they do.
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -36,7 +36,7 @@ _LONGEST = 8000
 _SHOWN = 120
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Reference:
     """Hold what a requirement text asks for; the fields are those of `Declared`.
 
@@ -78,7 +78,7 @@ def declare(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Rejected:
     """Say why a text is no requirement, without the credentials it may hold."""
 

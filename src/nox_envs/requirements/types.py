@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nox_envs.errors import Place
+from nox_envs.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Declared:
     """Hold one direct requirement (or constraint) after includes, files and groups were followed.
 
@@ -45,7 +44,7 @@ class Declared:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Composition:
     """Hold everything that a point asks for.
 

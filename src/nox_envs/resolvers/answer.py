@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import replace
 
 from nox_envs.lockfile.freshness import via_entry, via_label
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.satisfaction import meets
 from nox_envs.pins import Pin, Source, local_path
 from nox_envs.requirements import Declared
+from nox_envs.values import replace
 
 
 class Askers:
@@ -23,7 +23,7 @@ class Askers:
 
     def entries(self, pin: Pin, label: str | None = None) -> list[str]:
         """Return the `# via` entries of a pin, or of those that `label` declares."""
-        nameless = [one for one in self._named.get("", ()) if meets(pin, replace(one, editable=False))]
+        nameless = [one for one in self._named.get("", ()) if meets(pin, one)]
         found = [*self._named.get(pin.name, ()), *nameless]
         return [via_entry(one) for one in found if label is None or via_label(one) == label]
 

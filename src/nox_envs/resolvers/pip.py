@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.plan import LockPlan
@@ -12,6 +11,7 @@ from nox_envs.lockfile.text import Lock
 from nox_envs.pins import Pin, canonical_name, parse_direct_url
 from nox_envs.resolvers.answer import Askers, relative_pin
 from nox_envs.resolvers.request import Request
+from nox_envs.values import replace, value
 
 
 def pip_report(
@@ -50,7 +50,7 @@ def _refuse_unsupported(plan: LockPlan) -> None:
         raise NoxEnvsError(f"pip cannot resolve with {', '.join(refused)}; write lock: {{resolver: uv}}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _Item:
     """Hold one entry of a report: a pin, what it requires (PEP 508) and the extras asked of it."""
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from nox_envs.lockfile.freshness import via_label
 from nox_envs.lockfile.merging import requirement_text
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock, requirement_line
 from nox_envs.pins import Pin
 from nox_envs.requirements import Declared
+from nox_envs.values import replace, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class InputFile:
     """Hold one file for a resolver: its base name, its text, and what people call its content."""
 
@@ -21,7 +20,7 @@ class InputFile:
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Request:
     """Hold the files of one resolution: `sources` are required, the others only limit."""
 

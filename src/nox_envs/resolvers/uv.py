@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock, parse
 from nox_envs.pins import Pin, canonical_name
 from nox_envs.resolvers.answer import Askers, relative_pin
 from nox_envs.resolvers.request import Request
+from nox_envs.values import replace
 
 _INPUT = re.compile(r"-[rc] (?:.*[/\\])?(?P<file>[^/\\]+)")
 _PROJECT = re.compile(r"(?P<name>[\w.-]+) \(.*\)")

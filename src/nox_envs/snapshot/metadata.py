@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from nox_envs.pins import canonical_name
 from nox_envs.snapshot.types import Distribution
+from nox_envs.values import value
 
 _HEAD = 4096
 _LIMIT = 1 << 20
@@ -18,7 +18,7 @@ _FOLD = r"\r?\n[ \t]+"
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Metadata:
     """Hold what the core metadata of a distribution says; texts are as written.
 

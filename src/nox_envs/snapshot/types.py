@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nox_envs.errors import NoxEnvsError
 from nox_envs.pins import Source
+from nox_envs.values import value
 
 
 class NotAVenv(NoxEnvsError):
     """Stop because a directory is no virtual environment, or only the beginning of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Interpreter:
     """Describe the interpreter of a venv.
 
@@ -25,7 +24,7 @@ class Interpreter:
     free_threaded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Distribution:
     """Describe one installed distribution.
 
@@ -41,7 +40,7 @@ class Distribution:
     defect: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Snapshot:
     """Hold what a venv at `location` has installed, sorted by name, version and path.
 

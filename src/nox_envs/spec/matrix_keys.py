@@ -8,7 +8,7 @@ from nox_envs.document import (
     ByKind,
     Definitions,
     Fields,
-    Json,
+    Fragment,
     Key,
     ListOf,
     MapOf,
@@ -157,7 +157,7 @@ class _IncludedPoint:
             return None
         return DraftCombination(values, own, node.place)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         known = PARTIAL.definition(definitions)
         return {**known, "type": "object", "additionalProperties": _VALUE.schema(definitions)}
 
@@ -219,7 +219,7 @@ class _AnyTest:
             return self._negation.read(node, problems)
         return _PLAIN_TEST.read(node, problems)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return {"anyOf": [_PLAIN_TEST.schema(definitions), self._negation.schema(definitions)]}
 
 

@@ -6,7 +6,7 @@ from nox_envs.document import (
     ByKind,
     Definitions,
     Fields,
-    Json,
+    Fragment,
     Key,
     ListOf,
     MapOf,
@@ -139,7 +139,7 @@ class _EnvironmentItem:
             return Include(name=text, place=node.place)
         return RequirementText(text=text, place=node.place)
 
-    def schema(self, definitions: Definitions) -> Json:
+    def schema(self, definitions: Definitions) -> Fragment:
         return self._text.schema(definitions)
 
 

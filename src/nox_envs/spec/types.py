@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Place
+from nox_envs.values import value
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Backend: TypeAlias = Literal["uv", "virtualenv", "venv"]
@@ -14,7 +14,7 @@ DriftPolicy: TypeAlias = Literal["repair", "fail", "warn"]
 SeverityName: TypeAlias = Literal["error", "warning", "note", "off"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Include:
     """Include another requirement set by `name`."""
 
@@ -22,7 +22,7 @@ class Include:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RequirementFile:
     """Read requirements from a file in pip's format; `path` is relative to the spec's directory."""
 
@@ -30,7 +30,7 @@ class RequirementFile:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Group:
     """Take a dependency group of pyproject.toml (PEP 735)."""
 
@@ -38,7 +38,7 @@ class Group:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Extra:
     """Take this project's own dependencies, with the extras in `names` (possibly none)."""
 
@@ -46,7 +46,7 @@ class Extra:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RequirementText:
     """Hold one requirement as written: PEP 508, or a local path that begins with `./`, `../` or `/`.
 
@@ -60,7 +60,7 @@ class RequirementText:
 Item: TypeAlias = Include | RequirementFile | Group | Extra | RequirementText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RequirementSet:
     """Name a list of requirement items."""
 
@@ -69,7 +69,7 @@ class RequirementSet:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ConstraintFile:
     """Constrain by a file in pip's format; `path` is relative to the spec's directory."""
 
@@ -77,7 +77,7 @@ class ConstraintFile:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ConstraintLock:
     """Constrain by the lock of another environment."""
 
@@ -85,7 +85,7 @@ class ConstraintLock:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ConstraintText:
     """Constrain by one PEP 508 requirement as written."""
 
@@ -96,7 +96,7 @@ class ConstraintText:
 Constraint: TypeAlias = ConstraintFile | ConstraintLock | ConstraintText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Package:
     """Say how the project itself is installed, and with which extras."""
 
@@ -104,7 +104,7 @@ class Package:
     extras: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Command:
     """Hold one command as an argv; placeholders in it are known to be valid."""
 
@@ -117,7 +117,7 @@ class Command:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LockOptions:
     """Hold what is written under a `lock:` key; None means not given.
 
@@ -141,7 +141,7 @@ class LockOptions:
     no_binary: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class IgnoreRule:
     """Ignore findings that match every given field; `until` is an ISO date (YYYY-MM-DD)."""
 
@@ -154,7 +154,7 @@ class IgnoreRule:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DriftOptions:
     """Hold what is written under a `drift:` key; None means not given."""
 
@@ -164,7 +164,7 @@ class DriftOptions:
     ignore: tuple[IgnoreRule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Layer:
     """Hold a partial environment: the keys that were written; None means not given.
 
@@ -193,7 +193,7 @@ class Layer:
     runs_on: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AxisValue:
     """Hold one value of an axis and the partial environment it brings."""
 
@@ -201,7 +201,7 @@ class AxisValue:
     layer: Layer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Axis:
     """Hold one axis of a matrix in the order written."""
 
@@ -209,7 +209,7 @@ class Axis:
     values: tuple[AxisValue, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Condition:
     """Match `axis` (an axis name or `python`) against `values`, or against a version range.
 
@@ -223,7 +223,7 @@ class Condition:
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Override:
     """Apply `layer` to the points that meet every condition."""
 
@@ -232,7 +232,7 @@ class Override:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Combination:
     """Name points by some of `python` and the axes (`exclude`), or one point by all (`include`)."""
 
@@ -241,7 +241,7 @@ class Combination:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Environment:
     """Hold one environment after `defaults` and `extends` were merged into `layer`.
 
@@ -260,7 +260,7 @@ class Environment:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Index:
     """Hold one named package index; `packages` are the names taken from it only (empty: all)."""
 
@@ -270,7 +270,7 @@ class Index:
     place: Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Spec:
     """Hold a whole spec; templates (names that begin with `_`) are already merged away.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -19,6 +18,7 @@ from nox_envs.report import EnvironmentReport, Report, Status, render
 from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
 from nox_envs.snapshot import NotAVenv
 from nox_envs.spec.types import Command, Pairs
+from nox_envs.values import replace
 from nox_envs.workflow.expectation import (
     Checked,
     check_venv,

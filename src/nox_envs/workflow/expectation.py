@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nox_envs import snapshot as snapshots
@@ -25,11 +24,12 @@ from nox_envs.pins import SEED_PACKAGES, Pin, source_of_path
 from nox_envs.receipt import Receipt
 from nox_envs.report import EnvironmentReport, Status
 from nox_envs.snapshot import Snapshot
+from nox_envs.values import replace, value
 from nox_envs.workflow.project import Project
 from nox_envs.workflow.source_tree import fingerprint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Checked:
     """Hold a venv as it was found, what was expected of it and what differs."""
 

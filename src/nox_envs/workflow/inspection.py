@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 from nox_envs import receipt as receipts
@@ -14,6 +13,7 @@ from nox_envs.matrix import Point
 from nox_envs.report import EnvironmentReport, Report, Status
 from nox_envs.report.as_text import count_kinds
 from nox_envs.snapshot import NotAVenv, Snapshot, take
+from nox_envs.values import value
 from nox_envs.workflow.expectation import Checked, check_venv, environment_report, lock_findings
 from nox_envs.workflow.project import Project
 
@@ -50,7 +50,7 @@ def _inspect_point(project: Project, point: Point) -> EnvironmentReport:
     return environment_report(project, point, plan, checked, status, findings, reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Verdict:
     """Hold the exit code of a check (0 clean, 1 drift, 2 could not check) and the reason, if any."""
 

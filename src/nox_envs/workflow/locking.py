@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
@@ -26,12 +25,13 @@ from nox_envs.resolvers import (
     request,
     uv_compile,
 )
+from nox_envs.values import replace, value
 from nox_envs.workflow.project import Project
 
 Outcome: TypeAlias = Literal["unchanged", "written", "outdated", "failed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Completed:
     """Hold how a process ended: its exit code and what it printed to both streams."""
 
@@ -51,7 +51,7 @@ class Processes(Protocol):
         """Return an interpreter that answers to `python` and has pip; NoxEnvsError if there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Change:
     """Hold what happened to one package: versions before and after, empty for none."""
 
@@ -60,7 +60,7 @@ class Change:
     after: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LockResult:
     """Hold what became of one lock; `message` is the resolver's explanation of a failure."""
 
@@ -72,7 +72,7 @@ class LockResult:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LockRequest:
     """Hold what the user asked of `nox -s lock`."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nox_envs.drift import Expectation, Finding
 from nox_envs.pins import Pin
+from nox_envs.values import value
 
 _ADDED = frozenset({"missing", "version"})
 _REPLACED = frozenset({"source", "revision", "artifact", "duplicate", "broken-metadata"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Mending:
     """Hold what to remove and to install so that the findings are gone.
 

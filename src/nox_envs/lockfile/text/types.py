@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nox_envs.pins import Pin
+from nox_envs.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Header:
     """Hold what a generated lock says of itself.
 
@@ -22,7 +21,7 @@ class Header:
     omitted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Lock:
     """Hold a lock; `header` is None for a file that nox-envs did not generate."""
 
