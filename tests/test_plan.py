@@ -371,7 +371,7 @@ INDEXES = (
 
 
 def option(**changed: object) -> LockPlan:
-    return replace(BASE, options=replace(BASE.options, **changed))  # type: ignore[arg-type]
+    return replace(BASE, options=replace(BASE.options, **changed))
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     activate = commands.add_parser("activate", parents=[shared], help="print the line that activates a venv")
     activate.add_argument("environment", metavar="ENVIRONMENT")
     activate.add_argument("--shell", help="bash, zsh, fish, csh, nu, pwsh, cmd (default: from $SHELL)")
+    diff = commands.add_parser("diff", parents=[shared], help="say what changed between two locks or venvs")
+    diff.add_argument(
+        "old", metavar="OLD", help="a lock, a directory of locks, a git revision (main:), a venv, a report"
+    )
+    diff.add_argument("new", metavar="NEW", nargs="?", help="the same (default: OLD's path on disk)")
+    diff.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     commands.add_parser("schema", help="print the JSON Schema of envs.yaml")
     return parser
 
@@ -93,6 +99,8 @@ def _run(asked: argparse.Namespace) -> int:
             return _freeze(asked)
         case "activate":
             return _activate(asked)
+        case "diff":
+            return _diff(asked)
     _parser().print_help(sys.stderr)
     return 2
 
@@ -188,3 +196,19 @@ def _activate(asked: argparse.Namespace) -> int:
     shell = asked.shell or os.environ.get("SHELL") or ("pwsh" if windows else "sh")
     print(activation(built(_project(asked), asked.environment), shell))
     return 0
+
+
+def _diff(asked: argparse.Namespace) -> int:
+    from nox_envs.report.changes import render_changes
+    from nox_envs.workflow.review import Reviewer
+
+    reviewer = Reviewer(
+        Path.cwd(), spec=Path(asked.spec).absolute(), project=lambda: _project(asked), host=_host
+    )
+    review = reviewer.review(asked.old, asked.new)
+    for note in review.notes:
+        print(note, file=sys.stderr)
+    sys.stdout.write(
+        render_changes(review.comparison, asked.format, old=review.old, new=review.new, colour=_colour())
+    )
+    return 1 if review.comparison.different else 0

@@ -63,12 +63,13 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace the content of a file in one step, as UTF-8 and with the line endings of `text`.
 
     The text goes to a staging file of the same folder first, so that a reader sees the old content
     or the new one and an error leaves the old one. The mode of an existing file is kept, a symbolic
-    link is followed, and missing folders are made.
+    link is followed, and missing folders are made. With `durable` the content is on disk before the
+    old one goes; what can be made again at once need not wait for that.
 
     Raises:
         NoxEnvsError: the file cannot be written.

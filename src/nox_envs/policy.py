@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from nox_envs.drift import KINDS, Finding, Severity
@@ -25,11 +25,18 @@ class Judgement:
     used: tuple[IgnoreRule, ...] = ()
 
 
-def judge(findings: tuple[Finding, ...], options: DriftOptions, *, today: str) -> Judgement:
+def judge(
+    findings: tuple[Finding, ...],
+    options: DriftOptions,
+    *,
+    today: str,
+    shown: Callable[[str], str] = lambda path: path,
+) -> Judgement:
     """Give findings the severities of a spec and take away what it ignores.
 
     `today` is an ISO date; a rule counts on the day of its `until` for the last time. A kind whose
-    severity is `off` is ignored. The order of what is left is kept.
+    severity is `off` is ignored. `shown` makes a path what people read, which rules are about. The
+    order of what is left is kept.
     """
     if not options.severity and not options.ignore:
         return Judgement(findings=findings)
@@ -39,7 +46,7 @@ def judge(findings: tuple[Finding, ...], options: DriftOptions, *, today: str) -
     ignored: list[Finding] = []
     used: list[IgnoreRule] = []
     for finding in findings:
-        matching = [rule for rule in rules if matches(rule, finding)]
+        matching = [rule for rule in rules if matches(rule, finding, shown(finding.path))]
         used += matching
         severity = severities.get(finding.kind, finding.severity)
         if matching or severity == "off":
@@ -56,8 +63,8 @@ def expired(rule: IgnoreRule, today: str) -> bool:
     return rule.until is not None and rule.until < today
 
 
-def matches(rule: IgnoreRule, finding: Finding) -> bool:
-    """Return whether a rule is about a finding: every field that it gives matches.
+def matches(rule: IgnoreRule, finding: Finding, path: str) -> bool:
+    """Return whether a rule is about a finding at `path`: every field that it gives matches.
 
     `package` and `path` are globs in which `*` also stands for slashes; a path matches whole or from
     any of its folders on (`*.pth`, `site-packages/legacy/*`).
@@ -68,7 +75,7 @@ def matches(rule: IgnoreRule, finding: Finding) -> bool:
         return False
     if rule.package is not None and not _matches_package(finding.package, rule.package):
         return False
-    return rule.path is None or (finding.path != "" and _matches_path(finding.path, rule.path))
+    return rule.path is None or (path != "" and _matches_path(path, rule.path))
 
 
 def _matches_package(name: str, glob: str) -> bool:

@@ -34,12 +34,24 @@ class Recorded:
 
 
 @value
+class KnownFile:
+    """Hold a file of the venv by its path in it (with `/`) and what tells one content from another.
+
+    `digest` is `sha256:…`, or `link:…` with the target of a symbolic link.
+    """
+
+    path: str
+    digest: str
+
+
+@value
 class Receipt:
     """Hold what a finished installation was made from and what it left.
 
     `lock` is the sha256 of the lock file's bytes, or of the declared requirements where there is no
     lock; `installer` its name and version (`uv 0.9.2`); `project` a fingerprint of the project
-    itself, empty where it is not installed.
+    itself, empty where it is not installed. `created` are the files that the venv's creator left at
+    the top of site-packages, `startup` those that a distribution put there to be run at every start.
     """
 
     schema: int = SCHEMA
@@ -48,9 +60,19 @@ class Receipt:
     installer: str
     project: str = ""
     distributions: tuple[Recorded, ...] = ()
+    created: tuple[KnownFile, ...] = ()
+    startup: tuple[KnownFile, ...] = ()
 
 
-def of(snapshot: Snapshot, *, lock: str, installer: str, project: str = "") -> Receipt:
+def of(
+    snapshot: Snapshot,
+    *,
+    lock: str,
+    installer: str,
+    project: str = "",
+    created: tuple[KnownFile, ...] = (),
+    startup: tuple[KnownFile, ...] = (),
+) -> Receipt:
     """Make the receipt of a venv as it is now; the RECORD of every distribution is read."""
     return Receipt(
         lock=lock,
@@ -58,6 +80,8 @@ def of(snapshot: Snapshot, *, lock: str, installer: str, project: str = "") -> R
         installer=installer,
         project=project,
         distributions=tuple(_recorded(distribution) for distribution in snapshot.distributions),
+        created=created,
+        startup=startup,
     )
 
 
@@ -112,6 +136,8 @@ def _render(receipt: Receipt) -> str:
         "installer": receipt.installer,
         "project": receipt.project,
         "distributions": [_row(recorded) for recorded in receipt.distributions],
+        "created": [[file.path, file.digest] for file in receipt.created],
+        "startup": [[file.path, file.digest] for file in receipt.startup],
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
@@ -148,7 +174,17 @@ def _receipt(document: object) -> Receipt:
         installer=_text(table, "installer"),
         project=_text(table, "project"),
         distributions=tuple(_read_row(_table(row)) for row in _rows(table.get("distributions"))),
+        created=_known_files(table, "created"),
+        startup=_known_files(table, "startup"),
     )
+
+
+def _known_files(table: dict[str, object], key: str) -> tuple[KnownFile, ...]:
+    found: list[KnownFile] = []
+    for row in _rows(table.get(key, [])):
+        path, digest = (_checked_text(item) for item in _rows(row))
+        found.append(KnownFile(path=path, digest=digest))
+    return tuple(found)
 
 
 def _read_row(row: dict[str, object]) -> Recorded:

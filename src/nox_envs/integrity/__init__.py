@@ -1,4 +1,4 @@
-"""Owns the agreement of installed files with their RECORD, and of requirements with what is there; mends nothing.
+"""Owns whether what is installed is sound: files against RECORD, requirements against what is there.
 
 The modules are imported one by one: a warm run needs `startup` only.
 """

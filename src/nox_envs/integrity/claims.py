@@ -9,6 +9,7 @@ from collections import Counter
 from nox_envs.integrity.record import read_record
 from nox_envs.integrity.tree import placed
 from nox_envs.integrity.types import Record
+from nox_envs.receipt import Receipt
 from nox_envs.snapshot import Distribution, Snapshot
 from nox_envs.values import value
 
@@ -26,13 +27,15 @@ class Claim:
 
 
 class Claims:
-    """Hold the RECORDs of a snapshot, and for each file its claims.
+    """Hold the RECORDs of a snapshot, and for each file its claims; the receipt tells what they were.
 
     `first` is the claim of most files, `others` those of files that several distributions own;
     `outside` counts for each owner the rows that leave the venv, which are never looked at.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, receipt: Receipt | None = None) -> None:
+        distributions = receipt.distributions if receipt else ()
+        self._installed = {(d.name, d.version): d.record for d in distributions}
         self.owners: tuple[Distribution, ...] = snapshot.distributions
         self.records: tuple[Record, ...] = tuple(read_record(owner.path) for owner in self.owners)
         self.first: dict[str, tuple[int, int, str]] = {}
@@ -60,6 +63,18 @@ class Claims:
         """Return the claims on a file."""
         rows = ([self.first[path]] if path in self.first else []) + self.others.get(path, [])
         return tuple(Claim(owner=owner, row=row, hash=expected) for owner, row, expected in rows)
+
+    def recorded(self, owner: int) -> str:
+        """Return the sha256 that the RECORD of a distribution had when it was installed.
+
+        It is empty where the receipt has none, or another version.
+        """
+        found = self.owners[owner]
+        return self._installed.get((found.name, found.version), "")
+
+    def rewritten(self, owner: int) -> bool:
+        """Tell whether a RECORD is not the one that the receipt has of the same version."""
+        return self.recorded(owner) not in ("", self.records[owner].digest)
 
 
 def content_digest(owner: Distribution, record: Record) -> str:

@@ -81,7 +81,8 @@ def placed(site: str, written: str, location: str) -> str:
 
     Rows are relative to site-packages, with `/` (PEP 376, RECORD); nothing is looked up.
     """
-    if written[0] not in "./\\" and "/." not in written and ":" not in written and "\\" not in written:
+    plain = written[0] not in "./" and not ("/." in written or "//" in written or ":" in written)
+    if plain and "\\" not in written:
         return f"{site}/{written}" if os.sep == "/" else f"{site}{os.sep}{written.replace('/', os.sep)}"
     path = os.path.normpath(os.path.join(site, written))
     return path if path.startswith(location + os.sep) else ""

@@ -66,8 +66,13 @@ class Report:
     @property
     def drifted(self) -> bool:
         """Return whether anything differs now that is an error."""
-        present = (f for e in self.environments if e.status != "repaired" for f in e.findings)
-        return any(finding.severity == "error" for finding in (*present, *self.findings))
+        return any(finding.severity == "error" for finding in self.present)
+
+    @property
+    def present(self) -> tuple[Finding, ...]:
+        """Return every finding that is there now, those that were mended aside."""
+        environments = (e for e in self.environments if e.status != "repaired")
+        return (*(f for e in environments for f in e.findings), *self.findings)
 
     @property
     def skipped(self) -> bool:

@@ -45,8 +45,8 @@ def _common_fix(findings: tuple[Finding, ...]) -> str:
 
 def _finding(finding: Finding, kinds: int, names: int, colour: bool) -> list[str]:
     kind = _paint(finding.kind.ljust(kinds), finding.severity, colour)
-    package = printable(finding.package).ljust(names)
-    head = f"  {kind}  {package}  {difference(finding)}"
+    package = f"{printable(finding.package).ljust(names)}  " if names else ""
+    head = f"  {kind}  {package}{difference(finding)}"
     if finding.severity != "error":
         head += f"  [{finding.severity}]"
     indent = " " * (kinds + 4)
@@ -116,6 +116,8 @@ def render_text(report: Report, *, colour: bool = False) -> str:
             lines.append(_paint(f"  the same as in {printable(first)}", "dim", colour))
         else:
             lines += finding_lines(environment.findings, colour=colour)
+    if report.findings:
+        lines.append(f"{'project: '.ljust(width + 2)}{count_kinds(report.findings)}")
     lines += finding_lines(report.findings, colour=colour)
     lines += [f"{_paint('problem', 'error', colour)}: {printable(text)}" for text in report.problems]
     lines += [f"{_paint('note', 'note', colour)}: {printable(text)}" for text in report.notes]

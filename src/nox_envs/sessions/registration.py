@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +25,12 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
     """
     try:
         project = Project(
-            Path(spec).absolute(), envdir=".nox", environ=os.environ, host=_host, reserved=(lock, drift)
+            Path(spec).absolute(),
+            envdir=".nox",
+            environ=os.environ,
+            host=_host,
+            reserved=(lock, drift),
+            today=time.strftime("%Y-%m-%d"),
         )
         environments: dict[str, list[Point]] = {}
         for point in project.points:
@@ -122,7 +128,15 @@ def _run_point(project: Project, environment: str, session: nox.Session, axes: P
     try:
         python = session.python if isinstance(session.python, str) else None
         point = project.point_of(environment, python, axes)
-        EnvironmentRun(project, point, SessionHost(session, point)).run()
+        run = EnvironmentRun(project, point, SessionHost(session, point), time.monotonic)
+        try:
+            run.run()
+        finally:
+            if run.report and os.environ.get("GITHUB_ACTIONS"):
+                from nox_envs.report import Report
+                from nox_envs.sessions.github import publish
+
+                publish(Report(environments=(run.report,)))
     except NoxEnvsError as error:
         session.error(str(error))
     except OSError as error:

@@ -22,6 +22,7 @@ from nox_envs.snapshot.types import Distribution, Snapshot
 from nox_envs.snapshot.venv import layout
 
 _DIRECT_URL_LIMIT = 1 << 16
+_CUSTOMIZE = ("sitecustomize", "usercustomize")
 _EGG_TAG = r"-py\d+(?:\.\d+)*(?:-.*)?$"
 
 
@@ -36,8 +37,10 @@ def take(location: Path) -> Snapshot:
     """
     location = location.absolute()
     interpreter, sites = layout(location)
+    times = tuple((site, _modified(site)) for site in sites)
     distributions: list[Distribution] = []
     leftovers: list[str] = []
+    startup: list[str] = []
     for site in sites:
         for name in _names(site):
             path = f"{site}{os.sep}{name}"
@@ -49,12 +52,36 @@ def take(location: Path) -> Snapshot:
                 distributions.append(_egg_info(name, path))
             elif name.endswith(".egg-link"):
                 distributions.append(_egg_link(name, path))
+            elif is_startup(name):
+                startup.append(path)
     return Snapshot(
         location=str(location),
         interpreter=interpreter,
         distributions=tuple(sorted(distributions, key=lambda found: (found.name, found.version, found.path))),
         leftovers=tuple(sorted(path for path in leftovers if Path(path).is_dir())),
+        startup=tuple(sorted(startup)),
+        sites=times,
     )
+
+
+def is_startup(name: str) -> bool:
+    """Tell whether an entry of site-packages is run at every start (documentation of Python's `site`)."""
+    return name.endswith(".pth") or (name.startswith(_CUSTOMIZE) and name.partition(".")[0] in _CUSTOMIZE)
+
+
+def untouched(snapshot: Snapshot) -> bool:
+    """Tell whether nothing was added to or removed from site-packages since the snapshot was taken.
+
+    An installer always does either; only an edit inside a package's own directory does not show.
+    """
+    return all(_modified(site) == time for site, time in snapshot.sites)
+
+
+def _modified(site: str) -> int:
+    try:
+        return os.stat(site).st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _names(site: str) -> list[str]:

@@ -44,10 +44,14 @@ class Distribution:
 class Snapshot:
     """Hold what a venv at `location` has installed, sorted by name, version and path.
 
-    `leftovers` are paths of `~name` directories that an interrupted uninstall left.
+    `leftovers` are paths of `~name` directories that an interrupted uninstall left, `startup` those
+    of what Python runs at every start: `*.pth`, `sitecustomize` and `usercustomize`; `sites` are the
+    site-packages directories with their modification times (nanoseconds) before they were listed.
     """
 
     location: str
     interpreter: Interpreter
     distributions: tuple[Distribution, ...]
     leftovers: tuple[str, ...] = ()
+    startup: tuple[str, ...] = ()
+    sites: tuple[tuple[str, int], ...] = ()

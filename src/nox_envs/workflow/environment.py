@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -16,7 +17,7 @@ from nox_envs.placeholders import expand, expand_command
 from nox_envs.receipt import Receipt
 from nox_envs.report import EnvironmentReport, Report, Status, render
 from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
-from nox_envs.snapshot import NotAVenv
+from nox_envs.snapshot import NotAVenv, untouched
 from nox_envs.spec.types import Command, Pairs
 from nox_envs.values import replace
 from nox_envs.workflow.expectation import (
@@ -26,6 +27,7 @@ from nox_envs.workflow.expectation import (
     lock_command,
     lock_findings,
     project_fingerprint,
+    shown_findings,
 )
 from nox_envs.workflow.project import Project
 
@@ -66,9 +68,18 @@ class Host(Protocol):
 
 
 class EnvironmentRun:
-    """Run one point of an environment on a host, from its lock to its commands."""
+    """Run one point of an environment on a host, from its lock to its commands.
 
-    def __init__(self, project: Project, point: Point, host: Host) -> None:
+    `clock` returns seconds since some moment; `report` is the last one that was written.
+    """
+
+    def __init__(
+        self, project: Project, point: Point, host: Host, clock: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        self.report: EnvironmentReport | None = None
+        self._clock = clock
+        self._began = clock()
+        self._ignored = 0
         self._project = project
         self._point = point
         self._host = host
@@ -90,15 +101,26 @@ class EnvironmentRun:
         self._host.say(f"{self._point.session}: another process works on {self._host.location}; waiting")
 
     def _require_lock(self) -> None:
-        findings = lock_findings(self._project, self._plan, self._point)
+        findings = self._judged(lock_findings(self._project, self._plan, self._point))
         self._tell(findings)
         broken = [finding for finding in findings if finding.severity == "error"]
-        if broken:
+        if broken or (self._plan.path and self._project.lock(self._plan.path) is None):
             self._write_report("drift", findings, None)
             self._host.stop(
                 f"{self._plan.path} does not answer {self._project.spec.origin} "
-                f"({count_kinds(broken)}); run: {lock_command(self._plan)}"
+                f"({count_kinds(broken) or 'lock-missing'}); run: {lock_command(self._plan)}"
             )
+
+    def _judged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return what counts by the severities and ignore rules of the spec."""
+        options = self._point.drift
+        if not options.severity and not options.ignore:
+            return findings
+        from nox_envs.policy import judge
+
+        judgement = judge(findings, options, today=self._project.today, shown=self._project.shown_path)
+        self._ignored = len(judgement.ignored)
+        return judgement.findings
 
     def _usable_venv(self) -> Checked:
         """Return the venv once it is what its lock says, or is left as it is by policy."""
@@ -134,7 +156,8 @@ class EnvironmentRun:
         return checked, ""
 
     def _check(self, receipt: Receipt | None) -> Checked:
-        return check_venv(self._project, self._plan, self._point, self._host.location, receipt)
+        found = check_venv(self._project, self._plan, self._point, self._host.location, receipt)
+        return replace(found, findings=self._judged(found.findings))
 
     @property
     def _installation(self) -> Installation:
@@ -215,16 +238,29 @@ class EnvironmentRun:
         self._host.say(summary_line(self._write_report(status, findings, checked)))
 
     def _tell(self, findings: tuple[Finding, ...]) -> None:
-        for line in finding_lines(findings):
+        for line in finding_lines(shown_findings(self._project, findings)):
             self._host.warn(line)
 
     def _write_report(
         self, status: Status, findings: tuple[Finding, ...], checked: Checked | None
     ) -> EnvironmentReport:
-        report = environment_report(self._project, self._point, self._plan, checked, status, findings)
-        file = self._project.state / "reports" / f"{self._host.location.name}.json"
-        write_atomically(file, render(Report(environments=(report,)), "json"))
+        report = environment_report(
+            self._project,
+            self._point,
+            self._plan,
+            checked,
+            status,
+            findings,
+            seconds=self._clock() - self._began,
+            ignored=self._ignored,
+        )
+        self._save(report)
         return report
+
+    def _save(self, report: EnvironmentReport) -> None:
+        self.report = report
+        file = self._project.state / "reports" / f"{self._host.location.name}.json"
+        write_atomically(file, render(Report(environments=(report,)), "json"), durable=False)
 
     def _run_commands(self) -> None:
         for command in self._point.commands:
@@ -246,7 +282,11 @@ class EnvironmentRun:
         return expand(text, posargs=self._host.posargs, envdir=self._envdir)
 
     def _verify_after(self, before: Checked) -> None:
-        """Report what the commands changed in their own venv."""
+        """Report how long the commands took and what they changed in their own venv."""
+        if self.report and self._point.commands:
+            self._save(replace(self.report, seconds=self._clock() - self._began))
+        if untouched(before.snapshot):
+            return
         session = self._point.session
         try:
             after = self._check(receipts.read(self._host.location))

@@ -141,8 +141,14 @@ def environment_report(
     status: Status,
     findings: tuple[Finding, ...],
     reason: str = "",
+    *,
+    seconds: float = 0.0,
+    ignored: int = 0,
 ) -> EnvironmentReport:
-    """Return the report on one point; `checked` is None where there is no venv to look at."""
+    """Return the report on one point; `checked` is None where there is no venv to look at.
+
+    `seconds` is how long the session took, `ignored` the number of findings that are accepted.
+    """
     installed = checked.snapshot.distributions if checked else ()
     return EnvironmentReport(
         environment=point.environment,
@@ -153,7 +159,19 @@ def environment_report(
         status=status,
         reason=reason,
         installed=sum(distribution.name not in SEED_PACKAGES for distribution in installed),
-        findings=findings,
+        findings=shown_findings(project, findings),
+        distributions=tuple((distribution.name, distribution.version) for distribution in installed),
+        platform=f"{project.host['sys_platform']}-{project.host['platform_machine']}" if checked else "",
+        seconds=seconds,
+        ignored=ignored,
+    )
+
+
+def shown_findings(project: Project, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings with paths as people read them, relative to the project where they are in it."""
+    return tuple(
+        replace(finding, path=project.shown_path(finding.path)) if finding.path else finding
+        for finding in findings
     )
 
 

@@ -10,9 +10,11 @@ from nox_envs.drift import KINDS, Finding, run_command
 from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.text import parse
 from nox_envs.matrix import Point
+from nox_envs.policy import FILE_KINDS, INDEX_KINDS, fails, idle_rules, judge
 from nox_envs.report import EnvironmentReport, Report, Status
 from nox_envs.report.as_text import count_kinds
 from nox_envs.snapshot import NotAVenv, Snapshot, take
+from nox_envs.spec.types import IgnoreRule
 from nox_envs.values import value
 from nox_envs.workflow.expectation import Checked, check_venv, environment_report, lock_findings
 from nox_envs.workflow.project import Project
@@ -24,11 +26,27 @@ def inspect(project: Project, names: tuple[str, ...] = ()) -> Report:
     Raises NoxEnvsError for an unknown name, FileProblems for a spec or lock that cannot be read.
     """
     points = project.points_of(names)
-    environments = tuple(_inspect_point(project, point) for point in points)
-    return Report(environments=environments, findings=() if names else orphans(project))
+    used: list[IgnoreRule] = []
+    environments = tuple(_inspect_point(project, point, used) for point in points)
+    if names:
+        return Report(environments=environments)
+    judged = judge(orphans(project), project.spec.drift, today=project.today, shown=project.shown_path)
+    skipped = [p for p, e in zip(points, environments, strict=True) if e.status == "skipped"]
+    notes = idle_rules(
+        (*project.spec.drift.ignore, *(rule for point in points for rule in point.drift.ignore)),
+        (*used, *judged.used, *(rule for point in skipped for rule in point.drift.ignore)),
+        today=project.today,
+        unchecked=INDEX_KINDS if all(_compares_files(point) for point in points) else FILE_KINDS | INDEX_KINDS,
+    )
+    return Report(environments=environments, findings=judged.findings, notes=notes)
 
 
-def _inspect_point(project: Project, point: Point) -> EnvironmentReport:
+def _compares_files(point: Point) -> bool:
+    return point.drift.files in ("changed", "all")
+
+
+def _inspect_point(project: Project, point: Point, used: list[IgnoreRule]) -> EnvironmentReport:
+    """Check one point; the ignore rules that matched are added to `used`."""
     plan = project.plan_of(point)
     findings = lock_findings(project, plan, point)
     location = project.location(point)
@@ -45,9 +63,18 @@ def _inspect_point(project: Project, point: Point) -> EnvironmentReport:
             findings = (*findings, *checked.findings)
         except NotAVenv as error:
             reason = str(error)
-    drifted = any(finding.severity != "note" for finding in findings)
-    status: Status = "drift" if drifted else "skipped" if reason else "clean"
-    return environment_report(project, point, plan, checked, status, findings, reason)
+    judged = judge(findings, point.drift, today=project.today, shown=project.shown_path)
+    used += judged.used
+    status = status_of(judged.findings, reason)
+    ignored = len(judged.ignored)
+    return environment_report(project, point, plan, checked, status, judged.findings, reason, ignored=ignored)
+
+
+def status_of(findings: tuple[Finding, ...], reason: str) -> Status:
+    """Return the status of a point with these findings, which `reason` (if any) kept from being checked."""
+    if any(finding.severity != "note" for finding in findings):
+        return "drift"
+    return "skipped" if reason else "clean"
 
 
 @value
@@ -58,10 +85,17 @@ class Verdict:
     reason: str = ""
 
 
-def verdict(report: Report, *, strict: bool) -> Verdict:
-    """Judge a report; `strict` counts an environment that was not checked as a failure."""
-    if report.drifted:
-        return Verdict(code=1, reason=f"drift: {count_kinds(report.all_findings)}")
+def verdict(report: Report, *, strict: bool, fail_on: tuple[str, ...] = ("error",)) -> Verdict:
+    """Judge a report; `strict` counts an environment that was not checked as a failure.
+
+    `fail_on` are severities and kinds; see `nox_envs.policy.fails`. A report that could not be read
+    outweighs drift: nobody knows what is in it.
+    """
+    if report.problems:
+        return Verdict(code=2, reason=f"{len(report.problems)} could not be read")
+    failing = [finding for finding in report.present if fails(finding, fail_on)]
+    if failing:
+        return Verdict(code=1, reason=f"drift: {count_kinds(failing)}")
     skipped = [environment.session for environment in report.environments if environment.status == "skipped"]
     if skipped and strict:
         return Verdict(code=2, reason=f"not checked: {', '.join(skipped)}")
@@ -75,7 +109,8 @@ def stale_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Finding,
     for point in points:
         plan = project.plan_of(point)
         if plan.path and plan.path not in found:
-            found[plan.path] = lock_findings(project, plan, point, whole=True)
+            findings = lock_findings(project, plan, point, whole=True)
+            found[plan.path] = judge(findings, point.drift, today=project.today).findings
     return tuple(finding for findings in found.values() for finding in findings)
 
 

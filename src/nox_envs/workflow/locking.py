@@ -260,16 +260,12 @@ def _versions(lock: Lock) -> dict[str, str]:
 def result_lines(result: LockResult) -> list[str]:
     """Return a result as lines for people: what became of the lock, then package by package."""
     pins = f"{result.pins} pin{'' if result.pins == 1 else 's'}"
-    match result.outcome:
-        case "failed":
-            return [f"{result.path}: failed, the old file is as it was", *_indented(result.message)]
-        case "unchanged":
-            return [f"{result.path}: unchanged ({pins})"]
-        case "outdated":
-            head = f"{result.path}: would change ({pins})"
-        case "written":
-            head = f"{result.path}: written ({pins})"
-    return [head, *(f"  {_change(change)}" for change in result.changes)]
+    if result.outcome == "failed":
+        return [f"{result.path}: failed, the old file is as it was", *_indented(result.message)]
+    if result.outcome == "unchanged":
+        return [f"{result.path}: unchanged ({pins})"]
+    became = "would change" if result.outcome == "outdated" else "written"
+    return [f"{result.path}: {became} ({pins})", *(f"  {_change(change)}" for change in result.changes)]
 
 
 def _change(change: Change) -> str:

@@ -24,7 +24,8 @@ class Project:
     """Open the project whose spec is `spec_path`.
 
     `envdir` is where nox keeps venvs, as given to nox; `environ` the environment variables that
-    requirement files may name; `host` returns the marker variables of this platform (PEP 508).
+    requirement files may name; `host` returns the marker variables of this platform (PEP 508);
+    `today` is an ISO date, on which ignore rules may be over (empty: none is).
     Raises FileProblems for everything wrong with the spec.
     """
 
@@ -36,7 +37,9 @@ class Project:
         environ: Mapping[str, str],
         host: Callable[[], Mapping[str, str]],
         reserved: tuple[str, ...] = ("lock", "drift"),
+        today: str = "",
     ) -> None:
+        self.today = today
         self.root = spec_path.parent
         self.envdir = envdir
         self._host = host
@@ -63,6 +66,10 @@ class Project:
     def shown(self, path: Path) -> str:
         """Return a path as people read it: POSIX, relative to the spec's directory where it is below."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
+    def shown_path(self, path: str) -> str:
+        """Return a path, possibly empty, as people read it; see `shown`."""
+        return self.shown(Path(path)) if path else ""
 
     def points_of(self, names: tuple[str, ...]) -> tuple[Point, ...]:
         """Return the points that `names` select: environments or single sessions; all without names.

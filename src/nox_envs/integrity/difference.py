@@ -1,0 +1,61 @@
+"""Owns the making of findings about files; finds nothing."""
+
+from __future__ import annotations
+
+import os
+
+from nox_envs.drift.finding import Finding
+from nox_envs.integrity.record import digest_of
+from nox_envs.kinds import KINDS, Severity
+from nox_envs.snapshot import Distribution
+
+
+def difference(
+    kind: str,
+    package: str = "",
+    *,
+    expected: str = "",
+    actual: str = "",
+    path: str = "",
+    severity: Severity | None = None,
+) -> Finding:
+    """Make a finding whose environment, session, reason and fix are to be filled in."""
+    return Finding(
+        kind=kind,
+        severity=severity or KINDS[kind],
+        environment="",
+        session="",
+        package=package,
+        expected=expected,
+        actual=actual,
+        path=path,
+    )
+
+
+def modified(owner: Distribution, path: str, expected: str, found: str) -> Finding:
+    """Make the finding on a file with another content than its RECORD says.
+
+    `expected` and `found` are hashes as RECORD writes them, or `found` says what is there instead.
+    """
+    actual = digest_of(found) or found
+    return difference(
+        "file-modified",
+        owner.name,
+        expected=digest_of(expected) or expected,
+        actual=f"{actual}{_shared(path, owner.name)}",
+        path=path,
+    )
+
+
+def _shared(path: str, name: str) -> str:
+    """Say that a file may be the same one in other places: uv links files from its cache."""
+    try:
+        links = os.lstat(path).st_nlink
+    except OSError:
+        return ""
+    if links < 2:
+        return ""
+    return (
+        f" (a file with {links} names: uv linked it from its cache, so the cache and other environments"
+        f" share the edit; run: uv cache clean {name}; UV_LINK_MODE=copy avoids it)"
+    )
