@@ -31,6 +31,11 @@ def test_what_is_installed_is_replaced_on_request() -> None:
     assert "--reinstall" not in UV.install(("a.txt",), hashes=False)
 
 
+def test_what_is_damaged_is_not_taken_from_the_cache() -> None:
+    assert {"--no-cache", "--link-mode=copy"} <= set(UV.install(("a.txt",), hashes=True, uncached=True))
+    assert "--no-cache-dir" in PIP.install_project("/project", (), editable=True, uncached=True)
+
+
 def test_the_project_is_always_built_anew_and_without_dependencies() -> None:
     assert UV.install_project("/project", ("cli", "x"), editable=True)[-4:] == (
         *("--no-deps", "--reinstall", "-e", "/project[cli,x]"),

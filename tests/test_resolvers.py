@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.lockfile.freshness import doubts
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock, render, requirement_line
+from nox_envs.matrix import Point
 from nox_envs.pins import Pin, Source
-from nox_envs.requirements import Declared
+from nox_envs.requirements import Composition, Declared
 from nox_envs.resolvers import (
     InputFile,
     Request,
@@ -23,9 +25,10 @@ from nox_envs.resolvers import (
     uv_compile,
 )
 from nox_envs.spec.types import ConstraintLock, LockOptions
+from nox_envs.values import replace
 from tests.conftest import Machine, MakeVenv, uv
 from tests.index import Index, build_sdist, build_wheel, write_source
-from tests.plans import at, planned, wants
+from tests.plans import at, composed, planned, plans, point, wants
 
 ROOT = "file:///project/"
 SHA = "sha256:" + "0a" * 32
@@ -448,6 +451,26 @@ def test_uv_locks_for_all_pythons_and_says_who_asks(machine: Machine, index: Ind
     ]
     assert lock.pins[0].hashes == (f"sha256:{index.sha256('apple-1.1-py3-none-any.whl')}",)
     assert index.url not in render(lock)
+
+
+@pytest.mark.functional
+def test_what_one_python_asks_for_is_locked_for_that_python(machine: Machine, tmp_path: Path) -> None:
+    def compose(at_point: Point) -> Composition:
+        own = {"3.11": [wants("berry")], "pypy3.11": [wants("raisin")]}
+        return composed(wants("apple"), *own.get(at_point.python or "", []))
+
+    points = tuple(point("tests", python) for python in ("3.10", "3.11", "pypy3.11", "3.12"))
+    (made,) = plans(points, compose)
+    lock = resolve_with_uv(machine, made, tmp_path, tmp_path / "folder")
+    markers = {pin.name: pin.marker for pin in lock.pins}
+    assert (markers["apple"], bool(markers["berry"]), bool(markers["raisin"])) == ("", True, True)
+    host = {name: str(value) for name, value in default_environment().items()}
+    assert doubts(made, lock, host) == ()
+    without = replace(lock, pins=lock.pins[:1])
+    assert [(doubt.package, doubt.actual) for doubt in doubts(made, without, host)] == [
+        ("berry", "no pin (python 3.11)"),
+        ("raisin", "no pin (python pypy3.11)"),
+    ]
 
 
 @pytest.mark.functional

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,11 @@ from typing import TYPE_CHECKING
 from nox_envs.errors import NoxEnvsError
 
 if TYPE_CHECKING:
+    from nox_envs.report import Report
     from nox_envs.workflow.project import Project
+
+# Those of nox_envs.report, which a command that prints no report need not import.
+FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,23 +64,77 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", parents=[shared], help="list environments and their sessions")
     listing.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     listing.add_argument("--format", choices=("text", "json"), default="text")
-    drift = commands.add_parser("drift", parents=[shared], help="compare spec, locks and venvs")
+    judging = _judging_parser()
+    drift = commands.add_parser("drift", parents=[shared, judging], help="compare spec, locks and venvs")
     drift.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    drift.add_argument("--format", choices=("text", "json"), default="text")
+    drift.add_argument(
+        "--files",
+        choices=("off", "changed", "all"),
+        help="compare installed files with their RECORD: those that changed in size or time, or all",
+    )
+    _add_gathering(commands, judging)
     freeze = commands.add_parser("freeze", parents=[shared], help="print what a venv has, as requirements")
     freeze.add_argument("environment", metavar="ENVIRONMENT")
     freeze.add_argument("--all", action="store_true", help="with pip, setuptools and wheel")
     activate = commands.add_parser("activate", parents=[shared], help="print the line that activates a venv")
     activate.add_argument("environment", metavar="ENVIRONMENT")
     activate.add_argument("--shell", help="bash, zsh, fish, csh, nu, pwsh, cmd (default: from $SHELL)")
+    _add_review(commands, shared)
+    schema = commands.add_parser("schema", help="print the JSON Schema of envs.yaml")
+    schema.add_argument("--report", action="store_true", help="that of the JSON report instead")
+    _add_matrix(commands, shared)
+    return parser
+
+
+def _add_review(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
     diff = commands.add_parser("diff", parents=[shared], help="say what changed between two locks or venvs")
     diff.add_argument(
         "old", metavar="OLD", help="a lock, a directory of locks, a git revision (main:), a venv, a report"
     )
     diff.add_argument("new", metavar="NEW", nargs="?", help="the same (default: OLD's path on disk)")
     diff.add_argument("--format", choices=("text", "json", "markdown"), default="text")
-    commands.add_parser("schema", help="print the JSON Schema of envs.yaml")
-    return parser
+    init = commands.add_parser("init", parents=[shared], help="write a spec from what the project has")
+    init.add_argument("--print", action="store_true", help="print the spec and write nothing")
+
+
+def _judging_parser() -> argparse.ArgumentParser:
+    judging = argparse.ArgumentParser(add_help=False)
+    judging.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
+    judging.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="error (default), warning, note, or a kind; several with commas",
+    )
+    judging.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="an earlier JSON report, whose findings are accepted"
+    )
+    return judging
+
+
+def _add_gathering(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], judging: argparse.ArgumentParser
+) -> None:
+    report = commands.add_parser("report", parents=[judging], help="join the reports of many jobs or hosts")
+    report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="a folder of reports, or a report")
+    report.add_argument("--spec", type=Path, help="name the sessions of this spec that sent no report")
+
+
+def _add_matrix(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    matrix = commands.add_parser("matrix", parents=[shared], help="print the jobs that a CI system runs")
+    matrix.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
+    matrix.add_argument("--format", choices=("json", "github", "gitlab"), default="json")
+    matrix.add_argument("--tag", action="append", default=[], help="only environments with this tag")
+    matrix.add_argument("--shard", default="1/1", metavar="I/N", help="only part I of N")
+    matrix.add_argument(
+        "--reports", action="append", default=[], type=Path, metavar="DIR", help="balance by these durations"
+    )
+    matrix.add_argument("--runner", default="", help="the runner where an environment has no runs_on")
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -85,10 +145,7 @@ def _run(asked: argparse.Namespace) -> int:
         return 0
     match asked.command:
         case "schema":
-            from nox_envs.spec.schema import json_schema
-
-            sys.stdout.write(json_schema())
-            return 0
+            return _schema(asked)
         case "check":
             return _check(asked)
         case "list":
@@ -99,16 +156,36 @@ def _run(asked: argparse.Namespace) -> int:
             return _freeze(asked)
         case "activate":
             return _activate(asked)
+        case "report":
+            return _report(asked)
+        case "matrix":
+            return _matrix(asked)
         case "diff":
             return _diff(asked)
+        case "init":
+            return _init(asked)
     _parser().print_help(sys.stderr)
     return 2
 
 
-def _project(asked: argparse.Namespace) -> Project:
+def _schema(asked: argparse.Namespace) -> int:
+    from nox_envs.report.as_json import report_schema
+    from nox_envs.spec.schema import json_schema
+
+    sys.stdout.write(report_schema() if asked.report else json_schema())
+    return 0
+
+
+def _project(asked: argparse.Namespace, envdir: str = ".nox") -> Project:
     from nox_envs.workflow.project import Project
 
-    return Project(Path(asked.spec).absolute(), envdir=asked.envdir, environ=os.environ, host=_host)
+    return Project(
+        Path(asked.spec).absolute(),
+        envdir=getattr(asked, "envdir", envdir),
+        environ=os.environ,
+        host=_host,
+        today=time.strftime("%Y-%m-%d"),
+    )
 
 
 def _host() -> Mapping[str, str]:
@@ -129,9 +206,9 @@ def _check(asked: argparse.Namespace) -> int:
     environments = len({point.environment for point in project.points_of(tuple(asked.environments))})
     counted = f"{environments} environments, {sessions} sessions"
     if any(finding.severity == "error" for finding in findings):
-        print(f"{project.spec.origin}: {counted}; locks: {count_kinds(findings)}", file=sys.stderr)
+        print(f"{project.origin}: {counted}; locks: {count_kinds(findings)}", file=sys.stderr)
         return 1
-    print(f"{project.spec.origin}: {counted}: valid, and every lock is fresh", file=sys.stderr)
+    print(f"{project.origin}: {counted}: valid, and every lock is fresh", file=sys.stderr)
     return 0
 
 
@@ -164,15 +241,52 @@ def _list(asked: argparse.Namespace) -> int:
 
 
 def _drift(asked: argparse.Namespace) -> int:
-    from nox_envs.report import render
-    from nox_envs.workflow.inspection import inspect, verdict
+    from nox_envs.progress import progress_on
+    from nox_envs.workflow.inspection import inspect
 
-    report = inspect(_project(asked), tuple(asked.environments))
+    names = tuple(asked.environments)
+    told = progress_on(sys.stderr)
+    return _conclude(inspect(_project(asked), names, files=asked.files, told=told), asked)
+
+
+def _conclude(report: Report, asked: argparse.Namespace) -> int:
+    """Print a report as it was asked for, and return the exit code."""
+    from nox_envs.policy import fail_conditions
+    from nox_envs.report import render
+    from nox_envs.workflow.acceptance import accept, read_baseline
+    from nox_envs.workflow.inspection import verdict
+
+    conditions = fail_conditions(asked.fail_on)
+    if asked.baseline:
+        report = accept(report, read_baseline(asked.baseline))
+    if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # these go to files and services, not to a terminal
     sys.stdout.write(render(report, asked.format, colour=_colour()))
-    judged = verdict(report, strict=bool(os.environ.get("CI")))
+    judged = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions)
     if judged.code == 2:
         print(judged.reason, file=sys.stderr)
     return judged.code
+
+
+def _report(asked: argparse.Namespace) -> int:
+    from nox_envs.workflow.ci_matrix import select
+    from nox_envs.workflow.gathering import gather
+
+    expected = select(_project(asked), (), ()) if asked.spec else ()
+    return _conclude(gather(tuple(asked.paths), expected=expected), asked)
+
+
+def _matrix(asked: argparse.Namespace) -> int:
+    from nox_envs.workflow.ci_matrix import part_of, render_matrix, rows, select, shard_of
+    from nox_envs.workflow.gathering import past_durations
+
+    shard = shard_of(asked.shard)
+    project = _project(asked)
+    points = select(project, tuple(asked.environments), tuple(asked.tag))
+    runner = asked.runner or ("ubuntu-latest" if asked.format == "github" else "")
+    found = part_of(rows(project, points, runner=runner), shard, past_durations(tuple(asked.reports)))
+    sys.stdout.write(render_matrix(found, asked.format))
+    return 0
 
 
 def _colour() -> bool:
@@ -212,3 +326,28 @@ def _diff(asked: argparse.Namespace) -> int:
         render_changes(review.comparison, asked.format, old=review.old, new=review.new, colour=_colour())
     )
     return 1 if review.comparison.different else 0
+
+
+def _init(asked: argparse.Namespace) -> int:
+    from nox_envs.files import write_atomically
+    from nox_envs.workflow.adoption import adopt
+
+    spec = Path(asked.spec).absolute()
+    if not asked.print and os.path.lexists(spec):
+        shown = f"nox-envs init --print --spec {asked.spec}"
+        raise NoxEnvsError(f"{asked.spec}: is there already, and stays as it is; {shown} shows another")
+    adoption = adopt(spec.parent, spec=spec.name, environ=os.environ)
+    for note in adoption.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if asked.print:
+        sys.stdout.write(adoption.spec)
+        return 0
+    write_atomically(spec, adoption.spec)
+    print(f"wrote {asked.spec}: {adoption.environments} environments; next: nox-envs check", file=sys.stderr)
+    noxfile = spec.parent / "noxfile.py"
+    if os.path.lexists(noxfile):
+        print(f"noxfile.py stays as it is; add to it:\n\n{adoption.noxfile}", file=sys.stderr)
+    else:
+        write_atomically(noxfile, adoption.noxfile)
+        print("wrote noxfile.py", file=sys.stderr)
+    return 0

@@ -18,26 +18,36 @@ class Installer:
     target: tuple[str, ...] = ()
 
     def install(
-        self, files: tuple[str, ...], *, hashes: bool, dependencies: bool = False, fresh: bool = False
+        self,
+        files: tuple[str, ...],
+        *,
+        hashes: bool,
+        dependencies: bool = False,
+        fresh: bool = False,
+        uncached: bool = False,
     ) -> tuple[str, ...]:
         """Return the command that installs requirements files.
 
         `hashes` requires a hash for each line; `dependencies` follows what is not listed; `fresh`
-        replaces what is installed even if its version is right.
+        replaces what is installed even if its version is right; `uncached` takes nothing from the
+        installer's cache, whose files may be the damaged ones, and links nothing to it.
         """
         argv = [*self.program, "install", *self.target, *self._quiet]
         argv += [] if dependencies else ["--no-deps"]
         argv += ["--require-hashes"] if hashes else []
         argv += [self._again] if fresh else []
+        argv += self._uncached if uncached else ()
         for file in files:
             argv += ["-r", file]
         return tuple(argv)
 
-    def install_project(self, directory: str, extras: tuple[str, ...], *, editable: bool) -> tuple[str, ...]:
+    def install_project(
+        self, directory: str, extras: tuple[str, ...], *, editable: bool, uncached: bool = False
+    ) -> tuple[str, ...]:
         """Return the command that installs the project itself, without its dependencies."""
         where = f"{directory}[{','.join(extras)}]" if extras else directory
-        flag = ("-e",) if editable else ()
-        return (*self.program, "install", *self.target, *self._quiet, "--no-deps", self._again, *flag, where)
+        flags = (*(self._uncached if uncached else ()), *(("-e",) if editable else ()))
+        return (*self.program, "install", *self.target, *self._quiet, "--no-deps", self._again, *flags, where)
 
     def uninstall(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the command that removes packages by name."""
@@ -47,6 +57,10 @@ class Installer:
     @property
     def _again(self) -> str:
         return "--reinstall" if self.name == "uv" else "--force-reinstall"
+
+    @property
+    def _uncached(self) -> tuple[str, ...]:
+        return ("--no-cache", "--link-mode=copy") if self.name == "uv" else ("--no-cache-dir",)
 
     @property
     def _quiet(self) -> tuple[str, ...]:

@@ -55,7 +55,12 @@ def compare(
         )
         for finding in found
     )
-    return tuple(sorted(finished, key=_order))
+    return worst_first(tuple(finished))
+
+
+def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return findings in their order: by severity, package, kind, and what differs."""
+    return tuple(sorted(findings, key=_order))
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from nox_envs.values import value
@@ -9,6 +10,21 @@ from nox_envs.values import value
 FilesMode: TypeAlias = Literal["off", "changed", "all"]
 
 FILES_MODES: tuple[FilesMode, ...] = ("off", "changed", "all")
+
+
+@value
+class Depth:
+    """Say how deep a check looks.
+
+    `files` are compared with their RECORD or not, `consistency` asks whether the requirements of
+    installed distributions are met, `stamping` to make stamps of the files that are right. `told`
+    gets the bytes hashed so far and those of all.
+    """
+
+    files: FilesMode = "off"
+    consistency: bool = False
+    stamping: bool = False
+    told: Callable[[int, int], None] = lambda done, total: None
 
 
 @value

@@ -34,6 +34,7 @@ def verify(
     *,
     mode: FilesMode,
     stamps: tuple[Stamp, ...] = (),
+    stamping: bool = False,
     threads: int = 2,
     told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verification:
@@ -41,8 +42,8 @@ def verify(
 
     With mode `changed` a file whose size and modification time are those of a stamp is taken for
     right, with `all` every file is read. The findings have no environment, session, reason and fix;
-    startup hooks are not among them. `told` gets the bytes hashed so far and those of all, from
-    several threads.
+    startup hooks are not among them. Stamps are made where `stamping` asks for them. `told` gets the
+    bytes hashed so far and those of all, from several threads.
     """
     claims = Claims(snapshot, receipt)
     tree = Tree(snapshot.location, tuple(site for site, _ in snapshot.sites))
@@ -59,7 +60,8 @@ def verify(
             for found in unowned_files(claims, tree, known)
         ),
     )
-    return Verification(findings=findings, stamps=stamps_of(snapshot, claims, matching.right))
+    made = stamps_of(snapshot, claims, matching.right) if stamping else ()
+    return Verification(findings=findings, stamps=made)
 
 
 def _counted(files: int) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from nox_envs.errors import FileProblems, Problem
+from nox_envs.lockfile.meaning import digest
 from nox_envs.lockfile.merging import floor, merged, requirement_key
 from nox_envs.matrix import Point
 from nox_envs.requirements import Composition, Declared
@@ -51,8 +50,7 @@ class LockPlan:
     @property
     def digest(self) -> str:
         """Return `sha256:…` over the meaning of the inputs, not over their order or spelling."""
-        meaning = json.dumps(_meaning(self), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(meaning.encode()).hexdigest()
+        return digest(self)
 
 
 Compose: TypeAlias = Callable[[Point], Composition]
@@ -187,27 +185,6 @@ def _path(point: Point, values: Pairs) -> str:
         name += f"-{point.python}"
     name += "".join(f"-{axis}{value}" for axis, value in values)
     return DEFAULT_FILE.format(environment=_UNSAFE.sub("-", name))
-
-
-def _meaning(plan: LockPlan) -> dict[str, object]:
-    options = plan.options
-    return {
-        "requirements": sorted({requirement_key(r) for r in plan.requirements}),
-        "constraints": sorted({requirement_key(r) for r in plan.constraints}),
-        "build_constraints": sorted({requirement_key(r) for r in plan.build_constraints}),
-        "dynamic": None if plan.dynamic_extras is None else [*sorted(plan.dynamic_extras), plan.metadata],
-        "pythons": sorted(plan.pythons) or [f">={plan.floor}"],
-        "platforms": sorted(plan.platforms),
-        "layers": sorted(plan.layers),
-        "resolver": plan.resolver,
-        "resolution": options.resolution or "highest",
-        "exclude_newer": options.exclude_newer,
-        "exclude_newer_exempt": sorted(options.exclude_newer_exempt or ()),
-        "only_binary": sorted(options.only_binary or ()),
-        "no_binary": sorted(options.no_binary or ()),
-        "prereleases": plan.prereleases if isinstance(plan.prereleases, bool) else sorted(plan.prereleases),
-        "indexes": [[index.name, index.url, sorted(index.packages)] for index in plan.indexes],
-    }
 
 
 def _share(plans: list[LockPlan]) -> tuple[LockPlan, ...]:

@@ -18,16 +18,16 @@ def render_github(report: Report) -> str:
 
     What was mended and what is a note becomes a notice; what was not checked becomes a warning.
     """
-    entries: list[tuple[Severity, str]] = [("error", _command("error", text)) for text in report.problems]
+    entries: list[tuple[Severity, str]] = [("error", _command("error", printable(text))) for text in report.problems]
     for environment in report.environments:
         if environment.status == "skipped":
             text = f"{environment.title} was not checked: {environment.reason}"
-            entries.append(("warning", _command("warning", text, title="skipped")))
+            entries.append(("warning", _command("warning", printable(text), title="skipped")))
         for finding in environment.findings:
             mended = environment.status == "repaired"
             entries.append(_annotation(finding, environment.title, environment.lock, mended=mended))
     entries += [_annotation(finding, finding.session, "", mended=False) for finding in report.findings]
-    entries += [("note", _command("notice", text)) for text in report.notes]
+    entries += [("note", _command("notice", printable(text))) for text in report.notes]
     lines = (line for severity, level in _LEVELS for line in _limited(entries, severity, level))
     return "".join(f"{line}\n" for line in lines)
 
@@ -58,7 +58,6 @@ def _annotation(finding: Finding, title: str, lock: str, *, mended: bool) -> tup
 def _command(level: str, message: str, *, title: str = "", file: str = "", line: int = 0) -> str:
     given = (("file", file), ("line", str(line) if line and file else ""), ("title", title))
     properties = ",".join(f"{name}={_property(text)}" for name, text in given if text)
-    message = "\n".join(printable(part) for part in message.split("\n"))
     return f"::{level}{f' {properties}' if properties else ''}::{_data(message)}"
 
 

@@ -23,7 +23,7 @@ _TILES: tuple[tuple[Status, str], ...] = (
 )
 _BADGES: dict[Status, str] = {"clean": "clean", "repaired": "clean", "drift": "error", "skipped": "warning"}
 _LETTERS = {
-    "missing": "−",  # noqa: RUF001
+    "missing": "−",
     "extraneous": "+",
     "version": "V",
     "source": "S",
@@ -85,6 +85,8 @@ def _headline(report: Report) -> tuple[str, str]:
         return "drift", "error"
     if report.problems or report.skipped:
         return "not all was checked", "warning"
+    if any(finding.severity == "warning" for finding in report.present):
+        return "warnings only", "warning"
     return "no drift", "clean"
 
 

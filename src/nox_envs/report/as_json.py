@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 from nox_envs.drift import Finding
 from nox_envs.report import SCHEMA, EnvironmentReport, Report
@@ -27,6 +28,11 @@ def render_json(report: Report) -> str:
         "summary": {"environments": dict(counts), "findings": dict(kinds)},
     }
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def report_schema() -> str:
+    """Return the JSON Schema (draft 2020-12) of a report as text."""
+    return (Path(__file__).parent / "schema.json").read_text(encoding="utf-8")
 
 
 def _environment(environment: EnvironmentReport) -> dict[str, object]:

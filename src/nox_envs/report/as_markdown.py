@@ -14,9 +14,9 @@ from nox_envs.report.places import place_of
 BUDGET = 60_000
 _LONGEST = 240
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9 .,;+=/_\-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9 .,:;+=/()_\-]|:(?=/)")
 _STATES: dict[Status, str] = {"clean": "✅", "repaired": "🔧", "drift": "❌", "skipped": "⚠️"}
-_MARKS: dict[Severity, str] = {"error": "❌", "warning": "⚠️", "note": "ℹ️"}  # noqa: RUF001
+_MARKS: dict[Severity, str] = {"error": "❌", "warning": "⚠️", "note": "ℹ️"}
 
 
 def render_markdown(report: Report) -> str:
@@ -33,7 +33,7 @@ def render_markdown(report: Report) -> str:
     clean = [e.title for e in report.environments if not e.findings and e.status in ("clean", "repaired")]
     tail = ["", f"<details><summary>✅ {len(clean)} without drift</summary>", ""] if clean else []
     tail += [", ".join(_code(title) for title in clean), "", "</details>"] if clean else []
-    tail += ["", *(f"- ℹ️ {_words(text)}" for text in report.notes)] if report.notes else []  # noqa: RUF001
+    tail += ["", *(f"- ℹ️ {_words(text)}" for text in report.notes)] if report.notes else []
     return "\n".join(_fitting(lines, blocks, tail)) + "\n"
 
 
@@ -88,7 +88,7 @@ def _fitting(lines: list[str], blocks: list[list[str]], tail: list[str]) -> list
     for index, line in enumerate(lines + [line for block in blocks for line in block]):
         room -= len(line) + 1
         if room < 0:
-            left += line.startswith(("| ❌", "| ⚠️", "| ℹ️")) or index < len(lines)  # noqa: RUF001
+            left += line.startswith(("| ❌", "| ⚠️", "| ℹ️")) or index < len(lines)
         else:
             out.append(line)
     if left:

@@ -100,7 +100,8 @@
     const first = found.reduce((a, b) => (RANK[b.severity] < RANK[a.severity] ? b : a));
     const label = `${titleOf(index)}, ${name}: ${found.map((f) =>
       [f.kind, f.expected && `expected ${f.expected}`, f.actual && `found ${f.actual}`].filter(Boolean).join(", ")).join("; ")}`;
-    return make("td", {}, make("button", { class: first.severity, title: label, "aria-label": label,
+    const state = found.every((finding) => finding.mended) ? "clean" : first.severity;
+    return make("td", {}, make("button", { class: state, title: label, "aria-label": label,
       "data-environment": index, "data-package": name }, data.letters[first.kind] || "?"));
   }
   function drawLegend(found) {

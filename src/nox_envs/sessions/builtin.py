@@ -15,8 +15,12 @@ import nox.popen
 import nox.virtualenv
 
 from nox_envs.errors import NoxEnvsError
+from nox_envs.integrity.types import FILES_MODES
+from nox_envs.policy import fail_conditions
 from nox_envs.report import FORMATS, render
 from nox_envs.report.as_text import count_kinds, finding_lines
+from nox_envs.sessions.github import publish
+from nox_envs.workflow.acceptance import accept, read_baseline
 from nox_envs.workflow.inspection import inspect, stale_locks, verdict
 from nox_envs.workflow.locking import Completed, LockRequest, lock, result_lines
 from nox_envs.workflow.project import Project
@@ -110,14 +114,22 @@ def drift_session(project: Project, session: nox.Session) -> None:
     parser = _Arguments(prog="nox -s drift --")
     parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument("--files", choices=FILES_MODES, help="compare installed files with their RECORD")
+    parser.add_argument("--fail-on", action="append", default=[], metavar="WHAT")
+    parser.add_argument("--baseline", type=Path, metavar="FILE")
     project.envdir = os.fspath(session.env_dir.parent)
     try:
         asked = parser.parse_args(session.posargs)
-        report = inspect(project, tuple(asked.environments))
+        conditions = fail_conditions(asked.fail_on)
+        report = inspect(project, tuple(asked.environments), files=asked.files, otherwise="changed")
+        if asked.baseline:
+            report = accept(report, read_baseline(asked.baseline))
     except NoxEnvsError as error:
         session.error(str(error))
     sys.stdout.write(render(report, asked.format, colour=session._runner.global_config.color))
     sys.stdout.flush()
-    reason = verdict(report, strict=bool(os.environ.get("CI"))).reason
+    if os.environ.get("GITHUB_ACTIONS"):
+        publish(report)
+    reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions).reason
     if reason:
         session.error(reason)

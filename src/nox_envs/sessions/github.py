@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from pathlib import Path
 
 from nox_envs.report import Report, render
 
@@ -21,5 +22,5 @@ def publish(report: Report) -> None:
     if summary:
         # One write at the end of the file, so that sessions that run at once do not mix.
         text = render(report, "markdown") + "\n"
-        with contextlib.suppress(OSError), open(summary, "ab") as stream:
+        with contextlib.suppress(OSError), Path(summary).open("ab") as stream:
             stream.write(text.encode("utf-8"))

@@ -12,8 +12,8 @@ import nox
 from nox._decorators import Func  # the type that nox.session returns; nox names it nowhere else
 
 from nox_envs.errors import NoxEnvsError
-from nox_envs.matrix import Point
 from nox_envs.spec.types import Pairs
+from nox_envs.workflow.memory import SessionRow
 from nox_envs.workflow.project import Project
 
 
@@ -32,11 +32,11 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
             reserved=(lock, drift),
             today=time.strftime("%Y-%m-%d"),
         )
-        environments: dict[str, list[Point]] = {}
-        for point in project.points:
-            environments.setdefault(point.environment, []).append(point)
-        for points in environments.values():
-            _register(project, tuple(points))
+        environments: dict[str, list[SessionRow]] = {}
+        for row in project.sessions:
+            environments.setdefault(row.environment, []).append(row)
+        for rows in environments.values():
+            _register(project, tuple(rows))
     except NoxEnvsError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
@@ -56,14 +56,14 @@ class _EnvironmentFunc(Func):
     matrices whose values depend on the Python keep nox's own names.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[SessionRow, ...]
 
     def copy(self, name: str | None = None) -> Func:
         """Copy the function for one Python."""
         return _with_points(super().copy(name), self.points)
 
     @property
-    def _here(self) -> tuple[Point, ...]:
+    def _here(self) -> tuple[SessionRow, ...]:
         own = tuple(point for point in self.points if point.python == self.python)
         if own:
             return own
@@ -95,13 +95,13 @@ class _EnvironmentFunc(Func):
         return list(self._here[0].requires)
 
 
-def _with_points(func: Func, points: tuple[Point, ...]) -> Func:
+def _with_points(func: Func, points: tuple[SessionRow, ...]) -> Func:
     func.__class__ = _EnvironmentFunc
     func.points = points  # type: ignore[attr-defined]
     return func
 
 
-def _register(project: Project, points: tuple[Point, ...]) -> None:
+def _register(project: Project, points: tuple[SessionRow, ...]) -> None:
     first = points[0]
     pythons = tuple(dict.fromkeys(point.python for point in points if point.python))
     listed = first.session != first.environment and first.session.startswith(f"{first.environment}-")

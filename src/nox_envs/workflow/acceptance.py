@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from nox_envs.files import read_text
 from nox_envs.policy import Identity, beyond_baseline, identity
 from nox_envs.report import EnvironmentReport, Report
+from nox_envs.report.reading import read_report
 from nox_envs.values import replace
 from nox_envs.workflow.inspection import status_of
+
+
+def read_baseline(path: Path) -> Report:
+    """Read the JSON report at `path`; raises FileProblems."""
+    return read_report(read_text(path, shown=str(path)), origin=str(path))
 
 
 def accept(report: Report, baseline: Report) -> Report:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING
 
 from nox_envs import receipt as receipts
 from nox_envs.drift import Finding, run_command
 from nox_envs.errors import NoxEnvsError
 from nox_envs.files import write_atomically
-from nox_envs.installers import Installer
+from nox_envs.integrity.types import Depth
 from nox_envs.matrix import Point
 from nox_envs.mutex import held
 from nox_envs.placeholders import expand, expand_command
-from nox_envs.receipt import Receipt
+from nox_envs.receipt import KnownFile, Receipt
 from nox_envs.report import EnvironmentReport, Report, Status, render
 from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
-from nox_envs.snapshot import NotAVenv, untouched
-from nox_envs.spec.types import Command, Pairs
+from nox_envs.snapshot import NotAVenv, Snapshot, take, untouched
 from nox_envs.values import replace
 from nox_envs.workflow.expectation import (
+    SHALLOW,
     Checked,
     check_venv,
     environment_report,
@@ -29,42 +28,11 @@ from nox_envs.workflow.expectation import (
     project_fingerprint,
     shown_findings,
 )
+from nox_envs.workflow.host import Host
 from nox_envs.workflow.project import Project
 
 if TYPE_CHECKING:
     from nox_envs.workflow.installation import Installation
-
-
-class Host(Protocol):
-    """Say what a session needs of the program that makes venvs and runs processes.
-
-    `reused` tells whether the venv was there before this session; `may_install` is false where the
-    user asked for no installation.
-    """
-
-    location: Path
-    posargs: tuple[str, ...]
-    reused: bool
-    may_install: bool
-    installer: Installer
-
-    def recreate(self) -> None:
-        """Make the venv anew."""
-
-    def install(self, argv: tuple[str, ...]) -> None:
-        """Run an installer; a failure ends the session."""
-
-    def run(self, command: Command, env: Pairs, pass_env: tuple[str, ...] | None) -> None:
-        """Run a command in the venv; a failure ends the session."""
-
-    def say(self, message: str) -> None:
-        """Tell the user."""
-
-    def warn(self, message: str) -> None:
-        """Warn the user."""
-
-    def stop(self, reason: str) -> NoReturn:
-        """End the session as failed."""
 
 
 class EnvironmentRun:
@@ -85,6 +53,8 @@ class EnvironmentRun:
         self._host = host
         self._plan = project.plan_of(point)
         self._policy = point.drift.policy or "repair"
+        self._depth = Depth(files=point.drift.files or "off")
+        self._created: tuple[KnownFile, ...] = ()
 
     def run(self) -> None:
         """Verify or build the venv, run the commands, verify again, and write the report."""
@@ -107,7 +77,7 @@ class EnvironmentRun:
         if broken or (self._plan.path and self._project.lock(self._plan.path) is None):
             self._write_report("drift", findings, None)
             self._host.stop(
-                f"{self._plan.path} does not answer {self._project.spec.origin} "
+                f"{self._plan.path} does not answer {self._project.origin} "
                 f"({count_kinds(broken) or 'lock-missing'}); run: {lock_command(self._plan)}"
             )
 
@@ -131,6 +101,7 @@ class EnvironmentRun:
             self._host.recreate()
         if checked is None or reason or receipt is None:
             return self._build()
+        self._created = receipt.created
         moved_on = receipt.lock != self._installed_from
         if checked.drift:
             return self._answer_drift(checked, moved_on=moved_on)
@@ -153,10 +124,15 @@ class EnvironmentRun:
             for finding in checked.findings:
                 if finding.kind == "python":
                     return checked, f"expected Python {finding.expected}, found {finding.actual}"
+            if checked.mendable:
+                from nox_envs.workflow.mending import beyond_mending
+
+                return checked, beyond_mending(checked.mendable, checked.expectation)
         return checked, ""
 
-    def _check(self, receipt: Receipt | None) -> Checked:
-        found = check_venv(self._project, self._plan, self._point, self._host.location, receipt)
+    def _check(self, receipt: Receipt | None, depth: Depth | None = None) -> Checked:
+        location = self._host.location
+        found = check_venv(self._project, self._plan, self._point, location, receipt, depth or self._depth)
         return replace(found, findings=self._judged(found.findings))
 
     @property
@@ -176,7 +152,7 @@ class EnvironmentRun:
             f"{self._point.session}: drift, {cause} it was installed: {count_kinds(checked.drift)}"
         )
         self._tell(checked.findings)
-        if self._policy == "repair" and self._host.may_install:
+        if self._policy == "repair" and self._host.may_install and checked.mendable:
             return self._repair(checked)
         self._write_report("drift", checked.findings, checked)
         errors = [finding for finding in checked.findings if finding.severity == "error"]
@@ -188,27 +164,45 @@ class EnvironmentRun:
         return checked
 
     def _build(self) -> Checked:
+        from nox_envs.workflow import proof
+
         receipts.remove(self._host.location)
-        self._installation.everything(self._check(None).expectation)
-        installed = self._check(None)
-        if not self._plan.path:
-            # Without a lock, what was installed now is what the venv has to be from now on.
-            installed = self._check(self._receipt(installed))
+        self._created = proof.created_in(self._host.location)
+        self._installation.everything(self._check(None, SHALLOW).expectation)
+        # Without a lock, what was installed now is what the venv has to be from now on.
+        installed = self._proved(lambda: self._receipt(take(self._host.location)))
         self._require_clean(installed)
         self._write_receipt(installed)
         self._conclude("clean", installed.findings, installed)
         return installed
 
+    def _proved(self, receipt: Callable[[], Receipt | None]) -> Checked:
+        """Check what an installer has just left; mend once what it took damaged from its cache."""
+        from nox_envs.workflow import proof
+
+        checked = self._check(receipt(), proof.PROOF)
+        damage = proof.damage(checked)
+        if damage.findings:
+            self._host.warn(f"{self._point.session}: installed with {count_kinds(damage.findings)}")
+            self._tell(damage.findings)
+            self._installation.mend(damage)
+            checked = self._check(receipt(), proof.PROOF)
+        return proof.as_deep_as(checked, self._depth)
+
     def _repair(self, checked: Checked) -> Checked:
-        before = receipts.read(self._host.location)
+        from nox_envs.workflow import proof
+
+        project = project_fingerprint(self._project, self._point)
+        before = proof.after_repair(receipts.read(self._host.location), project=project)
         receipts.remove(self._host.location)
         self._installation.mend(checked)
-        after = self._check(before)
-        left = tuple(f for f in after.drift if f.package != self._project.composer.project_name)
+        after = self._proved(lambda: before)
+        left = tuple(f for f in after.mendable if f.package != self._project.composer.project_name)
         if left:
             self._host.say(f"{self._point.session}: {count_kinds(left)} left; making the venv anew")
             self._host.recreate()
             return self._build()
+        self._require_clean(after)
         self._write_receipt(after)
         self._conclude("repaired", checked.findings, after)
         return after
@@ -219,20 +213,25 @@ class EnvironmentRun:
         self._tell(checked.findings)
         self._write_report("drift", checked.findings, checked)
         self._host.stop(
-            f"what was installed is not what {self._plan.path or self._project.spec.origin} says: "
+            f"what was installed is not what {self._plan.path or self._project.origin} says: "
             f"{count_kinds(checked.findings)}"
         )
 
-    def _receipt(self, checked: Checked) -> Receipt:
-        return receipts.of(
-            checked.snapshot,
+    def _receipt(self, snapshot: Snapshot) -> Receipt:
+        from nox_envs.workflow import proof
+
+        return proof.receipt_of(
+            snapshot,
             lock=self._installed_from,
             installer=self._host.installer.name,
             project=project_fingerprint(self._project, self._point),
+            created=self._created,
         )
 
     def _write_receipt(self, checked: Checked) -> None:
-        receipts.write(self._host.location, self._receipt(checked))
+        from nox_envs.workflow import proof
+
+        proof.write(self._host.location, self._receipt(checked.snapshot), checked)
 
     def _conclude(self, status: Status, findings: tuple[Finding, ...], checked: Checked) -> None:
         self._host.say(summary_line(self._write_report(status, findings, checked)))
@@ -285,7 +284,7 @@ class EnvironmentRun:
         """Report how long the commands took and what they changed in their own venv."""
         if self.report and self._point.commands:
             self._save(replace(self.report, seconds=self._clock() - self._began))
-        if untouched(before.snapshot):
+        if self._depth.files == "off" and untouched(before.snapshot):
             return
         session = self._point.session
         try:

@@ -17,6 +17,7 @@ from nox_envs.drift import (
     requested_by_via,
     run_command,
 )
+from nox_envs.integrity.types import Depth, Stamp
 from nox_envs.lockfile.freshness import Doubt, via_entry
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.matrix import Point
@@ -28,19 +29,30 @@ from nox_envs.values import replace, value
 from nox_envs.workflow.project import Project
 from nox_envs.workflow.source_tree import fingerprint
 
+SHALLOW = Depth()
+
 
 @value
 class Checked:
-    """Hold a venv as it was found, what was expected of it and what differs."""
+    """Hold a venv as it was found, what was expected of it and what differs.
+
+    `stamps` are those of the files that are right, where they were asked for.
+    """
 
     snapshot: Snapshot
     expectation: Expectation
     findings: tuple[Finding, ...]
+    stamps: tuple[Stamp, ...] = ()
 
     @property
     def drift(self) -> tuple[Finding, ...]:
         """Return the findings that are more than a note."""
         return tuple(finding for finding in self.findings if finding.severity != "note")
+
+    @property
+    def mendable(self) -> tuple[Finding, ...]:
+        """Return the part of the drift that an installation mends: its fix is to run the session."""
+        return tuple(finding for finding in self.drift if finding.fix == run_command(finding.session))
 
 
 def lock_findings(
@@ -78,11 +90,17 @@ def lock_command(plan: LockPlan) -> str:
 
 
 def check_venv(
-    project: Project, plan: LockPlan, point: Point, location: Path, receipt: Receipt | None
+    project: Project,
+    plan: LockPlan,
+    point: Point,
+    location: Path,
+    receipt: Receipt | None,
+    depth: Depth = SHALLOW,
 ) -> Checked:
     """Take a snapshot of the venv at `location` and compare it with what its lock expects.
 
-    Without a lock the receipt tells what was installed. Raises NotAVenv.
+    Without a lock the receipt tells what was installed. `depth` tells how far the check goes beyond
+    the lock; startup hooks are looked for always. Raises NotAVenv.
     """
     snapshot = snapshots.take(location)
     pins = _pins(project, plan, receipt)
@@ -106,7 +124,24 @@ def check_venv(
     stale = _stale_project(project, point, receipt)
     if stale is not None and not any(finding.package == stale.package for finding in findings):
         findings = (*findings, stale)
-    return Checked(snapshot=snapshot, expectation=expectation, findings=findings)
+    checked = Checked(snapshot=snapshot, expectation=expectation, findings=findings)
+    hooks = receipt is not None and (snapshot.startup or receipt.created)
+    return _sounded(project, plan, point, checked, receipt, depth) if hooks or depth != SHALLOW else checked
+
+
+def _sounded(
+    project: Project, plan: LockPlan, point: Point, checked: Checked, receipt: Receipt | None, depth: Depth
+) -> Checked:
+    # Most warm runs have no startup hooks, and need not wait for this import.
+    from nox_envs.workflow.soundness import Sounding
+
+    sounding = Sounding(project, plan, point, checked.expectation, checked.snapshot)
+    found = sounding.sound(checked.findings, receipt, depth)
+    requested_by = _requested_by(plan, _pins(project, plan, receipt))
+    findings = tuple(
+        replace(f, why=requested_by(f.package)) if f.package and not f.why else f for f in found.findings
+    )
+    return replace(checked, findings=findings, stamps=found.stamps)
 
 
 def project_fingerprint(project: Project, point: Point) -> str:

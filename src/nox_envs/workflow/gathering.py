@@ -46,12 +46,11 @@ def gather(paths: tuple[Path, ...], *, expected: tuple[Point, ...] = ()) -> Repo
         sources = _sources(path, alone=len(paths) == 1)
         if not sources:
             problems.append(f"{path}: holds no report (*.json)")
-        for source in sources:
-            try:
-                read = read_report(read_text(source.path, shown=str(source.path)), origin=str(source.path))
-                reports.append(_named(read, source.origin))
-            except FileProblems as error:
-                problems += [str(problem) for problem in error.problems]
+        for report in map(_read, sources):
+            if isinstance(report, Report):
+                reports.append(report)
+            else:
+                problems += report
     environments = [environment for report in reports for environment in report.environments]
     missing = _missing(expected, environments)
     return Report(
@@ -62,10 +61,22 @@ def gather(paths: tuple[Path, ...], *, expected: tuple[Point, ...] = ()) -> Repo
     )
 
 
-def durations(report: Report) -> dict[str, float]:
-    """Return how many seconds each session took, the longest where several reports have it."""
+def _read(source: _Source) -> Report | tuple[str, ...]:
+    """Return the report of a file, or what is wrong with it."""
+    shown = str(source.path)
+    try:
+        return _named(read_report(read_text(source.path, shown=shown), origin=shown), source.origin)
+    except FileProblems as error:
+        return tuple(str(problem) for problem in error.problems)
+
+
+def past_durations(paths: tuple[Path, ...]) -> dict[str, float]:
+    """Return how many seconds each session took, the longest where several reports have it.
+
+    What cannot be read is left out: a missing duration makes shards less even, nothing more.
+    """
     seconds: dict[str, float] = {}
-    for environment in report.environments:
+    for environment in gather(paths).environments if paths else ():
         if environment.seconds > seconds.get(environment.session, 0):
             seconds[environment.session] = environment.seconds
     return seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TypeAlias
 
-from nox_envs.drift import KINDS, Finding
+from nox_envs.drift import KINDS, Finding, run_command
 from nox_envs.pins import SEED_PACKAGES
 from nox_envs.report import EnvironmentReport
 from nox_envs.values import replace
@@ -96,7 +96,7 @@ def _skew(
         expected=f"{_described(versions)} as on {count} of {of}",
         actual=_described(found),
         line=environment.lock,
-        fix="bring both to the same commit and run the session again",
+        fix=run_command(environment.session),
     )
 
 

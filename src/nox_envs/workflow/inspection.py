@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from nox_envs import receipt as receipts
 from nox_envs.drift import KINDS, Finding, run_command
-from nox_envs.errors import NoxEnvsError
+from nox_envs.errors import FileProblems, NoxEnvsError
+from nox_envs.integrity.types import Depth, FilesMode
 from nox_envs.lockfile.text import parse
 from nox_envs.matrix import Point
 from nox_envs.policy import FILE_KINDS, INDEX_KINDS, fails, idle_rules, judge
@@ -20,14 +22,28 @@ from nox_envs.workflow.expectation import Checked, check_venv, environment_repor
 from nox_envs.workflow.project import Project
 
 
-def inspect(project: Project, names: tuple[str, ...] = ()) -> Report:
+def inspect(
+    project: Project,
+    names: tuple[str, ...] = (),
+    *,
+    files: FilesMode | None = None,
+    otherwise: FilesMode = "off",
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
     """Check the locks and venvs of the named environments (default: all); write nothing.
+
+    `files` says which installed files are compared with their RECORD (None: what the spec says, or
+    `otherwise`); `told` gets the bytes read so far in one environment and those of all its files.
 
     Raises NoxEnvsError for an unknown name, FileProblems for a spec or lock that cannot be read.
     """
     points = project.points_of(names)
     used: list[IgnoreRule] = []
-    environments = tuple(_inspect_point(project, point, used) for point in points)
+    modes = [files or point.drift.files or otherwise for point in points]
+    environments = tuple(
+        _inspect_point(project, point, used, Depth(files=mode, consistency=True, told=told))
+        for point, mode in zip(points, modes, strict=True)
+    )
     if names:
         return Report(environments=environments)
     judged = judge(orphans(project), project.spec.drift, today=project.today, shown=project.shown_path)
@@ -36,16 +52,12 @@ def inspect(project: Project, names: tuple[str, ...] = ()) -> Report:
         (*project.spec.drift.ignore, *(rule for point in points for rule in point.drift.ignore)),
         (*used, *judged.used, *(rule for point in skipped for rule in point.drift.ignore)),
         today=project.today,
-        unchecked=INDEX_KINDS if all(_compares_files(point) for point in points) else FILE_KINDS | INDEX_KINDS,
+        unchecked=INDEX_KINDS | (FILE_KINDS if "off" in modes else frozenset()),
     )
     return Report(environments=environments, findings=judged.findings, notes=notes)
 
 
-def _compares_files(point: Point) -> bool:
-    return point.drift.files in ("changed", "all")
-
-
-def _inspect_point(project: Project, point: Point, used: list[IgnoreRule]) -> EnvironmentReport:
+def _inspect_point(project: Project, point: Point, used: list[IgnoreRule], depth: Depth) -> EnvironmentReport:
     """Check one point; the ignore rules that matched are added to `used`."""
     plan = project.plan_of(point)
     findings = lock_findings(project, plan, point)
@@ -59,7 +71,7 @@ def _inspect_point(project: Project, point: Point, used: list[IgnoreRule]) -> En
         reason = f"no receipt, it was not finished; {run_command(point.session)}"
     else:
         try:
-            checked = check_venv(project, plan, point, location, receipt)
+            checked = check_venv(project, plan, point, location, receipt, depth)
             findings = (*findings, *checked.findings)
         except NotAVenv as error:
             reason = str(error)
@@ -103,8 +115,15 @@ def verdict(report: Report, *, strict: bool, fail_on: tuple[str, ...] = ("error"
 
 
 def stale_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Finding, ...]:
-    """Return what is wrong with the locks of the named environments (default: all) at every point."""
+    """Return what is wrong with the locks of the named environments (default: all) at every point.
+
+    Raises NoxEnvsError for an unknown name, and FileProblems with every problem of the requirement
+    sets and files of these environments.
+    """
     points = project.points_of(names)
+    if problems := project.composer.problems(points):
+        raise FileProblems(problems)
+    project.plans()
     found: dict[str, tuple[Finding, ...]] = {}
     for point in points:
         plan = project.plan_of(point)

@@ -50,21 +50,26 @@ class Installation:
 
     def mend(self, checked: Checked) -> None:
         """Add, change and remove what the findings name, and nothing else."""
-        mending = mending_of(checked.findings, checked.expectation)
+        mending = mending_of(checked.mendable, checked.expectation)
+        for hook in mending.hooks:  # before a Python of this venv is started
+            Path(hook).unlink(missing_ok=True)
         for leftover in mending.leftovers:
             shutil.rmtree(leftover, ignore_errors=True)
         if mending.uninstall:
             self._run(self._host.installer.uninstall(mending.uninstall))
         self._pins(mending.install, fresh=False)
         self._pins(mending.reinstall, fresh=True)
+        self._pins(mending.damaged, fresh=True, uncached=True)
         if mending.project:
-            self._own_package()
+            self._own_package(uncached=mending.project_damaged)
 
-    def _pins(self, pins: tuple[Pin, ...], *, fresh: bool) -> None:
+    def _pins(self, pins: tuple[Pin, ...], *, fresh: bool, uncached: bool = False) -> None:
         with pins_written(pins, self._host.location) as (hashed, direct):
             for file, hashes in ((hashed, True), (direct, False)):
                 if file:
-                    self._run(self._host.installer.install((file,), hashes=hashes, fresh=fresh))
+                    self._run(
+                        self._host.installer.install((file,), hashes=hashes, fresh=fresh, uncached=uncached)
+                    )
 
     def _declared(self) -> None:
         plan, root = self._plan, self._project.root
@@ -74,11 +79,14 @@ class Installation:
                 argv = self._host.installer.install((requirements,), hashes=False, dependencies=True)
                 self._run((*argv, *limits))
 
-    def _own_package(self) -> None:
+    def _own_package(self, *, uncached: bool = False) -> None:
         package = self._point.package
         self._run(
             self._host.installer.install_project(
-                str(self._project.root), package.extras, editable=package.mode == "editable"
+                str(self._project.root),
+                package.extras,
+                editable=package.mode == "editable",
+                uncached=uncached,
             )
         )
 

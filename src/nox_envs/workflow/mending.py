@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nox_envs.drift import Expectation, Finding
 from nox_envs.pins import Pin
 from nox_envs.values import value
 
 _ADDED = frozenset({"missing", "version"})
-_REPLACED = frozenset({"source", "revision", "artifact", "duplicate", "broken-metadata"})
+_DAMAGED = frozenset({"file-modified", "file-missing", "broken-metadata", "artifact"})
+_FILES = frozenset({"file-modified", "file-missing"})
+_REPLACED = frozenset({"source", "revision", "artifact", "duplicate", *_DAMAGED})
 
 
 @value
 class Mending:
     """Hold what to remove and to install so that the findings are gone.
 
-    `uninstall` are canonical names, `leftovers` directories to delete. `install` are pins that are
-    missing or there in another version; `reinstall` are pins whose version alone would tell an
-    installer that nothing is to do.
+    `uninstall` are canonical names, `leftovers` directories to delete, `hooks` startup files to
+    delete first of all. `install` are pins that are missing or there in another version; `reinstall`
+    are pins whose version alone would tell an installer that nothing is to do, and `damaged` those of
+    them whose files in the installer's cache may be as wrong. `project` tells to install the project
+    itself, `project_damaged` also without the cache.
     """
 
     uninstall: tuple[str, ...]
     install: tuple[Pin, ...]
     reinstall: tuple[Pin, ...]
+    damaged: tuple[Pin, ...]
     leftovers: tuple[str, ...]
+    hooks: tuple[str, ...]
     project: bool
+    project_damaged: bool
 
 
 def mending_of(findings: tuple[Finding, ...], expectation: Expectation) -> Mending:
@@ -37,12 +46,37 @@ def mending_of(findings: tuple[Finding, ...], expectation: Expectation) -> Mendi
     named = {name: found for name, found in kinds.items() if name and name != own}
     return Mending(
         uninstall=tuple(
-            sorted(n for n, k in named.items() if k & {"extraneous", "duplicate"} or n not in pins)
+            sorted(
+                n
+                for n, k in named.items()
+                if k & {"extraneous", "duplicate"} or (n not in pins and not k <= _DAMAGED)
+            )
         ),
         install=tuple(
             pins[n] for n, k in sorted(named.items()) if k & _ADDED and not k & _REPLACED and n in pins
         ),
-        reinstall=tuple(pins[n] for n, k in sorted(named.items()) if k & _REPLACED and n in pins),
+        reinstall=tuple(
+            pins[n] for n, k in sorted(named.items()) if k & _REPLACED and not k & _DAMAGED and n in pins
+        ),
+        damaged=tuple(pins[n] for n, k in sorted(named.items()) if k & _DAMAGED and n in pins),
         leftovers=tuple(sorted(f.path for f in findings if f.kind == "leftover")),
+        hooks=tuple(sorted(f.path for f in findings if f.kind == "startup-hook")),
         project=own is not None and bool(kinds.get(own)),
+        project_damaged=own is not None and bool(kinds.get(own, set()) & _FILES),
     )
+
+
+def beyond_mending(findings: tuple[Finding, ...], expectation: Expectation) -> str:
+    """Return why only a new venv mends some of the findings, empty if an installer can do it.
+
+    What the creator of the venv put there, no lock has.
+    """
+    known = {pin.name for pin in expectation.pins} | {f.package for f in findings if f.kind == "extraneous"}
+    if expectation.project is not None:
+        known.add(expectation.project.name)
+    for finding in findings:
+        if finding.kind == "startup-hook" and finding.expected:
+            return f"{Path(finding.path).name} is not {finding.expected}"
+        if finding.kind in _DAMAGED and finding.package not in known:
+            return f"{finding.kind} of {finding.package}, which no lock pins"
+    return ""

@@ -12,10 +12,11 @@ from nox_envs.files import read_text
 from nox_envs.lockfile.freshness import Doubt, doubts
 from nox_envs.lockfile.plan import FLOOR, Inputs, LockPlan, plan, plan_unlocked
 from nox_envs.lockfile.text import Lock, parse
-from nox_envs.matrix import Point, expand, venv_directory_name
+from nox_envs import matrix
+from nox_envs.matrix import Point, venv_directory_name
 from nox_envs.requirements import Composer
-from nox_envs.spec.read import read_spec
 from nox_envs.spec.types import Pairs, Spec
+from nox_envs.workflow.memory import Memory, SessionRow, row_of
 
 STATE = ".nox-envs"
 
@@ -41,13 +42,43 @@ class Project:
     ) -> None:
         self.today = today
         self.root = spec_path.parent
+        self.origin = spec_path.name
         self.envdir = envdir
         self._host = host
-        self.spec: Spec = read_spec(read_text(spec_path, shown=spec_path.name), origin=spec_path.name)
-        self.points: tuple[Point, ...] = expand(self.spec, reserved=reserved)
-        self.composer = Composer(self.spec, root=self.root, environ=environ)
+        self._environ = environ
+        self._reserved = reserved
+        self._text = read_text(spec_path, shown=self.origin)
+        self._memory = Memory(self.state, self._text.encode(), (self.origin, *reserved))
         self._plans: dict[str, tuple[LockPlan, ...]] = {}
         self._locks: dict[str, Lock | None] = {}
+
+    @cached_property
+    def sessions(self) -> tuple[SessionRow, ...]:
+        """Return what nox has to know of each point; raises FileProblems for a spec with problems."""
+        rows = self._memory.recall()
+        if rows is None:
+            rows = tuple(row_of(point) for point in self.points)
+            self._memory.remember(self.points)
+        return rows
+
+    @cached_property
+    def spec(self) -> Spec:
+        """Return the spec; raises FileProblems with every problem of the file."""
+        from nox_envs.spec.read import read_spec
+
+        return read_spec(self._text, origin=self.origin)
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """Return the points of the spec; raises FileProblems with every problem of the file."""
+        return matrix.expand(self.spec, reserved=self._reserved)
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Return what composes the requirements of points."""
+        from nox_envs.requirements import Composer
+
+        return Composer(self.spec, root=self.root, environ=self._environ)
 
     @cached_property
     def host(self) -> Mapping[str, str]:
@@ -86,11 +117,15 @@ class Project:
 
     def point_of(self, environment: str, python: str | None, axes: Pairs) -> Point:
         """Return a point of an environment, also at a Python that its spec does not name (`nox -P`)."""
+        wanted = (environment, python, axes)
+        for number, row in enumerate(self.sessions):
+            if (row.environment, row.python, row.axes) == wanted:
+                return self._memory.point(number) or self.points[number]
         points = self.points
-        if python and not any(p.environment == environment and p.python == python for p in points):
-            points = expand(self.spec, extra_pythons=(python,), forced=True, reserved=())
+        if python:
+            points = matrix.expand(self.spec, extra_pythons=(python,), forced=True, reserved=())
         for point in points:
-            if (point.environment, point.python, point.axes) == (environment, python, axes):
+            if (point.environment, point.python, point.axes) == wanted:
                 return point
         raise NoxEnvsError(f"{environment!r} has no point for Python {python} and {dict(axes)}")
 
@@ -112,7 +147,7 @@ class Project:
             return plan_unlocked(point, self.inputs)
         plans = self.plans_of(point.environment)
         for made in plans:
-            if any(known is point for known in made.points):
+            if any(known.session == point.session for known in made.points):
                 return made
         # A Python that the spec does not name uses the lock of its environment, if there is one.
         for made in plans:

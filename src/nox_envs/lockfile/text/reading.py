@@ -21,18 +21,19 @@ from nox_envs.pins import (
 
 _FIELDS = frozenset({"environment", "python", "resolver", "input", "omitted"})
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_EXTRAS = r"(?:\[(?P<extras>[^\]]*)\])?\s*"
+_MARKER = r"\s*(?:;\s*(?P<marker>.+))?"
 _PINNED = re.compile(
-    rf"(?P<name>{_NAME})\s*(?:\[(?P<extras>[^\]]*)\])?\s*"
-    r"(?:(?P<equals>===?)\s*(?P<version>[^\s;,*#]+)|@\s*(?P<url>\S+))\s*(?:;\s*(?P<marker>.+))?"
+    rf"(?P<name>{_NAME})\s*{_EXTRAS}"
+    rf"(?:(?P<equals>===?)\s*(?P<version>[^\s;,*#]+)|@\s*(?P<url>\S+)){_MARKER}"
 )
-_LOCAL = re.compile(
-    r"(?P<editable>-e\s+)?(?P<path>\.{1,2}(?:/[^;\[]*?)?)(?:\[(?P<extras>[^\]]*)\])?\s*(?:;\s*(?P<marker>.+))?"
-)
-_NAMED = re.compile(rf"(?P<name>{_NAME})(?:==(?P<version>\S+))?")
-_COMMENT = re.compile(r"(?:^|\s)#(.*)")
-_HASH_OPTION = re.compile(r"\s--hash[= ]\s*(\S+)")
-_OPTION = re.compile(r"(?:^|\s)(--?[A-Za-z][A-Za-z-]*)")
-_HASHES = re.compile(r"(?:sha(?:256|384|512):[0-9a-f]+(?: |$))*")
+# Compiled when a line needs them, which the lines of a generated lock do not.
+_LOCAL = rf"(?P<editable>-e\s+)?(?P<path>\.{{1,2}}(?:/[^;\[]*?)?){_EXTRAS}{_MARKER}"
+_NAMED = rf"(?P<name>{_NAME})(?:==(?P<version>\S+))?"
+_COMMENT = r"(?:^|\s)#(.*)"
+_HASH_OPTION = r"\s--hash[= ]\s*(\S+)"
+_OPTION = r"(?:^|\s)(--?[A-Za-z][A-Za-z-]*)"
+_HASH = r"sha(?:256|384|512):[0-9a-f]+"
 _BLOCK_START = re.compile(r"\n(?=[^\s#])")
 _ODD_LINE_ENDS = "\r\v\f\x1c\x1d\x1e"
 
@@ -182,8 +183,8 @@ def _annotations(lines: list[str], at: int) -> tuple[tuple[str, ...], int]:
 
 def _pin(line: str, via: tuple[str, ...], number: int) -> Pin:
     line, comment = _split_comment(line)
-    hashes = tuple([_checked_hash(digest) for digest in _HASH_OPTION.findall(line)])
-    line = _HASH_OPTION.sub("", line).strip()
+    hashes = tuple([_checked_hash(digest) for digest in re.findall(_HASH_OPTION, line)])
+    line = re.sub(_HASH_OPTION, "", line).strip()
     if line.startswith((".", "-e ")):
         return _local_pin(line, comment, hashes, via, number)
     match = _PINNED.fullmatch(line)
@@ -211,10 +212,10 @@ def _index_pin(match: re.Match[str], hashes: tuple[str, ...], via: tuple[str, ..
 
 
 def _local_pin(line: str, comment: str, hashes: tuple[str, ...], via: tuple[str, ...], number: int) -> Pin:
-    match = _LOCAL.fullmatch(line)
+    match = re.fullmatch(_LOCAL, line)
     if match is None:
         raise _not_a_pin(line)
-    named = _NAMED.fullmatch(comment)
+    named = re.fullmatch(_NAMED, comment)
     if named is None:
         raise _Wrong("a path without the name of its package", "write it behind: ./folder  # name")
     kind = source_of_path(match["path"], "/", editable=bool(match["editable"])).kind
@@ -231,7 +232,7 @@ def _local_pin(line: str, comment: str, hashes: tuple[str, ...], via: tuple[str,
 
 
 def _not_a_pin(line: str) -> _Wrong:
-    option = _OPTION.search(line)
+    option = re.search(_OPTION, line)
     if option is None:
         return _Wrong(f"not a pin: {_shown(line)}")
     if option[1] == "--hash":
@@ -243,13 +244,13 @@ def _not_a_pin(line: str) -> _Wrong:
 
 def _split_comment(text: str) -> tuple[str, str]:
     """Split a line as pip does: a comment begins at the start or after whitespace."""
-    match = _COMMENT.search(text)
+    match = re.search(_COMMENT, text)
     return (text[: match.start()].strip(), match[1].strip()) if match else (text, "")
 
 
 def _checked_hash(digest: str) -> str:
     digest = digest.lower()
-    if not _HASHES.fullmatch(digest):
+    if not re.fullmatch(_HASH, digest):
         raise _Wrong(f"{_shown(digest)} is no hash that pip takes", "sha256, sha384 or sha512")
     return digest
 

@@ -1,0 +1,134 @@
+"""Owns what is remembered of a spec between runs, so that a run without changes need not read YAML.
+
+A memory belongs to the exact bytes of a spec and to the code that read it; with any other bytes or code
+there is none. It holds nothing about venvs or locks: these are looked at on every run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TypeVar, cast
+
+from nox_envs import errors
+from nox_envs.errors import NoxEnvsError
+from nox_envs.files import write_atomically
+from nox_envs.matrix.point import Point
+from nox_envs.spec import types
+from nox_envs.spec.types import Pairs
+from nox_envs.values import fields, value
+
+_FILE = "spec.json"
+_LIMIT = 1 << 26
+_READERS = ("document", "spec", "matrix")
+
+T = TypeVar("T")
+
+
+@value
+class SessionRow:
+    """Hold what nox has to know of a point to list and to select its session."""
+
+    environment: str
+    session: str
+    python: str | None
+    axes: Pairs
+    description: str
+    tags: tuple[str, ...]
+    requires: tuple[str, ...]
+    backend: str | None
+    default: bool
+
+
+def row_of(point: Point) -> SessionRow:
+    """Return what nox has to know of a point."""
+    return SessionRow(
+        environment=point.environment,
+        session=point.session,
+        python=point.python,
+        axes=point.axes,
+        description=point.description,
+        tags=point.tags,
+        requires=point.requires,
+        backend=point.backend,
+        default=point.default,
+    )
+
+
+class Memory:
+    """Remember the points of one spec in the folder `state`, if it is there to write to."""
+
+    def __init__(self, state: Path, spec: bytes, names: tuple[str, ...]) -> None:
+        self._file = state / _FILE
+        self._key = _key(spec, names)
+        self._points: tuple[str, ...] = ()
+
+    def recall(self) -> tuple[SessionRow, ...] | None:
+        """Return the sessions of the spec, in order, or None if it is not remembered."""
+        try:
+            with self._file.open("rb") as stream:
+                document = json.loads(stream.read(_LIMIT))
+            if document["key"] != self._key:
+                return None
+            rows = cast("tuple[SessionRow, ...]", _restored(document["rows"]))
+            self._points = tuple(document["points"])
+            return rows if len(rows) == len(self._points) else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def point(self, number: int) -> Point | None:
+        """Return the point of the session in place `number` of those recalled, from 0."""
+        return cast("Point", _restored(json.loads(self._points[number]))) if self._points else None
+
+    def remember(self, points: tuple[Point, ...]) -> None:
+        """Remember the points of the spec; nothing happens where nox has no folder yet."""
+        if not self._file.parent.parent.is_dir():
+            return
+        document = {
+            "key": self._key,
+            "rows": _plain(tuple(map(row_of, points))),
+            "points": [json.dumps(_plain(point), separators=(",", ":")) for point in points],
+        }
+        try:
+            write_atomically(self._file, json.dumps(document), durable=False)
+        except NoxEnvsError:
+            return  # a folder that cannot be written costs time, nothing else
+
+
+def _key(spec: bytes, names: tuple[str, ...]) -> str:
+    digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
+    package = Path(__file__).parent.parent
+    for reader in _READERS:
+        with os.scandir(package / reader) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.endswith(".py"):
+                    status = entry.stat()
+                    digest.update(f"{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _plain(content: object) -> object:
+    """Return a value as JSON has it: `{"Class": {field: …}}`, tuples as lists."""
+    if isinstance(content, tuple):
+        return [_plain(one) for one in content]
+    if content is None or isinstance(content, str | bool | int):
+        return content
+    return {type(content).__name__: {name: _plain(getattr(content, name)) for name in fields(content)}}
+
+
+def _restored(content: object) -> object:
+    if isinstance(content, list):
+        return tuple([_restored(one) for one in content])
+    if isinstance(content, dict):
+        ((name, found),) = content.items()
+        return _class(name)(**{key: _restored(one) for key, one in found.items()})
+    return content
+
+
+def _class(name: str) -> type[object]:
+    if name in ("Point", "SessionRow"):
+        return Point if name == "Point" else SessionRow
+    made: type[object] = getattr(errors if name == "Place" else types, name)
+    return made

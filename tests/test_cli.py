@@ -1,0 +1,203 @@
+"""The command line: its verbs, exit codes and errors; no traceback ever."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from nox_envs.cli import main
+from tests.conftest import Project
+from tests.index import Index
+
+GOLDEN = Path(__file__).parent / "golden" / "spec"
+BROKEN = sorted(path.stem for path in GOLDEN.glob("*.yaml") if path.with_suffix(".txt").exists())
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run in an empty directory, outside CI, without colour."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CI", "FORCE_COLOR", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_spec_is_told_with_exit_code_two_and_nothing_is_written(
+    here: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / f"{name}.yaml").write_bytes((GOLDEN / f"{name}.yaml").read_bytes())
+    assert main(["check", "--spec", f"{name}.yaml"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+    assert os.listdir(here) == [f"{name}.yaml"]
+
+
+def test_there_are_fifty_broken_specs() -> None:
+    assert len(BROKEN) >= 50
+
+
+def test_two_environments_on_one_venv_path_are_an_error(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "envs.yaml").write_text(
+        'version: 1\nenvironments:\n  tests: {python: ["3.12"]}\n  tests-3-12: {lock: false}\n'
+    )
+    assert main(["check"]) == 2
+    told = capsys.readouterr().err
+    assert "envs.yaml:4:3" in told
+    assert "'tests-3.12'" in told
+    assert "'tests-3-12'" in told
+
+
+@pytest.mark.parametrize("verb", ["check", "list", "drift"])
+def test_a_spec_that_is_not_there_is_told(here: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb]) == 2
+    assert "envs.yaml" in capsys.readouterr().err
+    assert os.listdir(here) == []
+
+
+def test_the_name_of_an_environment_is_suggested(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
+    assert main(["drift", "test"]) == 2
+    assert "did you mean 'tests'?" in capsys.readouterr().err
+    assert main(["freeze", "docs"]) == 2
+    assert "no environment 'docs'" in capsys.readouterr().err
+    assert main(["freeze", "tests"]) == 2
+    assert "not built; nox -s tests" in capsys.readouterr().err
+
+
+def test_a_venv_that_is_not_built_is_a_skip_and_fails_in_ci(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
+    assert main(["drift"]) == 0
+    assert "skipped: not built; nox -s tests" in capsys.readouterr().out
+    monkeypatch.setenv("CI", "true")
+    assert main(["drift"]) == 2
+    assert "not checked: tests" in capsys.readouterr().err
+
+
+def test_a_missing_lock_is_drift(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n")
+    assert main(["check"]) == 1
+    assert "lock-missing" in capsys.readouterr().out
+    assert main(["drift"]) == 1
+
+
+def test_a_lock_that_cannot_be_read_is_exit_code_two(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n")
+    (here / "requirements").mkdir()
+    (here / "requirements/tests.txt").write_text(
+        "<<<<<<< ours\napple==1\n=======\napple==2\n>>>>>>> theirs\n"
+    )
+    assert main(["drift"]) == 2
+    assert "requirements/tests.txt:1" in capsys.readouterr().err
+
+
+def test_requirement_files_that_are_missing_are_told_all_at_once(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "envs.yaml").write_text(
+        "version: 1\nrequirements:\n  a: [{file: a.in}]\n  b: [{file: b.in}]\n"
+        "environments:\n  one: {requirements: [a]}\n  two: {requirements: [b]}\n"
+    )
+    assert main(["check"]) == 2
+    told = capsys.readouterr().err
+    assert "a.in" in told
+    assert "b.in" in told
+
+
+def test_the_schema_and_the_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["type"] == "object"
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("nox-envs ")
+    assert main([]) == 2
+
+
+def test_the_list_shows_sessions_and_descriptions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text(
+        'version: 1\nenvironments:\n  tests: {python: ["3.11", "3.12"], description: Run them, lock: false}\n'
+    )
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == "tests-3.11  Run them\ntests-3.12  Run them\n"
+    assert main(["activate", "tests"]) == 2
+    assert "name one of 'tests-3.11', 'tests-3.12'" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_130_and_a_closed_pipe_is_no_traceback(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(io.StringIO):
+        def write(self, _: str) -> int:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdout", Interrupting())
+    assert main(["schema"]) == 130
+
+
+@pytest.mark.functional
+def test_a_reader_that_goes_away_is_no_traceback(project: Project) -> None:
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {lock: false}\n")
+    done = project.machine.run(
+        "sh", "-c", f"'{sys.executable}' -m nox_envs schema | head -c 10", cwd=project.root
+    )
+    assert "Traceback" not in done.output
+
+
+@pytest.mark.functional
+def test_drift_and_freeze_agree_with_the_session(project: Project, index: Index) -> None:
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [basket>=1]}\n")
+    project.nox("-s", "lock", "demo", check=True)
+    assert project.cli("drift").returncode == 0
+    assert project.nox("-s", "drift").returncode == 0
+    project.venv("demo").install("plum")
+    by_cli = project.cli("drift", "--format", "json")
+    by_nox = project.nox("-s", "drift", "--", "--format", "json", "demo")
+    assert by_cli.returncode == by_nox.returncode == 1
+    kinds = [f["kind"] for f in json.loads(by_cli.stdout)["environments"][0]["findings"]]
+    assert kinds == ["extraneous"]
+    assert '"kind": "extraneous"' in by_nox.stdout
+    assert "plum==1.0" in project.cli("freeze", "demo").stdout
+    assert project.nox("-s", "drift", "--", "nowhere").returncode == 1
+    assert index.requests
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", ". {}/bin/activate"),
+        ("/usr/bin/zsh", ". {}/bin/activate"),
+        ("fish", "source {}/bin/activate.fish"),
+        ("csh", "source {}/bin/activate.csh"),
+        ("nu", "overlay use {}/bin/activate.nu"),
+        ("pwsh", "& '{}/bin/activate.ps1'"),
+        ("cmd", '"{}/bin/activate.bat"'),
+    ],
+)
+def test_the_line_that_activates_fits_the_shell(
+    here: Path, shell: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  demo: {lock: false}\n")
+    scripts = here / ".nox/demo/bin"
+    scripts.mkdir(parents=True)
+    for ending in ("", ".fish", ".csh", ".nu", ".ps1", ".bat"):
+        (scripts / f"activate{ending}").touch()
+    assert main(["activate", "demo", "--shell", shell]) == 0
+    assert capsys.readouterr().out == line.format(here / ".nox/demo") + "\n"
+
+
+def test_a_shell_that_is_not_known_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  demo: {lock: false}\n")
+    (here / ".nox/demo/bin").mkdir(parents=True)
+    assert main(["activate", "demo", "--shell", "tcl"]) == 2
+    assert "--shell takes" in capsys.readouterr().err
+    assert main(["activate", "demo", "--shell", "fish"]) == 2
+    assert "activate.fish" in capsys.readouterr().err
