@@ -119,7 +119,8 @@ def listing(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
         hand.mkdir()
         values = [f"v{n}" for n in range(points // 10)]
         environments = "".join(
-            f'  env{n}:\n    python: "3.12"\n    matrix: {{axis: [{", ".join(values)}]}}\n    commands: [python -V]\n'
+            f'  env{n}:\n    python: "3.12"\n'
+            f"    matrix: {{axis: [{', '.join(values)}]}}\n    commands: [python -V]\n"
             for n in range(10)
         )
         (ours / "envs.yaml").write_text(f"version: 1\nenvironments:\n{environments}")

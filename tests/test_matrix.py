@@ -17,6 +17,7 @@ from nox.sessions import _normalize_path
 
 from nox_envs.errors import FileProblems, Place
 from nox_envs.matrix import Point, expand, venv_directory_name
+from nox_envs.spec.read import read_spec
 from nox_envs.spec.types import (
     Axis,
     AxisValue,
@@ -357,14 +358,13 @@ def test_later_layers_append_merge_or_replace() -> None:
         tags=("slow",),
         lock=LockOptions(file=("b.txt",), resolution="lowest"),
         drift=DriftOptions(files="all", severity=(("skew", "error"), ("leftover", "note"))),
-        default=False,
     )
     when = Condition(axis="python", values=("3.13",))
     first, second = points_of(
         environment("t", "3.12", "3.13", layer=base, overrides=(override(added, when),))
     )
     assert (first.tags, first.default, first.set_env) == (("ci",), True, (("A", "1"), ("B", "2")))
-    assert (second.description, second.tags, second.default) == ("added", ("slow",), False)
+    assert (second.description, second.tags, second.default) == ("added", ("slow",), True)
     assert (len(second.requirements), len(second.constraints), len(second.commands)) == (2, 2, 2)
     assert [str(one) for one in second.build_constraints] == [str(added.build_constraints[0])]  # type: ignore[index]
     assert second.set_env == (("A", "1"), ("B", "3"), ("C", "4"))
@@ -654,3 +654,32 @@ def test_two_thousand_points_expand_in_no_time() -> None:
     points = expand(big)
     assert len(points) == 2000
     assert time.perf_counter() - started < 0.25  # about 0.02 on an idle machine
+
+
+@pytest.mark.parametrize("key", ["backend: venv", "default: false", "requires: [base]"])
+def test_what_nox_keeps_once_cannot_differ_between_points(key: str) -> None:
+    text = f"""\
+version: 1
+environments:
+  tests:
+    python: ["3.11", "3.12"]
+    matrix: {{django: {{"4.2": {{}}, "5.2": {{{key}}}}}}}
+  base: {{}}
+"""
+    with pytest.raises(FileProblems) as caught:
+        expand(read_spec(text, origin="envs.yaml"))
+    (problem,) = caught.value.problems
+    assert problem.path == f"environments.tests.{key.partition(':')[0]}"
+    assert "django='5.2'" in problem.message
+
+
+def test_required_sessions_may_differ_between_pythons() -> None:
+    text = """\
+version: 1
+environments:
+  tests:
+    python: ["3.11", "3.12"]
+    overrides: [{when: {python: ">=3.12"}, requires: [base]}]
+  base: {}
+"""
+    assert [point.requires for point in expand(read_spec(text, origin="envs.yaml"))] == [(), ("base",), ()]

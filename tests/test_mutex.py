@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -28,8 +29,14 @@ print("released", flush=True)
 @contextmanager
 def process(path: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a process that holds the mutex until its input ends."""
+    # Killed, it would leave half a data file to whoever measures coverage.
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=unmeasured,
     ) as started:
         try:
             yield started

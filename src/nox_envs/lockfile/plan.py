@@ -48,6 +48,22 @@ class LockPlan:
     metadata: str
 
     @property
+    def foreign(self) -> bool:
+        """Tell whether the lock is one that others made: it is read, and never written."""
+        return bool(self.path) and self.options.managed is False
+
+    @property
+    def limiting(self) -> bool:
+        """Tell whether the requirements are installed under the pins of a lock that others made."""
+        return self.foreign and self.options.use == "constraints"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return every file of the lock: more than one only where others made it."""
+        named = (self.options.file or ()) if self.foreign else ()
+        return named or ((self.path,) if self.path else ())
+
+    @property
     def digest(self) -> str:
         """Return `sha256:…` over the meaning of the inputs, not over their order or spelling."""
         return digest(self)
@@ -190,8 +206,12 @@ def _path(point: Point, values: Pairs) -> str:
 def _share(plans: list[LockPlan]) -> tuple[LockPlan, ...]:
     """Join the plans that write the same content to one file."""
     joined: dict[str, LockPlan] = {}
+    apart: list[LockPlan] = []
     problems: list[Problem] = []
     for made in plans:
+        if made.foreign:
+            apart.append(made)  # nothing is written, so many may read one file
+            continue
         known = joined.get(made.path)
         if known is None:
             joined[made.path] = made
@@ -205,7 +225,7 @@ def _share(plans: list[LockPlan]) -> tuple[LockPlan, ...]:
             problems.append(_collision(known, made))
     if problems:
         raise FileProblems(tuple(problems))
-    return tuple(joined.values())
+    return (*joined.values(), *apart)
 
 
 def _collision(known: LockPlan, made: LockPlan) -> Problem:

@@ -10,6 +10,7 @@ from nox_envs.matrix.layers import fold, project_drift
 from nox_envs.matrix.names import session_name, venv_slug
 from nox_envs.matrix.point import Point
 from nox_envs.matrix.texts import fill_problems, used_names
+from nox_envs.matrix.uniform import uniformity_problems
 from nox_envs.spec.types import (
     DriftOptions,
     Environment,
@@ -53,6 +54,7 @@ def expand(
         points.extend(expansion.points(extra_pythons, forced))
         problems.extend(expansion.problems)
     problems.extend(_collisions(points))
+    problems.extend(uniformity_problems(points))
     if problems:
         unique = dict.fromkeys(problems)
         raise FileProblems(tuple(sorted(unique, key=lambda one: (one.place.line, one.place.column))))
@@ -127,9 +129,9 @@ class _Expansion:
 
     def _layer(self, cell: Cell, axes: Pairs) -> Layer:
         layers = [self._environment.layer]
-        for by_value, value in zip(self._axis_layers, cell.values, strict=True):
-            if value in by_value:
-                layers.append(by_value[value])
+        for by_value, chosen in zip(self._axis_layers, cell.values, strict=True):
+            if chosen in by_value:
+                layers.append(by_value[chosen])
         layers.extend([rule.layer for rule in self._rules if rule.applies(cell)])
         if cell.added is not None and cell.added != _EMPTY:
             layers.append(cell.added)

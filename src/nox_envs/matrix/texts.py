@@ -39,8 +39,8 @@ def texts_of(layer: Layer, place: Place) -> Iterator[Text]:
     yield from _constraint_texts("build_constraints", layer.build_constraints)
     for command in layer.commands or ():
         yield from _command_texts(command)
-    for _, value in layer.set_env or ():
-        yield Text(key="set_env", text=value, place=place, kind="run")
+    for _, text in layer.set_env or ():
+        yield Text(key="set_env", text=text, place=place, kind="run")
     if layer.change_dir is not None:
         yield Text(key="change_dir", text=layer.change_dir, place=place, kind="run")
     if layer.description is not None:

@@ -54,7 +54,8 @@ class Pin:
 
     `name` is canonical; `version` is empty for a direct reference whose version is not recorded;
     `marker` is as written (empty: always); `hashes` look like `sha256:…`; `via` names who asks for
-    it (packages by canonical name, requirement sets and files as written); `line` counts from 1.
+    it (packages by canonical name, requirement sets and files as written); `line` counts from 1, in the
+    file `origin` (empty: the lock's own).
     """
 
     name: str
@@ -65,3 +66,4 @@ class Pin:
     hashes: tuple[str, ...] = ()
     via: tuple[str, ...] = ()
     line: int = 0
+    origin: str = ""

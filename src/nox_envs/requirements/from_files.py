@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,20 @@ _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 class RequirementFiles:
-    """Gather requirements files below `root`, the spec's directory."""
+    """Gather requirements files below `root`, the spec's directory.
 
-    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+    `prepare` gets the text and the path of each file that is opened and returns what is read of it;
+    it keeps the number of lines.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        environ: Mapping[str, str],
+        prepare: Callable[[str, str], str] = lambda text, path: text,
+    ) -> None:
         self._root = root
+        self._prepare = prepare
         self._environ = environ
         self._gathered: dict[tuple[str, bool], Gathered] = {}
         self._parsed: dict[str, ParsedFile] = {}
@@ -95,7 +105,7 @@ class RequirementFiles:
         if path not in self._parsed:
             from nox_envs.requirements.pip_format import parse
 
-            text = read_text(self._root / path, shown=path)
+            text = self._prepare(read_text(self._root / path, shown=path), path)
             self._parsed[path] = parse(text, origin=path, environ=self._environ)
         return self._parsed[path]
 

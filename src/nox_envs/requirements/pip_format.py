@@ -168,20 +168,20 @@ def _editable_target(rest: str) -> str:
 
 def _requirement_hashes(options: list[tuple[str, str]]) -> tuple[str, ...]:
     hashes: set[str] = set()
-    for name, value in options:
+    for name, argument in options:
         if name != "--hash":
             raise _Wrong(
                 f"{name} cannot follow a requirement", _NOT_HERE.get(name, "give it a line of its own")
             )
-        if not _HASH.fullmatch(value.lower()):
-            raise _Wrong(f"--hash={value[:80]} is no hash", "write --hash=sha256: and 64 digits")
-        hashes.add(value.lower())
+        if not _HASH.fullmatch(argument.lower()):
+            raise _Wrong(f"--hash={argument[:80]} is no hash", "write --hash=sha256: and 64 digits")
+        hashes.add(argument.lower())
     return tuple(sorted(hashes))
 
 
 def _option_line(options: list[tuple[str, str]], number: int) -> list[Line]:
     lines: list[Line] = []
-    for name, value in options:
+    for name, argument in options:
         if name in _NOT_HERE:
             raise _Wrong(f"{name} is not read from a requirements file", _NOT_HERE[name])
         if name == "--hash":
@@ -189,9 +189,9 @@ def _option_line(options: list[tuple[str, str]], number: int) -> list[Line]:
         if name == "--editable":
             raise _Wrong("--editable cannot follow another option", "give it a line of its own")
         if name == "--requirement":
-            lines.append(Line(kind="requirements", text=value, number=number))
+            lines.append(Line(kind="requirements", text=argument, number=number))
         elif name == "--constraint":
-            lines.append(Line(kind="constraints", text=value, number=number))
+            lines.append(Line(kind="constraints", text=argument, number=number))
     return lines
 
 

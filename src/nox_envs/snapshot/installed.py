@@ -79,7 +79,7 @@ def untouched(snapshot: Snapshot) -> bool:
 
 def _modified(site: str) -> int:
     try:
-        return os.stat(site).st_mtime_ns
+        return Path(site).stat().st_mtime_ns
     except OSError:
         return -1
 

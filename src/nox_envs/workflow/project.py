@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from nox_envs import matrix
 from nox_envs.errors import NoxEnvsError
 from nox_envs.files import read_text
 from nox_envs.lockfile.freshness import Doubt, doubts
 from nox_envs.lockfile.plan import FLOOR, Inputs, LockPlan, plan, plan_unlocked
 from nox_envs.lockfile.text import Lock, parse
-from nox_envs import matrix
 from nox_envs.matrix import Point, venv_directory_name
 from nox_envs.requirements import Composer
 from nox_envs.spec.types import Pairs, Spec

@@ -68,6 +68,7 @@ class Drafts:
             package=file.package if self._project.buildable else "",
             constraints=file.constraints,
             lock=file.lock,
+            exact=not (included or file.items),
             asked=file.names,
         )
 

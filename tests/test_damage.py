@@ -1,0 +1,515 @@
+"""Every kind of links (2) and (3), made by really damaging a small venv, found alone, and mended."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Machine, MakeVenv, Project, Venv, uv
+from tests.index import Index, build_wheel
+
+pytestmark = pytest.mark.functional
+
+SPEC = """
+    version: 1
+    requirements:
+      app: [basket>=1.0, plum==1.0, starter]
+    environments:
+      demo:
+        requirements: [app, press]
+        drift: {files: all}
+      clash:
+        requirements: [left-twin, right-twin]
+        drift: {files: all}
+""".replace("press]", "tools]").replace("starter]", "starter]\n      tools: [press]")
+
+
+def release(index: Index) -> None:
+    """Add packages that only these tests need."""
+    hook = "import os; os.environ['STARTER'] = 'yes'\n"
+    index.release(
+        "starter", "1.0", files={"starter.pth": hook, "starter/__init__.py": "", "starter/data.txt": "x"}
+    )
+    index.release("left-twin", "1.0", files={"twin.py": "side = 'left'\n", "same.py": ""})
+    index.release("right-twin", "1.0", files={"twin.py": "side = 'right'\n", "same.py": ""})
+
+
+@pytest.fixture(scope="module")
+def orchard(machine: Machine, index: Index, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Make a project with a built environment that all tests damage and mend in turn."""
+    release(index)
+    made = Project(root=tmp_path_factory.mktemp("orchard") / "project", machine=machine)
+    made.write("noxfile.py", 'from nox_envs import load\n\nload("envs.yaml")\n')
+    made.write("envs.yaml", SPEC)
+    made.nox("-s", "lock", "demo", check=True)
+    return made
+
+
+@pytest.fixture
+def demo(orchard: Project) -> Project:
+    """Return the project with its environment as it should be, whatever an earlier test left."""
+    if found(orchard):
+        orchard.nox("--reuse-venv=never", "-s", "demo", check=True)
+    assert found(orchard) == []
+    return orchard
+
+
+Found = list[tuple[str, str, str]]
+
+
+def findings(project: Project, name: str = "demo", files: str = "all") -> list[dict[str, str]]:
+    """Return the findings of the command line on one environment."""
+    ran = project.cli("drift", name, "--files", files, "--format", "json")
+    report = json.loads(ran.stdout)
+    (environment,) = report["environments"]
+    return list(environment["findings"])
+
+
+def found(project: Project, name: str = "demo", files: str = "all") -> Found:
+    """Return kind, package and severity of each finding."""
+    return [(f["kind"], f["package"], f["severity"]) for f in findings(project, name, files)]
+
+
+def info(venv: Venv, name: str) -> Path:
+    """Return the *.dist-info of a package."""
+    return next(venv.site.glob(f"{name}-*.dist-info"))
+
+
+def other_build(venv: Venv, name: str, version: str) -> Path:
+    """Build another wheel of a version."""
+    folder = venv.machine.scratch / f"other-{name}"
+    folder.mkdir(exist_ok=True)
+    tag = "py2.py3-none-any"
+    return build_wheel(folder, name, version, files={f"{name}/__init__.py": "other = True\n"}, tag=tag)
+
+
+def uninstall(venv: Venv) -> None:
+    venv.uninstall("plum")
+
+
+def install(venv: Venv) -> None:
+    venv.install("raisin")
+
+
+def downgrade(venv: Venv) -> None:
+    venv.install("apple==1.1")
+
+
+def install_from_a_file(venv: Venv) -> None:
+    venv.install("--no-deps", "--reinstall", venv.machine.scratch.parent / other_build(venv, "apple", "2.0"))
+
+
+def install_another_build(venv: Venv) -> None:
+    folder = other_build(venv, "apple", "2.0").parent
+    venv.install("--no-deps", "--reinstall", "--no-cache", "--no-index", "--find-links", folder, "apple==2.0")
+
+
+def change_interpreter(venv: Venv) -> None:
+    config = venv.location / "pyvenv.cfg"
+    lines = [line for line in config.read_text().splitlines() if not line.startswith("version_info")]
+    config.write_text("\n".join([*lines, "version_info = 3.9.1", ""]))
+
+
+def duplicate(venv: Venv) -> None:
+    old = venv.site / "apple-1.0.dist-info"
+    shutil.copytree(info(venv, "apple"), old)
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: apple\nVersion: 1.0\n\n")
+    (old / "RECORD").write_text("apple-1.0.dist-info/METADATA,,\n")
+
+
+def delete_metadata(venv: Venv) -> None:
+    (info(venv, "apple") / "METADATA").unlink()
+
+
+def delete_record(venv: Venv) -> None:
+    (info(venv, "apple") / "RECORD").unlink()
+
+
+def garble_record(venv: Venv) -> None:
+    with (info(venv, "apple") / "RECORD").open("ab") as stream:
+        stream.write(b"a,b,c,d,e\n")
+
+
+def point_record_outside(venv: Venv) -> None:
+    with (info(venv, "apple") / "RECORD").open("ab") as stream:
+        stream.write(b"../../../../../../../../etc/hostname,sha256=" + b"A" * 43 + b",1\n")
+
+
+def leave_over(venv: Venv) -> None:
+    (venv.site / "~pple").mkdir()
+    (venv.site / "~pple" / "old.py").write_text("")
+
+
+def edit(venv: Venv) -> None:
+    with (venv.site / "apple" / "__init__.py").open("a") as stream:
+        stream.write("import socket\n")
+
+
+def edit_and_hide_it(venv: Venv) -> None:
+    file = venv.site / "apple" / "__init__.py"
+    before = file.stat()
+    text = file.read_text()
+    file.write_text(text.replace("2.0", "6.6"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def edit_with_its_record(venv: Venv) -> None:
+    edit(venv)
+    data = (venv.site / "apple" / "__init__.py").read_bytes()
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    record = info(venv, "apple") / "RECORD"
+    rows = [row for row in record.read_text().splitlines() if not row.startswith("apple/__init__.py")]
+    record.write_text("\n".join([f"apple/__init__.py,sha256={digest},{len(data)}", *rows, ""]))
+
+
+def edit_a_script(venv: Venv) -> None:
+    script = venv.location / "bin" / "press"
+    script.write_text(script.read_text() + "print('more')\n")
+
+
+def edit_an_owned_hook(venv: Venv) -> None:
+    with (venv.site / "starter.pth").open("a") as stream:
+        stream.write("import this\n")
+
+
+def link_to_elsewhere(venv: Venv) -> None:
+    file = venv.site / "apple" / "__init__.py"
+    other = venv.machine.scratch / "elsewhere.py"
+    shutil.copy(file, other)
+    file.unlink()
+    file.symlink_to(other)
+
+
+def delete(venv: Venv) -> None:
+    (venv.site / "starter" / "data.txt").unlink()
+
+
+def add_a_hook(venv: Venv) -> None:
+    (venv.site / "evil.pth").write_text("import os; os.environ['EVIL'] = 'yes'\n")
+
+
+def add_sitecustomize(venv: Venv) -> None:
+    (venv.site / "sitecustomize.py").write_text("import os\n")
+
+
+def add_usercustomize(venv: Venv) -> None:
+    (venv.site / "usercustomize").mkdir()
+    (venv.site / "usercustomize" / "__init__.py").write_text("import os\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Hold a damage and the one finding that it makes; `always` tells that no file check is needed."""
+
+    damage: Callable[[Venv], None]
+    kind: str
+    package: str = "apple"
+    severity: str = "error"
+    always: bool = True
+
+
+CASES = (
+    Case(damage=uninstall, kind="missing", package="plum"),
+    Case(damage=install, kind="extraneous", package="raisin"),
+    Case(damage=downgrade, kind="version"),
+    Case(damage=install_from_a_file, kind="source"),
+    Case(damage=install_another_build, kind="artifact", always=False),
+    Case(damage=change_interpreter, kind="python", package=""),
+    Case(damage=duplicate, kind="duplicate"),
+    Case(damage=delete_metadata, kind="broken-metadata", severity="warning"),
+    Case(damage=delete_record, kind="broken-metadata", severity="warning", always=False),
+    Case(damage=garble_record, kind="broken-metadata", severity="warning", always=False),
+    Case(damage=point_record_outside, kind="broken-metadata", severity="warning", always=False),
+    Case(damage=leave_over, kind="leftover", package="", severity="warning"),
+    Case(damage=edit, kind="file-modified", always=False),
+    Case(damage=edit_and_hide_it, kind="file-modified", always=False),
+    Case(damage=edit_with_its_record, kind="file-modified", always=False),
+    Case(damage=edit_a_script, kind="file-modified", package="press", always=False),
+    Case(damage=edit_an_owned_hook, kind="file-modified", package="starter"),
+    Case(damage=link_to_elsewhere, kind="file-modified", always=False),
+    Case(damage=delete, kind="file-missing", package="starter", always=False),
+    Case(damage=add_a_hook, kind="startup-hook", package=""),
+    Case(damage=add_sitecustomize, kind="startup-hook", package=""),
+    Case(damage=add_usercustomize, kind="startup-hook", package=""),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.damage.__name__)
+def test_a_damage_is_found_alone_and_mended(demo: Project, case: Case) -> None:
+    if os.name == "nt" and case.damage in (edit_a_script, link_to_elsewhere):
+        pytest.skip("scripts are programs here, and links need a privilege")
+    case.damage(demo.venv("demo"))
+    expected = [(case.kind, case.package, case.severity)]
+    assert found(demo) == expected
+    assert found(demo, files="off") == (expected if case.always else [])
+    assert {f["fix"] for f in findings(demo)} == {"nox -s demo"}
+    ran = demo.nox("-s", "demo")
+    assert ran.returncode == 0, ran.output
+    assert case.kind in ran.output or case.kind == "python"
+    assert found(demo) == []
+    assert "no drift" in demo.nox("-s", "demo", check=True).output
+
+
+def test_a_hidden_edit_is_what_the_mode_changed_cannot_see(demo: Project) -> None:
+    edit_and_hide_it(demo.venv("demo"))
+    assert found(demo, files="changed") == []
+    assert found(demo, files="all") == [("file-modified", "apple", "error")]
+
+
+@pytest.mark.parametrize("damage", [edit, delete, add_a_hook])
+def test_the_mode_changed_sees_what_an_editor_does(demo: Project, damage: Callable[[Venv], None]) -> None:
+    damage(demo.venv("demo"))
+    assert len(found(demo, files="changed")) == 1
+
+
+def test_files_that_nobody_owns_are_told_and_left(demo: Project) -> None:
+    site = demo.venv("demo").site
+    (site / "apple" / "extra.txt").write_text("")
+    (site / "stray" / "deep").mkdir(parents=True)
+    for name in ("one.py", "deep/two.py"):
+        (site / "stray" / name).write_text("")
+    (site / "apple" / "__pycache__").mkdir(exist_ok=True)
+    (site / "apple" / "__pycache__" / "anything.cpython-312.pyc").write_bytes(b"")
+    expected = [("unowned", "", "warning")] * 2
+    assert found(demo) == expected
+    told = findings(demo)
+    assert [Path(f["path"]).name for f in told] == ["extra.txt", "stray"] or {
+        Path(f["path"]).name for f in told
+    } == {"extra.txt", "stray"}
+    ran = demo.nox("-s", "demo", check=True)
+    assert "unowned" in ran.output
+    assert "anew" not in ran.output
+    assert (site / "apple" / "extra.txt").exists()
+    for finding in told:
+        demo.machine.run(*finding["fix"].split(), cwd=demo.root)
+    assert found(demo) == []
+
+
+def test_a_file_of_two_packages_is_clobbered_for_the_one_that_lost_it(demo: Project) -> None:
+    demo.nox("-s", "lock", "--", "clash", check=True)
+    ran = demo.nox("-s", "clash", check=True)
+    assert "no drift" not in ran.output or "clobbered" in ran.output
+    ((kind, package, severity),) = found(demo, "clash")
+    text = (demo.venv("clash").site / "twin.py").read_text()
+    winner, loser = ("left", "right") if "left" in text else ("right", "left")
+    assert (kind, package, severity) == ("clobbered", f"{loser}-twin", "warning")
+    assert f"{winner}-twin" in findings(demo, "clash")[0]["actual"]
+    again = demo.nox("-s", "clash", check=True)
+    assert "anew" not in again.output
+    assert "clobbered" in again.output
+    with (demo.venv("clash").site / "twin.py").open("a") as stream:
+        stream.write("# neither\n")
+    assert [f[0] for f in found(demo, "clash")] == ["file-modified"]
+
+
+def without_pin(lock: str, name: str) -> str:
+    """Return a lock without the lines of one package."""
+    lines, skipped = [], False
+    for line in lock.splitlines(keepends=True):
+        skipped = line.startswith(f"{name}==") or (skipped and line[:1] in (" ", "#"))
+        lines += [] if skipped else [line]
+    return "".join(lines)
+
+
+def test_a_lock_that_lost_a_line_leaves_an_unmet_requirement(demo: Project) -> None:
+    lock = demo.read("requirements/demo.txt")
+    demo.write("requirements/demo.txt", without_pin(lock, "apple"))
+    try:
+        demo.venv("demo").uninstall("apple")
+        ((finding),) = findings(demo)
+        assert (finding["kind"], finding["package"], finding["severity"]) == (
+            "inconsistent",
+            "basket",
+            "error",
+        )
+        assert finding["expected"] == "apple>=1.0"
+        assert finding["actual"] == "apple is not installed"
+        assert finding["fix"] == "nox -s lock -- demo"
+        refused = demo.nox("--reuse-venv=never", "-s", "demo")
+        assert refused.returncode == 1
+        assert "inconsistent" in refused.output
+    finally:
+        demo.write("requirements/demo.txt", lock)
+    demo.nox("-s", "demo", check=True)
+    assert found(demo) == []
+
+
+def test_a_poisoned_cache_does_not_come_back(project: Project, tmp_path: Path) -> None:
+    env = {"UV_LINK_MODE": "hardlink", "UV_CACHE_DIR": str(tmp_path / "cache")}
+    project.write(
+        "envs.yaml",
+        "version: 1\nenvironments:\n  one: {requirements: [apple==2.0]}\n"
+        "  two: {requirements: [apple==2.0]}\n",
+    )
+    project.nox("-s", "lock", "one", env=env, check=True)
+    file = project.venv("one").site / "apple" / "__init__.py"
+    if file.stat().st_nlink < 2:
+        pytest.skip("this file system has no hard links from the cache")
+    edit(project.venv("one"))
+    (finding,) = findings(project, "one")
+    assert "uv linked it from its cache" in finding["actual"]
+    assert "UV_LINK_MODE=copy" in finding["actual"]
+    built = project.nox("-s", "two", env=env)
+    assert built.returncode == 0, built.output
+    assert "file-modified" in built.output
+    assert found(project, "two") == []
+    assert found(project, "one") != []
+
+
+def test_a_venv_that_is_all_links_is_noted_and_no_drift(project: Project) -> None:
+    if os.name == "nt":
+        pytest.skip("links need a privilege here")
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [basket==1.1]}\n")
+    project.nox("-s", "lock", "demo", env={"UV_LINK_MODE": "symlink"}, check=True)
+    assert (project.venv("demo").site / "apple" / "__init__.py").is_symlink()
+    assert {(kind, severity) for kind, _, severity in found(project)} == {("unverifiable", "note")}
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv", "venv"])
+def test_a_new_venv_of_every_backend_has_no_finding(project: Project, index: Index, backend: str) -> None:
+    release(index)
+    project.write(
+        "envs.yaml",
+        f"version: 1\nenvironments:\n  demo: {{requirements: [basket==1.1, press==1.0, starter==1.0], "
+        f"backend: {backend}, drift: {{files: all}}}}\n",
+    )
+    project.nox("-s", "lock", "demo", check=True)
+    assert found(project) == []
+    venv = project.venv("demo", backend)  # type: ignore[arg-type]
+    project.machine.run(venv.python, "-c", "import apple, basket, press, starter")
+    assert found(project) == []
+    edit(venv)
+    project.nox("-s", "demo", check=True)
+    assert found(project) == []
+
+
+def test_a_damaged_seed_package_means_a_new_venv(project: Project) -> None:
+    project.write(
+        "envs.yaml",
+        "version: 1\nenvironments:\n  demo: {requirements: [apple==2.0], backend: venv, drift: {files: changed}}\n",
+    )
+    project.nox("-s", "lock", "demo", check=True)
+    venv = project.venv("demo", "venv")
+    with (venv.site / "pip" / "__init__.py").open("a") as stream:
+        stream.write("# more\n")
+    assert found(project) == [("file-modified", "pip", "error")]
+    ran = project.nox("-s", "demo", check=True)
+    assert "making the venv anew: file-modified of pip" in ran.output
+    assert found(project) == []
+
+
+def test_a_command_that_edits_a_package_is_reported_where_files_are_checked(project: Project) -> None:
+    code = "import apple; open(apple.__file__, 'a').write('# x')"
+    project.write(
+        "envs.yaml",
+        f"""
+        version: 1
+        environments:
+          demo:
+            requirements: [apple==2.0]
+            drift: {{files: changed}}
+            commands: [[python, -c, "{code}"]]
+        """,
+    )
+    project.nox("-s", "lock", check=True)
+    ran = project.nox("-s", "demo", check=True)
+    assert "changed their own venv: 1 file-modified" in ran.output
+
+
+def test_the_drift_session_compares_files_that_changed(demo: Project) -> None:
+    edit(demo.venv("demo"))
+    ran = demo.nox("-s", "drift", "--", "demo")
+    assert ran.returncode == 1
+    assert "file-modified" in ran.output
+    assert demo.nox("-s", "drift", "--", "demo", "--files", "off").returncode == 0
+
+
+@pytest.mark.parametrize("backend", ["uv", "virtualenv"])
+def test_pip_check_and_uv_pip_check_agree_on_what_is_unmet(make_venv: MakeVenv, backend: str) -> None:
+    from packaging.markers import default_environment
+
+    from nox_envs.integrity.consistency import unmet_requirements
+    from nox_envs.snapshot import take
+
+    venv = make_venv("virtualenv")
+    venv.install("basket[dried]==1.1")
+    host = {key: str(value) for key, value in default_environment().items()}
+
+    def oracles() -> tuple[bool, bool, set[tuple[str, str]]]:
+        pip = venv.pip("check", check=False)
+        fast = venv.machine.run(uv(), "pip", "check", "--python", venv.python, check=False)
+        ours = {(u.package, u.needs) for u in unmet_requirements(take(venv.location), host)}
+        for package, needs in ours:
+            assert package in pip.output
+            assert needs in pip.output
+            assert needs in fast.output
+        return pip.returncode == 0, fast.returncode == 0, ours
+
+    assert oracles() == (True, True, set())
+    venv.uninstall("apple")
+    assert oracles() == (False, False, {("basket", "apple")})
+    venv.install("--no-deps", "apple==1.0")
+    assert oracles() == (True, True, set())
+    venv.uninstall("raisin")  # only an extra asks for it, which pip and uv do not see in a venv
+    assert oracles() == (True, True, set())
+    extras = (("basket", ("dried",)),)
+    (unmet,) = unmet_requirements(take(venv.location), host, extras=extras)
+    assert (unmet.package, unmet.needs) == ("basket", "raisin")
+
+
+def test_a_record_check_by_the_standard_library_agrees(demo: Project) -> None:
+    """Compare with importlib.metadata on the files, in the venv's own interpreter."""
+    code = """
+import base64, hashlib, importlib.metadata as m
+for d in m.distributions():
+    for f in d.files or ():
+        if f.hash is None or f.suffix == '.pyc':
+            continue
+        p = f.locate()
+        if not p.exists():
+            print('file-missing', d.name)
+        else:
+            h = base64.urlsafe_b64encode(hashlib.new(f.hash.mode, p.read_bytes()).digest()).rstrip(b'=').decode()
+            if h != f.hash.value:
+                print('file-modified', d.name)
+"""
+    venv = demo.venv("demo")
+
+    def oracle() -> list[tuple[str, str]]:
+        lines = venv.machine.run(venv.python, "-I", "-c", code).stdout.splitlines()
+        return sorted((kind, name) for kind, name in (line.split() for line in lines))
+
+    assert oracle() == []
+    edit(venv)
+    delete(venv)
+    edit_a_script(venv)
+    assert oracle() == sorted((kind, package) for kind, package, _ in found(demo))
+    assert len(oracle()) == 3
+
+
+def test_a_venv_made_by_an_older_creator_keeps_its_own_startup_files(demo: Project) -> None:
+    """Play a creator that leaves `_virtualenv.pth` and its module, as those for older Pythons do."""
+    site = demo.venv("demo").site
+    receipt = demo.root / ".nox/demo/nox-envs.json"
+    document = json.loads(receipt.read_text())
+    for name, text in (("_virtualenv.pth", "import _virtualenv"), ("_virtualenv.py", "x = 1\n")):
+        (site / name).write_text(text)
+        path = (site / name).relative_to(demo.root / ".nox/demo").as_posix()
+        digest = hashlib.sha256((site / name).read_bytes()).hexdigest()
+        document["created"].append([path, f"sha256:{digest}"])
+    receipt.write_text(json.dumps(document))
+    assert found(demo) == []
+    (site / "_virtualenv.py").write_text("x = 2\n")
+    ((finding),) = findings(demo, files="off")
+    assert (finding["kind"], finding["expected"]) == ("startup-hook", "what the venv's creator wrote")
+    ran = demo.nox("-s", "demo", check=True)
+    assert "making the venv anew: _virtualenv.py is not what the venv's creator wrote" in ran.output
+    assert found(demo) == []
