@@ -115,7 +115,7 @@ def listing(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
     tables = []
     for points in (10, 1000, 2000):
         ours, hand = folder / f"ours-{points}", folder / f"hand-{points}"
-        ours.mkdir()
+        (ours / ".nox").mkdir(parents=True)
         hand.mkdir()
         values = [f"v{n}" for n in range(points // 10)]
         environments = "".join(

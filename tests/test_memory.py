@@ -59,11 +59,16 @@ def test_other_bytes_or_names_recall_nothing(tmp_path: Path) -> None:
     assert memory(tmp_path).recall() is not None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "[" * 9999, '{"key": 1}', "null", "\xff"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "\n\n", "\n" + "[" * 9999 + "\n", "null", "\xff", "KEY\n[[]]\n{}\n", "KEY\n[]\n{}\n"],
+)
 def test_a_damaged_memory_recalls_nothing(tmp_path: Path, content: str) -> None:
     damaged = memory(tmp_path)
     damaged.remember(points())
-    (tmp_path / ".nox/.nox-envs/spec.json").write_text(content, encoding="latin-1")
+    file = tmp_path / ".nox/.nox-envs/spec"
+    key = file.read_text().partition("\n")[0]
+    file.write_text(content.replace("KEY", key), encoding="latin-1")
     assert damaged.recall() is None
 
 

@@ -49,6 +49,39 @@ def _host() -> Mapping[str, str]:
     return {key: str(value) for key, value in default_environment().items()}
 
 
+class _AtPython:
+    """Hold what nox asks of one environment at one Python."""
+
+    def __init__(self, rows: tuple[SessionRow, ...]) -> None:
+        self.requires = rows[0].requires
+        self.matrix = bool(rows[0].axes)
+        # With a matrix every parameter set has tags of its own.
+        self.tags = () if self.matrix else rows[0].tags
+        self.parameters = [
+            nox.param(
+                *[chosen for _, chosen in row.axes], arg_names=[name for name, _ in row.axes], tags=row.tags
+            )
+            for row in rows
+            if self.matrix
+        ]
+
+
+class _Pythons(dict[object, _AtPython]):
+    """Map the Pythons of an environment; one that the spec does not name (`nox -P`) has every row once."""
+
+    def __init__(self, rows: tuple[SessionRow, ...]) -> None:
+        grouped: dict[object, list[SessionRow]] = {}
+        for row in rows:
+            grouped.setdefault(row.python, []).append(row)
+        super().__init__((python, _AtPython(tuple(group))) for python, group in grouped.items())
+        self._rows = rows
+
+    def __missing__(self, python: object) -> _AtPython:
+        once = {row.axes: row for row in reversed(self._rows)}
+        made = self[python] = _AtPython(tuple(reversed(once.values())))
+        return made
+
+
 class _EnvironmentFunc(Func):
     """Tell nox what differs between the points of one environment.
 
@@ -56,54 +89,43 @@ class _EnvironmentFunc(Func):
     matrices whose values depend on the Python keep nox's own names.
     """
 
-    points: tuple[SessionRow, ...]
+    pythons: _Pythons
 
     def copy(self, name: str | None = None) -> Func:
         """Copy the function for one Python."""
-        return _with_points(super().copy(name), self.points)
+        return _with_pythons(super().copy(name), self.pythons)
 
     @property
-    def _here(self) -> tuple[SessionRow, ...]:
-        own = tuple(point for point in self.points if point.python == self.python)
-        if own:
-            return own
-        seen = {point.axes: point for point in reversed(self.points)}  # a Python of `nox -P`
-        return tuple(reversed(seen.values()))
+    def _here(self) -> _AtPython:
+        return self.pythons[self.python if isinstance(self.python, str) else None]
 
     @property
     def parametrize(self) -> list[nox.param]:
         """Return a parameter set for each point; environments without a matrix have no such thing."""
-        if not self.points[0].axes:
+        if not self._here.matrix:
             raise AttributeError("parametrize")
-        return [
-            nox.param(
-                *(value for _, value in point.axes),
-                arg_names=tuple(name for name, _ in point.axes),
-                tags=point.tags,
-            )
-            for point in self._here
-        ]
+        return self._here.parameters
 
     @property
     def tags(self) -> list[str]:  # type: ignore[override]
-        """Return the tags that all points of this Python share by its copy; a matrix has its own."""
-        return [] if self.points[0].axes else list(self._here[0].tags)
+        """Return the tags of this Python."""
+        return list(self._here.tags)
 
     @property  # type: ignore[misc]
     def requires(self) -> list[str]:
         """Return the sessions to run before."""
-        return list(self._here[0].requires)
+        return list(self._here.requires)
 
 
-def _with_points(func: Func, points: tuple[SessionRow, ...]) -> Func:
+def _with_pythons(func: Func, pythons: _Pythons) -> Func:
     func.__class__ = _EnvironmentFunc
-    func.points = points  # type: ignore[attr-defined]
+    func.pythons = pythons  # type: ignore[attr-defined]
     return func
 
 
-def _register(project: Project, points: tuple[SessionRow, ...]) -> None:
-    first = points[0]
-    pythons = tuple(dict.fromkeys(point.python for point in points if point.python))
+def _register(project: Project, rows: tuple[SessionRow, ...]) -> None:
+    first = rows[0]
+    pythons = _Pythons(rows)
     listed = first.session != first.environment and first.session.startswith(f"{first.environment}-")
 
     def run(session: nox.Session, **axes: str) -> None:
@@ -112,12 +134,12 @@ def _register(project: Project, points: tuple[SessionRow, ...]) -> None:
     run.__doc__ = first.description
     func = nox.session(
         name=first.environment,
-        python=list(pythons) if listed else first.python,
+        python=[python for python in pythons if isinstance(python, str)] if listed else first.python,
         venv_backend=first.backend or "uv|virtualenv",
         reuse_venv=True,
         default=first.default,
     )(run)
-    _with_points(func, points)
+    _with_pythons(func, pythons)
 
 
 def _run_point(project: Project, environment: str, session: nox.Session, axes: Pairs) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import NamedTuple, cast
 
 from nox_envs import errors
 from nox_envs.errors import NoxEnvsError
@@ -18,18 +18,18 @@ from nox_envs.files import write_atomically
 from nox_envs.matrix.point import Point
 from nox_envs.spec import types
 from nox_envs.spec.types import Pairs
-from nox_envs.values import fields, value
+from nox_envs.values import fields
 
-_FILE = "spec.json"
+_FILE = "spec"
 _LIMIT = 1 << 26
 _READERS = ("document", "spec", "matrix")
 
-T = TypeVar("T")
 
+class SessionRow(NamedTuple):
+    """Hold what nox has to know of a point to list and to select its session.
 
-@value
-class SessionRow:
-    """Hold what nox has to know of a point to list and to select its session."""
+    A named tuple, for a large project has thousands and every run makes them all.
+    """
 
     environment: str
     session: str
@@ -58,41 +58,44 @@ def row_of(point: Point) -> SessionRow:
 
 
 class Memory:
-    """Remember the points of one spec in the folder `state`, if it is there to write to."""
+    """Remember the points of one spec in the folder `state`, if it is there to write to.
+
+    The file holds the key, the sessions and then each point on a line of its own, so that a run reads
+    the one it needs.
+    """
 
     def __init__(self, state: Path, spec: bytes, names: tuple[str, ...]) -> None:
         self._file = state / _FILE
         self._key = _key(spec, names)
-        self._points: tuple[str, ...] = ()
+        self._points: bytes = b""
 
     def recall(self) -> tuple[SessionRow, ...] | None:
         """Return the sessions of the spec, in order, or None if it is not remembered."""
         try:
             with self._file.open("rb") as stream:
-                document = json.loads(stream.read(_LIMIT))
-            if document["key"] != self._key:
+                key, rows, points = stream.read(_LIMIT).split(b"\n", 2)
+            if key.decode() != self._key or points.count(b"\n") != len(found := json.loads(rows)):
                 return None
-            rows = cast("tuple[SessionRow, ...]", _restored(document["rows"]))
-            self._points = tuple(document["points"])
-            return rows if len(rows) == len(self._points) else None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            recalled = tuple([_row(*columns) for columns in found])
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
+        self._points = points
+        return recalled
 
     def point(self, number: int) -> Point | None:
         """Return the point of the session in place `number` of those recalled, from 0."""
-        return cast("Point", _restored(json.loads(self._points[number]))) if self._points else None
+        if not self._points:
+            return None
+        return cast("Point", _restored(json.loads(self._points.split(b"\n")[number])))
 
     def remember(self, points: tuple[Point, ...]) -> None:
         """Remember the points of the spec; nothing happens where nox has no folder yet."""
         if not self._file.parent.parent.is_dir():
             return
-        document = {
-            "key": self._key,
-            "rows": _plain(tuple(map(row_of, points))),
-            "points": [json.dumps(_plain(point), separators=(",", ":")) for point in points],
-        }
+        lines = [self._key, json.dumps(tuple(map(row_of, points)))]
+        lines += [json.dumps(_plain(point), separators=(",", ":")) for point in points]
         try:
-            write_atomically(self._file, json.dumps(document), durable=False)
+            write_atomically(self._file, "\n".join(lines) + "\n", durable=False)
         except NoxEnvsError:
             return  # a folder that cannot be written costs time, nothing else
 
@@ -107,6 +110,23 @@ def _key(spec: bytes, names: tuple[str, ...]) -> str:
                     status = entry.stat()
                     digest.update(f"{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _row(
+    environment: str,
+    session: str,
+    python: str | None,
+    axes: list[list[str]],
+    description: str,
+    tags: list[str],
+    requires: list[str],
+    backend: str | None,
+    default: bool,
+) -> SessionRow:
+    pairs = tuple([(name, chosen) for name, chosen in axes])
+    return SessionRow(
+        environment, session, python, pairs, description, tuple(tags), tuple(requires), backend, default
+    )
 
 
 def _plain(content: object) -> object:
@@ -128,7 +148,7 @@ def _restored(content: object) -> object:
 
 
 def _class(name: str) -> type[object]:
-    if name in ("Point", "SessionRow"):
-        return Point if name == "Point" else SessionRow
+    if name == "Point":
+        return Point
     made: type[object] = getattr(errors if name == "Place" else types, name)
     return made
