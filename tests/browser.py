@@ -43,7 +43,7 @@ class Page:
     _buffer: bytes = b""
     _events: list[str] = field(default_factory=list)
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def call(self, method: str, **parameters: object) -> dict[str, Any]:
         """Send a command and return its result."""
         self._number += 1
         number = self._number
@@ -58,12 +58,24 @@ class Page:
                     pytest.fail(f"{method}: {answer['error']}")
                 return dict(answer["result"])
 
-    def evaluate(self, expression: str) -> Any:
-        """Evaluate an expression in the page and return its value."""
+    def evaluate(self, expression: str) -> object:
+        """Evaluate an expression in the page and return its value, of JSON's types."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             pytest.fail(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
+
+    def text(self, expression: str) -> str:
+        """Evaluate an expression that gives a text."""
+        found = self.evaluate(expression)
+        assert isinstance(found, str), found
+        return found
+
+    def number(self, expression: str) -> float:
+        """Evaluate an expression that gives a number."""
+        found = self.evaluate(expression)
+        assert isinstance(found, int | float), found
+        return found
 
     def open(self, url: str) -> None:
         """Open a page and wait until it is loaded."""

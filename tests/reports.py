@@ -7,8 +7,8 @@ from nox_envs.report import EnvironmentReport, Report, Status
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m \x9b2J \x07 a|b `c` <img src=x onerror=alert(1)> </script><!-- ]]> "
-    "::error::gone %0A {0} [link](https://evil.example.org) @someone #12 \u202etxt.exe\u2066 \ufffe \udc80\r\n"
-    "::warning::second line \u2028 www.evil.example.org &amp; \"quoted\" 'single' \\ end"
+    "::error::gone %0A {0} [link](https://evil.example.org) @someone #12 \u202etxt.exe\u2066 \ufffe \udc80"
+    "\r\n::warning::second line \u2028 www.evil.example.org &amp; \"quoted\" 'single' \\ end"
 )
 
 
@@ -135,11 +135,14 @@ def hostile() -> Report:
         why=(HOSTILE, HOSTILE),
         fix=HOSTILE,
     )
-    texts = dict.fromkeys(("environment", "session", "python", "lock", "location"), HOSTILE)
     statuses: tuple[Status, ...] = ("drift", "repaired", "skipped", "clean")
     environments = tuple(
         EnvironmentReport(
-            **texts,
+            environment=HOSTILE,
+            session=HOSTILE,
+            python=HOSTILE,
+            lock=HOSTILE,
+            location=HOSTILE,
             status=status,
             reason=HOSTILE,
             findings=(bad,) if status in ("drift", "repaired") else (),

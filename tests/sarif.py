@@ -14,7 +14,7 @@ MESSAGE = {"$ref": "#/definitions/message"}
 LEVEL = {"enum": ["none", "note", "warning", "error"]}
 
 
-def closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
+def closed(required: tuple[str, ...] = (), **properties: object) -> dict[str, Any]:
     """Return the schema of an object with these properties and no others."""
     return {
         "type": "object",
@@ -24,7 +24,7 @@ def closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
     }
 
 
-def listed(items: Any, *, unique: bool = False) -> dict[str, Any]:
+def listed(items: object, *, unique: bool = False) -> dict[str, Any]:
     """Return the schema of a list."""
     return {"type": "array", "items": items, "uniqueItems": unique}
 
@@ -45,7 +45,11 @@ DEFINITIONS: dict[str, Any] = {
     },
     "multiformatMessageString": closed(("text",), text=TEXT, markdown=TEXT),
     "artifactLocation": closed(
-        uri={"type": "string", "format": "uri-reference", "pattern": r"^[!#$%&'()*+,\-./:;=?@A-Z\[\]_a-z~0-9]*$"},
+        uri={
+            "type": "string",
+            "format": "uri-reference",
+            "pattern": r"^[!#$%&'()*+,\-./:;=?@A-Z\[\]_a-z~0-9]*$",
+        },
         uriBaseId=TEXT,
         index=INDEX,
         description=MESSAGE,

@@ -25,7 +25,7 @@ STAGES = (
     {"integrity"},
     {"policy"},
     {"report"},
-    {"workflow"},
+    {"workflow", "arguments"},
     {"sessions", "cli"},
     {"__init__", "__main__"},
 )
@@ -64,7 +64,8 @@ def test_imports_run_strictly_downward(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "owners"), [("yaml", {"document"}), ("nox", {"sessions"}), ("argparse", {"cli", "sessions"})]
+    ("package", "owners"),
+    [("yaml", {"document"}), ("nox", {"sessions"}), ("argparse", {"arguments", "cli", "sessions"})],
 )
 def test_a_foreign_package_has_one_owner(package: str, owners: set[str]) -> None:
     users = {stage_of(path) for path in MODULES for name, _ in imports(path) if name.split(".")[0] == package}

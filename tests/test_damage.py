@@ -7,14 +7,18 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Machine, MakeVenv, Project, Venv, uv
-from tests.index import Index, build_wheel
+from tests.index import Index, build_wheel, write_source
 
 pytestmark = pytest.mark.functional
 
@@ -22,14 +26,16 @@ SPEC = """
     version: 1
     requirements:
       app: [basket>=1.0, plum==1.0, starter]
+      tools: [press]
+      twins: [left-twin, right-twin]
     environments:
       demo:
-        requirements: [app, press]
+        requirements: [app, tools]
         drift: {files: all}
       clash:
-        requirements: [left-twin, right-twin]
+        requirements: [twins]
         drift: {files: all}
-""".replace("press]", "tools]").replace("starter]", "starter]\n      tools: [press]")
+"""
 
 
 def release(index: Index) -> None:
@@ -56,9 +62,9 @@ def orchard(machine: Machine, index: Index, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def demo(orchard: Project) -> Project:
     """Return the project with its environment as it should be, whatever an earlier test left."""
-    if found(orchard):
+    if status(orchard) != "clean":
         orchard.nox("--reuse-venv=never", "-s", "demo", check=True)
-    assert found(orchard) == []
+    assert status(orchard) == "clean"
     return orchard
 
 
@@ -67,10 +73,19 @@ Found = list[tuple[str, str, str]]
 
 def findings(project: Project, name: str = "demo", files: str = "all") -> list[dict[str, str]]:
     """Return the findings of the command line on one environment."""
+    return list(checked(project, name, files)["findings"])
+
+
+def status(project: Project) -> str:
+    """Return the status of the environment."""
+    return str(checked(project, "demo", "all")["status"])
+
+
+def checked(project: Project, name: str, files: str) -> dict[str, list[dict[str, str]]]:
+    """Return what the command line reports on an environment."""
     ran = project.cli("drift", name, "--files", files, "--format", "json")
-    report = json.loads(ran.stdout)
-    (environment,) = report["environments"]
-    return list(environment["findings"])
+    (environment,) = json.loads(ran.stdout)["environments"]
+    return dict(environment)
 
 
 def found(project: Project, name: str = "demo", files: str = "all") -> Found:
@@ -113,16 +128,18 @@ def install_another_build(venv: Venv) -> None:
 
 
 def change_interpreter(venv: Venv) -> None:
+    other = "3.9.1" if sys.version_info < (3, 11) else "3.99.1"  # the same markers hold
     config = venv.location / "pyvenv.cfg"
     lines = [line for line in config.read_text().splitlines() if not line.startswith("version_info")]
-    config.write_text("\n".join([*lines, "version_info = 3.9.1", ""]))
+    config.write_text("\n".join([*lines, f"version_info = {other}", ""]))
 
 
 def duplicate(venv: Venv) -> None:
     old = venv.site / "apple-1.0.dist-info"
     shutil.copytree(info(venv, "apple"), old)
     (old / "METADATA").write_text("Metadata-Version: 2.1\nName: apple\nVersion: 1.0\n\n")
-    (old / "RECORD").write_text("apple-1.0.dist-info/METADATA,,\n")
+    rows = [f"apple-1.0.dist-info/{file.name},,\n" for file in old.iterdir()]
+    (old / "RECORD").write_text("".join(rows))
 
 
 def delete_metadata(venv: Venv) -> None:
@@ -140,7 +157,8 @@ def garble_record(venv: Venv) -> None:
 
 def point_record_outside(venv: Venv) -> None:
     with (info(venv, "apple") / "RECORD").open("ab") as stream:
-        stream.write(b"../../../../../../../../etc/hostname,sha256=" + b"A" * 43 + b",1\n")
+        stream.write(b"../../../../../../kept.txt,sha256=" + b"A" * 43 + b",1\n")
+    venv.location.parent.parent.joinpath("kept.txt").write_text("")
 
 
 def leave_over(venv: Venv) -> None:
@@ -254,8 +272,10 @@ def test_a_damage_is_found_alone_and_mended(demo: Project, case: Case) -> None:
     ran = demo.nox("-s", "demo")
     assert ran.returncode == 0, ran.output
     assert case.kind in ran.output or case.kind == "python"
+    assert status(demo) == "clean"
     assert found(demo) == []
     assert "no drift" in demo.nox("-s", "demo", check=True).output
+    assert case.damage is not point_record_outside or (demo.root / "kept.txt").exists()
 
 
 def test_a_hidden_edit_is_what_the_mode_changed_cannot_see(demo: Project) -> None:
@@ -394,7 +414,11 @@ def test_a_new_venv_of_every_backend_has_no_finding(project: Project, index: Ind
 def test_a_damaged_seed_package_means_a_new_venv(project: Project) -> None:
     project.write(
         "envs.yaml",
-        "version: 1\nenvironments:\n  demo: {requirements: [apple==2.0], backend: venv, drift: {files: changed}}\n",
+        """
+        version: 1
+        environments:
+          demo: {requirements: [apple==2.0], backend: venv, drift: {files: changed}}
+        """,
     )
     project.nox("-s", "lock", "demo", check=True)
     venv = project.venv("demo", "venv")
@@ -477,8 +501,8 @@ for d in m.distributions():
         if not p.exists():
             print('file-missing', d.name)
         else:
-            h = base64.urlsafe_b64encode(hashlib.new(f.hash.mode, p.read_bytes()).digest()).rstrip(b'=').decode()
-            if h != f.hash.value:
+            h = hashlib.new(f.hash.mode, p.read_bytes()).digest()
+            if base64.urlsafe_b64encode(h).rstrip(b'=').decode() != f.hash.value:
                 print('file-modified', d.name)
 """
     venv = demo.venv("demo")
@@ -513,3 +537,79 @@ def test_a_venv_made_by_an_older_creator_keeps_its_own_startup_files(demo: Proje
     ran = demo.nox("-s", "demo", check=True)
     assert "making the venv anew: _virtualenv.py is not what the venv's creator wrote" in ran.output
     assert found(demo) == []
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """Serve a directory as it is, on the loopback interface, and return its URL."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Stay silent."""
+
+    (tmp_path / "served").mkdir()
+    handler = partial(Quiet, directory=tmp_path / "served")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def direct(project: Project, index: Index, served: str, tmp_path: Path) -> Project:
+    """Make a project with packages from a repository and from a URL, whose hash pip records."""
+    index.release("quince", "1.0")
+    tree = write_source(tmp_path / "grape", "grape", "1.0")
+    git(project, tree, "init", "--quiet", "--initial-branch=main")
+    for text in ("ripe = False\n", "ripe = True\n"):
+        (tree / "grape" / "state.py").write_text(text)
+        git(project, tree, "add", ".")
+        git(project, tree, "commit", "--quiet", "--message", text.strip())
+    first = git(project, tree, "rev-parse", "HEAD~1").strip()
+    bare = tmp_path / "served" / "grape.git"
+    git(project, tmp_path, "clone", "--quiet", "--bare", str(tree), str(bare))
+    git(project, bare, "update-server-info")
+    quince = f"{index.url.removesuffix('/simple')}/files/quince-1.0-py3-none-any.whl"
+    project.write(
+        "envs.yaml",
+        f"""
+        version: 1
+        environments:
+          demo:
+            backend: virtualenv
+            requirements: ["grape @ git+{served}/grape.git@{first}", "quince @ {quince}"]
+            drift: {{files: all}}
+        """,
+    )
+    project.nox("-s", "lock", "demo", check=True)
+    return project
+
+
+def git(project: Project, tree: Path, *words: str) -> str:
+    """Run git in a source tree."""
+    return project.machine.run("git", *words, cwd=tree).stdout
+
+
+def test_another_commit_and_a_swapped_artifact_are_found_alone_and_mended(
+    direct: Project, index: Index, served: str
+) -> None:
+    assert found(direct) == []
+    venv = direct.venv("demo", "virtualenv")
+    venv.install("--no-deps", "--force-reinstall", f"grape @ git+{served}/grape.git@main")
+    assert found(direct) == [("revision", "grape", "error")]
+    direct.nox("-s", "demo", check=True)
+    assert found(direct) == []
+
+    wheel = index.directory / "quince-1.0-py3-none-any.whl"
+    original = wheel.read_bytes()
+    url = f"{index.url.removesuffix('/simple')}/files/{wheel.name}"
+    index.release("quince", "1.0", files={"quince/__init__.py": "swapped = True\n"})
+    venv.install("--no-deps", "--force-reinstall", f"quince @ {url}")
+    wheel.write_bytes(original)
+    index.add(wheel)
+    assert found(direct) == [("artifact", "quince", "error")]
+    direct.nox("-s", "demo", check=True)
+    assert found(direct) == []
+    assert "swapped" not in (venv.site / "quince" / "__init__.py").read_text()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nox_envs import cli
+from nox_envs import arguments
 from nox_envs.drift import KINDS, Finding, Severity
 from nox_envs.errors import FileProblems
 from nox_envs.report import FORMATS, EnvironmentReport, Format, Report, Status, render
@@ -98,7 +98,7 @@ def test_an_empty_report_and_a_clean_one_can_be_rendered(format_: Format) -> Non
 
 
 def test_the_command_line_offers_every_format() -> None:
-    assert cli.FORMATS == FORMATS
+    assert arguments.FORMATS == FORMATS
 
 
 def test_every_kind_is_explained_in_reports_and_in_the_documentation() -> None:
@@ -329,7 +329,9 @@ def test_the_sarif_meets_the_schema_and_its_results_keep_their_fingerprints() ->
     document = json.loads(render(everything(), "sarif"))
     check_sarif(document)
     (run,) = document["runs"]
-    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == sorted({r["ruleId"] for r in run["results"]})
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == sorted(
+        {r["ruleId"] for r in run["results"]}
+    )
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
     prints = [result["partialFingerprints"]["noxEnvs/v1"] for result in run["results"]]
@@ -364,7 +366,10 @@ def test_junit_counts_what_it_holds() -> None:
     assert suite.attrib["tests"] == str(len(suite)) == "5"
     found = {name: len(suite.findall(f".//{name}")) for name in ("failure", "error", "skipped")}
     assert found == {"failure": 1, "error": 1, "skipped": 1}
-    assert {name: int(suite.attrib[f"{name}s"]) for name in ("failure", "error")} == {"failure": 1, "error": 1}
+    assert {name: int(suite.attrib[f"{name}s"]) for name in ("failure", "error")} == {
+        "failure": 1,
+        "error": 1,
+    }
     assert suite.attrib["time"] == "12.346"
 
 
@@ -388,6 +393,14 @@ def test_markdown_fits_a_comment_and_says_what_is_left_out() -> None:
     match = re.search(r"…and (\d+) more", text)
     assert match
     assert int(match[1]) + text.count("| ❌ |") == 99 * 30
+
+
+def test_markdown_is_quiet_when_one_environment_is_clean() -> None:
+    assert render(CLEAN, "markdown") == "✅ nox-envs: no drift in <code>tests-3.12</code>\n"
+    noted = Report(environments=CLEAN.environments, notes=("a note",))
+    assert "a note" in render(noted, "markdown")
+    two = render(Report(environments=(outcome(), outcome(session="docs"))), "markdown")
+    assert "<details><summary>✅ 2 without drift</summary>" in two
 
 
 def test_a_long_text_is_cut_in_markdown() -> None:

@@ -4,9 +4,11 @@ import pytest
 from packaging.markers import default_environment
 
 from nox_envs.errors import NoxEnvsError
-from nox_envs.lockfile.freshness import Doubt, doubts, unrecorded, via_entry, via_label
+from nox_envs.lockfile.freshness import Doubt, doubts, via_entry, via_label
+from nox_envs.lockfile.meaning import parts
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.satisfaction import satisfies
+from nox_envs.lockfile.staleness import unrecorded
 from nox_envs.lockfile.text import Header, Lock, parse
 from nox_envs.requirements import Declared
 from nox_envs.spec.types import ConstraintLock
@@ -30,7 +32,12 @@ def lock(text: str, made: LockPlan | None = None, omitted: tuple[str, ...] = ())
     header = None
     if made is not None:
         header = Header(
-            environments=("tests",), pythons=made.pythons, resolver="uv", input=made.digest, omitted=omitted
+            environments=("tests",),
+            pythons=made.pythons,
+            resolver="uv",
+            input=made.digest,
+            omitted=omitted,
+            parts=tuple(f"{name}: {text}" for name, text in parts(made)),
         )
     return replace(parse(text, origin="tests.txt"), header=header)
 
@@ -402,8 +409,10 @@ def test_a_python_where_none_was_named_is_stale() -> None:
 def test_an_option_that_changed_is_stale_and_satisfied() -> None:
     now = planned(wants("pytest>=8"), prereleases=True)
     (doubt,) = stale(now, PYTEST, PINNED)
-    assert doubt.expected == "the constraints, indexes, platforms and lock options of the spec"
-    assert (doubt.actual, doubt.satisfied) == ("they changed since the lock was made", True)
+    assert (doubt.expected, doubt.actual) == ("allow_prereleases: true", "locked without")
+    assert (doubt.place, doubt.satisfied) == ("envs.yaml:1", True)
+    (doubt,) = stale(PYTEST, now, PINNED)
+    assert (doubt.expected, doubt.actual) == ("allow_prereleases: not set", "locked with true")
 
 
 NEVER = wants('tomli; python_version < "3.9"')
@@ -418,7 +427,7 @@ def test_a_requirement_that_the_resolver_dropped_is_not_told_when_something_else
     before = planned(wants("pytest>=8"), NEVER)
     omitted = (via_entry(NEVER),)
     (doubt,) = stale(planned(wants("pytest>=8"), NEVER, prereleases=True), before, PINNED, omitted)
-    assert doubt.actual == "they changed since the lock was made"
+    assert doubt.expected == "allow_prereleases: true"
     (doubt,) = stale(planned(wants("pytest>=8.1"), NEVER), before, PINNED, omitted)
     assert doubt.expected == "test: pytest>=8.1"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from nox_envs import cli
+from nox_envs import arguments, cli
 from nox_envs.drift import Finding
 from nox_envs.errors import NoxEnvsError
-from nox_envs.report import EnvironmentReport, Report, render
+from nox_envs.report import EnvironmentReport, Report, Status, render
 from nox_envs.workflow.gathering import gather, past_durations
 from nox_envs.workflow.hosts import with_skew
 from tests.plans import point
@@ -90,7 +90,9 @@ def test_a_joined_report_can_be_joined_again(tmp_path: Path) -> None:
 # what is wrong
 
 
-@pytest.mark.parametrize("content", [b"", b'{"schema": 1', b"\xff\xfe", b"[]", b'{"schema": 9}', b"\x00" * 99])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"schema": 1', b"\xff\xfe", b"[]", b'{"schema": 9}', b"\x00" * 99]
+)
 def test_a_damaged_report_is_a_problem_and_the_others_are_still_shown(
     tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +152,7 @@ def test_points_that_sent_no_report_are_missing(
 
 def test_the_report_is_written_in_any_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     send(tmp_path / "job-1", outcome(finding()))
-    for format_ in cli.FORMATS:
+    for format_ in arguments.FORMATS:
         assert cli.main(["report", str(tmp_path), "--format", format_]) == 1
         assert "job-1" in capsys.readouterr().out
     assert cli.main(["report", str(tmp_path), "--fail-on", "skew"]) == 0
@@ -220,7 +222,7 @@ class Hosts:
         if self._random.random() < 0.2:
             for name in self._random.sample(sorted(self.lock), self._random.randint(1, 3)):
                 found += self._drift(job, name, installed)
-        status = "repaired" if found and self._random.random() < 0.3 else None
+        status: Status | None = "repaired" if found and self._random.random() < 0.3 else None
         if status == "repaired":
             installed = dict(self.lock)
         return outcome(*found, installed=installed, status=status, seconds=self._random.random() * 60)

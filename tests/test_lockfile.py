@@ -299,8 +299,6 @@ WHERE = " (options belong to envs.yaml; nox -s lock)"
         ("a==1 ; python < 3", "'python < 3' is no marker" + AGAIN),
         ("a==1 --hash=md5:00", "'md5:00' is no hash that pip takes (sha256, sha384 or sha512)"),
         ("a==1 \\\n    --hash=sha256:0g", "'sha256:0g' is no hash that pip takes (sha256, sha384 or sha512)"),
-        ("--index-url https://me:secret@packages.example.org", f"{OPTION} '--index-url'{WHERE}"),
-        ("--index-url=https://me:secret@packages.example.org", f"{OPTION} '--index-url'{WHERE}"),
         ("-r other.txt", f"{OPTION} '-r'{WHERE}"),
         ("a==1 --config-settings=x=y", f"{OPTION} '--config-settings'{WHERE}"),
         ("-e git+https://git.example.org/a.git#egg=a", f"{OPTION} '-e'{WHERE}"),

@@ -286,8 +286,9 @@ def test_an_upgrade_takes_the_newest(root: Path) -> None:
         path="requirements/prod.txt",
         environments=("prod",),
         outcome="written",
-        changes=(Change(package="apple", before="2.0", after="3.0"),),
+        changes=(Change(package="apple", before="2.0", after="3.0", kind="major"),),
         pins=2,
+        stayed=1,
     )
     assert versions(root, "tests")["apple"] == "3.0"
 
@@ -296,8 +297,8 @@ def test_packages_that_come_and_go_are_told(root: Path) -> None:
     relocked(root, Resolvers())
     spec = SPEC.replace("[apple, pear]", "[apple, lint]")
     assert relocked(root, Resolvers(), spec=spec)["prod"].changes == (
-        Change(package="lint", before="", after="1.0"),
-        Change(package="pear", before="1.0", after=""),
+        Change(package="lint", before="", after="1.0", kind="added"),
+        Change(package="pear", before="1.0", after="", kind="removed"),
     )
 
 
@@ -308,7 +309,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_would_change(root: Path) -> Non
     spec = SPEC.replace("lint==1.0", "lint>=1.0.post1")
     results = relocked(root, resolvers, spec=spec, dry_run=True)
     assert (results["lint"].outcome, results["prod"].outcome) == ("outdated", "unchanged")
-    assert results["lint"].changes == (Change(package="lint", before="1.0", after="1.0.post1"),)
+    assert results["lint"].changes == (Change(package="lint", before="1.0", after="1.0.post1", kind="patch"),)
     assert (root / "requirements" / "lint.txt").read_bytes() == before
 
 
@@ -324,7 +325,7 @@ def test_a_lock_that_cannot_be_read_is_replaced(root: Path, content: bytes) -> N
     relocked(root, Resolvers())
     (root / "requirements" / "lint.txt").write_bytes(content)
     result = relocked(root, Resolvers(), "lint")["lint"]
-    assert (result.outcome, result.changes) == ("written", (Change(package="lint", before="", after="1.0"),))
+    assert (result.outcome, result.changes) == ("written", (Change(package="lint", before="", after="1.0", kind="added"),))
     assert versions(root, "lint") == {"lint": "1.0"}
 
 
@@ -382,7 +383,9 @@ def test_a_failure_keeps_its_old_file_and_lets_the_others_finish(root: Path) -> 
 def test_a_failure_shows_what_the_resolver_said_in_names_that_people_know(root: Path) -> None:
     spec = SPEC.replace("apple, pear", "apple, pear>7")
     results = relocked(root, Resolvers(), "prod", spec=spec)
-    assert results["prod"].message == "x No solution found: no pear>7 in app"
+    assert results["prod"].message == (
+        "x No solution found: no pear>7 in app\nasked for by:\n  app: pear>7 (envs.yaml:4)"
+    )
     (silent,) = relocked(root, Resolvers(silent=True), "prod", spec=spec).values()
     assert silent.message == "the resolver failed and said nothing"
 
@@ -452,9 +455,9 @@ def test_a_python_that_is_not_there_is_a_failure(root: Path) -> None:
 
 
 CHANGES = (
-    Change(package="b", before="", after="1"),
-    Change(package="c", before="1", after=""),
-    Change(package="d", before="1", after="2"),
+    Change(package="b", before="", after="1", kind="added"),
+    Change(package="c", before="1", after="", kind="removed"),
+    Change(package="d", before="1", after="2", kind="major"),
 )
 
 
@@ -467,15 +470,15 @@ def became(outcome: Outcome, *changes: Change, pins: int = 0, message: str = "")
 @pytest.mark.parametrize(
     ("result", "lines"),
     [
-        (became("unchanged", pins=1), ["a.txt: unchanged (1 pin)"]),
+        (became("unchanged", pins=1), ["a (a.txt): unchanged (1 pin)"]),
         (
             became("failed", message="no\n  \x1b[31mway"),
-            ["a.txt: failed, the old file is as it was", "  no", "    \\x1b[31mway"],
+            ["a (a.txt): failed, the old file is as it was", "  no", "    \\x1b[31mway"],
         ),
-        (became("outdated"), ["a.txt: would change (0 pins)"]),
+        (became("outdated"), ["a (a.txt): would change: 0 stayed"]),
         (
             became("written", *CHANGES, pins=2),
-            ["a.txt: written (2 pins)", "  + b 1", "  - c 1", "  ~ d 1 -> 2"],
+            ["a (a.txt): written: 1 added, 1 removed, 1 changed, 0 stayed", "  + b 1", "  - c 1", "  ~ d 1 -> 2 (major)"],
         ),
     ],
 )

@@ -11,14 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nox_envs.arguments import parser
 from nox_envs.errors import NoxEnvsError
 
 if TYPE_CHECKING:
     from nox_envs.report import Report
     from nox_envs.workflow.project import Project
-
-# Those of nox_envs.report, which a command that prints no report need not import.
-FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,8 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `argv` are the words after the program's name. 0 means clean, 1 drift, 2 could not check, 130
     interrupted.
     """
-    parser = _parser()
-    asked = parser.parse_args(argv)
+    asked = parser().parse_args(argv)
     try:
         code = _run(asked)
         sys.stdout.flush()
@@ -45,96 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="nox-envs",
-        description="Check and show what envs.yaml declares and what is installed; nox builds it.",
-        epilog="Exit codes: 0 clean, 1 drift, 2 could not check, 130 interrupted.",
-    )
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--spec", type=Path, default=Path("envs.yaml"), help="the spec (default: envs.yaml)")
-    shared.add_argument("--envdir", default=".nox", help="where nox keeps venvs (default: .nox)")
-
-    check = commands.add_parser("check", parents=[shared], help="validate the spec and its locks")
-    check.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    listing = commands.add_parser("list", parents=[shared], help="list environments and their sessions")
-    listing.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    listing.add_argument("--format", choices=("text", "json"), default="text")
-    judging = _judging_parser()
-    drift = commands.add_parser("drift", parents=[shared, judging], help="compare spec, locks and venvs")
-    drift.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    drift.add_argument(
-        "--files",
-        choices=("off", "changed", "all"),
-        help="compare installed files with their RECORD: those that changed in size or time, or all",
-    )
-    _add_gathering(commands, judging)
-    freeze = commands.add_parser("freeze", parents=[shared], help="print what a venv has, as requirements")
-    freeze.add_argument("environment", metavar="ENVIRONMENT")
-    freeze.add_argument("--all", action="store_true", help="with pip, setuptools and wheel")
-    activate = commands.add_parser("activate", parents=[shared], help="print the line that activates a venv")
-    activate.add_argument("environment", metavar="ENVIRONMENT")
-    activate.add_argument("--shell", help="bash, zsh, fish, csh, nu, pwsh, cmd (default: from $SHELL)")
-    _add_review(commands, shared)
-    schema = commands.add_parser("schema", help="print the JSON Schema of envs.yaml")
-    schema.add_argument("--report", action="store_true", help="that of the JSON report instead")
-    _add_matrix(commands, shared)
-    return parser
-
-
-def _add_review(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
-) -> None:
-    diff = commands.add_parser("diff", parents=[shared], help="say what changed between two locks or venvs")
-    diff.add_argument(
-        "old", metavar="OLD", help="a lock, a directory of locks, a git revision (main:), a venv, a report"
-    )
-    diff.add_argument("new", metavar="NEW", nargs="?", help="the same (default: OLD's path on disk)")
-    diff.add_argument("--format", choices=("text", "json", "markdown"), default="text")
-    init = commands.add_parser("init", parents=[shared], help="write a spec from what the project has")
-    init.add_argument("--print", action="store_true", help="print the spec and write nothing")
-
-
-def _judging_parser() -> argparse.ArgumentParser:
-    judging = argparse.ArgumentParser(add_help=False)
-    judging.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
-    judging.add_argument(
-        "--fail-on",
-        action="append",
-        default=[],
-        metavar="WHAT",
-        help="error (default), warning, note, or a kind; several with commas",
-    )
-    judging.add_argument(
-        "--baseline", type=Path, metavar="FILE", help="an earlier JSON report, whose findings are accepted"
-    )
-    return judging
-
-
-def _add_gathering(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], judging: argparse.ArgumentParser
-) -> None:
-    report = commands.add_parser("report", parents=[judging], help="join the reports of many jobs or hosts")
-    report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="a folder of reports, or a report")
-    report.add_argument("--spec", type=Path, help="name the sessions of this spec that sent no report")
-
-
-def _add_matrix(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
-) -> None:
-    matrix = commands.add_parser("matrix", parents=[shared], help="print the jobs that a CI system runs")
-    matrix.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    matrix.add_argument("--format", choices=("json", "github", "gitlab"), default="json")
-    matrix.add_argument("--tag", action="append", default=[], help="only environments with this tag")
-    matrix.add_argument("--shard", default="1/1", metavar="I/N", help="only part I of N")
-    matrix.add_argument(
-        "--reports", action="append", default=[], type=Path, metavar="DIR", help="balance by these durations"
-    )
-    matrix.add_argument("--runner", default="", help="the runner where an environment has no runs_on")
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -164,7 +71,7 @@ def _run(asked: argparse.Namespace) -> int:
             return _diff(asked)
         case "init":
             return _init(asked)
-    _parser().print_help(sys.stderr)
+    parser().print_help(sys.stderr)
     return 2
 
 
@@ -343,7 +250,9 @@ def _init(asked: argparse.Namespace) -> int:
         sys.stdout.write(adoption.spec)
         return 0
     write_atomically(spec, adoption.spec)
-    print(f"wrote {asked.spec}: {adoption.environments} environments; next: nox-envs check", file=sys.stderr)
+    count = f"{adoption.environments} environment{'' if adoption.environments == 1 else 's'}"
+    option = "" if str(asked.spec) == "envs.yaml" else f" --spec {asked.spec}"
+    print(f"wrote {asked.spec}: {count}; next: nox-envs check{option}", file=sys.stderr)
     noxfile = spec.parent / "noxfile.py"
     if os.path.lexists(noxfile):
         print(f"noxfile.py stays as it is; add to it:\n\n{adoption.noxfile}", file=sys.stderr)

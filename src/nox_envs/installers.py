@@ -10,12 +10,14 @@ class Installer:
     """Install into one venv with uv or with the venv's own pip.
 
     `program` is the argv that everything begins with: `(uv, "pip")` or `(python, "-m", "pip")`.
-    `target` names the venv's interpreter (uv works from outside).
+    `target` names the venv's interpreter (uv works from outside); `indexes` are options that name
+    package indexes.
     """
 
     name: str
     program: tuple[str, ...]
     target: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
 
     def install(
         self,
@@ -32,7 +34,7 @@ class Installer:
         replaces what is installed even if its version is right; `uncached` takes nothing from the
         installer's cache, whose files may be the damaged ones, and links nothing to it.
         """
-        argv = [*self.program, "install", *self.target, *self._quiet]
+        argv = [*self._install]
         argv += [] if dependencies else ["--no-deps"]
         argv += ["--require-hashes"] if hashes else []
         argv += [self._again] if fresh else []
@@ -47,12 +49,16 @@ class Installer:
         """Return the command that installs the project itself, without its dependencies."""
         where = f"{directory}[{','.join(extras)}]" if extras else directory
         flags = (*(self._uncached if uncached else ()), *(("-e",) if editable else ()))
-        return (*self.program, "install", *self.target, *self._quiet, "--no-deps", self._again, *flags, where)
+        return (*self._install, "--no-deps", self._again, *flags, where)
 
     def uninstall(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return the command that removes packages by name."""
         yes = () if self.name == "uv" else ("--yes",)
         return (*self.program, "uninstall", *self.target, *self._quiet, *yes, *names)
+
+    @property
+    def _install(self) -> tuple[str, ...]:
+        return (*self.program, "install", *self.target, *self._quiet, *self.indexes)
 
     @property
     def _again(self) -> str:

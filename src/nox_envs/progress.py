@@ -13,12 +13,12 @@ _PAUSE = 0.1
 
 
 class Progress:
-    """Draw on a terminal how many bytes of all are read, once that takes a moment."""
+    """Draw on a terminal how many bytes of all are read, once that takes longer than `delay` seconds."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, delay: float = _DELAY) -> None:
         self._stream = stream
         self._lock = threading.Lock()
-        self._next = time.monotonic() + _DELAY
+        self._next = time.monotonic() + delay
         self._drawn = False
 
     def show(self, done: int, total: int) -> None:

@@ -108,7 +108,8 @@ def _package_findings(
             pins.setdefault(pin.name, []).append(pin)
     for name, wanted in pins.items():
         line = _line(expectation, wanted[0])
-        yield from _pin_findings(wanted, installed.get(name, []), line, root, expectation.complete)
+        complete = expectation.complete or name in expectation.required
+        yield from _pin_findings(wanted, installed.get(name, []), line, root, complete)
     if project is not None:
         yield from _project_findings(project, installed.get(project.name, []))
     for name, found in installed.items():
@@ -121,7 +122,8 @@ def _package_findings(
 
 
 def _line(expectation: Expectation, pin: Pin) -> str:
-    return f"{expectation.lock}:{pin.line}" if expectation.lock and pin.line else expectation.lock
+    lock = pin.origin or expectation.lock
+    return f"{lock}:{pin.line}" if lock and pin.line else lock
 
 
 def _pin_findings(

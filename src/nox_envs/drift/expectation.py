@@ -30,7 +30,8 @@ class Expectation:
     the interpreter of the receipt. `lock` is the file of the pins, as shown to the user.
 
     `complete` tells that every pin must be installed (False: the pins are constraints, and one that
-    is not needed is not missing); `exact` that nothing else may be installed.
+    is not needed is not missing, but those named in `required` are); `exact` that nothing else may be
+    installed.
     """
 
     pins: tuple[Pin, ...]
@@ -41,6 +42,7 @@ class Expectation:
     lock: str = ""
     complete: bool = True
     exact: bool = True
+    required: frozenset[str] = frozenset()
 
 
 def run_command(session: str) -> str:

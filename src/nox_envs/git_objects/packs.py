@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,41 +52,34 @@ class Pack:
             yield self._id(low).hex()
             low += 1
 
-    def read(self, wanted: str, other: Callable[[str], StoredObject]) -> StoredObject | None:
-        """Return an object by its whole id, None if it is not here.
-
-        `other` reads the base of a delta that is not in this pack.
-        """
+    def read(self, wanted: str) -> StoredObject | None:
+        """Return an object by its whole id, None if it is not here."""
         offset = self._offset(wanted)
         if offset is None:
             return None
         with self._path.open("rb") as stream:
-            return self._at(stream, offset, other)
+            return self._at(stream, offset)
 
-    def _at(self, stream: BinaryIO, offset: int, other: Callable[[str], StoredObject]) -> StoredObject:
+    def _at(self, stream: BinaryIO, offset: int) -> StoredObject:
         deltas: list[bytes] = []
         while len(deltas) < _MAX_CHAIN:
             stream.seek(offset)
             kind, size = self._head(stream)
             if kind in _KINDS:
                 return self._built(_KINDS[kind], self._inflate(stream, size), deltas)
-            if kind == _OFFSET_DELTA:
-                back = self._back(stream)
-                deltas.append(self._inflate(stream, size))
-                offset -= back
-                if back <= 0 or offset < 0:
-                    break
-            elif kind == _REFERENCE_DELTA:
-                base = stream.read(20).hex()
-                deltas.append(self._inflate(stream, size))
-                found = self._offset(base)
-                if found is None:
-                    whole = other(base)
-                    return self._built(whole.kind, whole.data, deltas)
-                offset = found
-            else:
+            base = self._base(stream, kind, offset)
+            if base is None:
                 break
+            deltas.append(self._inflate(stream, size))
+            offset = base
         raise self._damaged("an object in it cannot be read")
+
+    def _base(self, stream: BinaryIO, kind: int, offset: int) -> int | None:
+        """Return where the base of a delta is; a pack on disk holds the bases of all of its deltas."""
+        if kind == _OFFSET_DELTA:
+            base = offset - self._back(stream)
+            return base if 0 < base < offset else None
+        return self._offset(stream.read(20).hex().ljust(40, "0")) if kind == _REFERENCE_DELTA else None
 
     def _built(self, kind: str, data: bytes, deltas: list[bytes]) -> StoredObject:
         try:

@@ -70,6 +70,8 @@ class Repository:
                     " write the old version into a file: git show REVISION:PATH > old.txt"
                 )
         self._store = ObjectStore(self._shared / "objects")
+        self._trees: dict[str, str] = {}
+        self._listed: dict[str, tuple[Entry, ...]] = {}
 
     def read(self, revision: str, path: str) -> bytes:
         """Return the content of the file `path` (POSIX, relative to the root) in a revision."""
@@ -86,7 +88,7 @@ class Repository:
         entry = self._entry(revision, path)
         if entry is not None and entry.mode != "40000":
             return None
-        entries = _tree(self._object(entry.id if entry else self.tree(revision), "tree").data)
+        entries = self._entries(entry.id if entry else self.tree(revision))
         return tuple(sorted(one.name for one in entries if one.mode.startswith("100")))
 
     def has(self, revision: str, path: str) -> bool:
@@ -106,7 +108,7 @@ class Repository:
         for name in [part for part in path.split("/") if part not in ("", ".")]:
             if steps and steps[-1].mode != "40000":
                 return None
-            entries = _tree(self._object(identifier, "tree").data)
+            entries = self._entries(identifier)
             entry = next((one for one in entries if one.name == name), None)
             if entry is None:
                 return None
@@ -122,9 +124,10 @@ class Repository:
             known = self._trees[revision] = self._tree_of(found)
         return known
 
-    @cached_property
-    def _trees(self) -> dict[str, str]:
-        return {}
+    def _entries(self, tree: str) -> tuple[Entry, ...]:
+        if tree not in self._listed:
+            self._listed[tree] = _tree(self._object(tree, "tree").data)
+        return self._listed[tree]
 
     def _tree_of(self, identifier: str) -> str:
         found = self._store.read(identifier)

@@ -56,7 +56,7 @@ class ObjectStore:
         return tuple(Pack(index) for index in indexes if index.with_suffix(".pack").is_file())
 
     def _packed(self, wanted: str) -> StoredObject | None:
-        found = (pack.read(wanted, self.read) for pack in self._packs)
+        found = (pack.read(wanted) for pack in self._packs)
         return next((one for one in found if one is not None), None)
 
     def _loose(self, wanted: str) -> StoredObject | None:

@@ -79,18 +79,22 @@ class Claims:
 
 def content_digest(owner: Distribution, record: Record) -> str:
     """Return the sha256 over the rows of a RECORD that come from the artifact, whoever installed it."""
-    info = os.path.basename(owner.path)  # noqa: PTH119
     rows = sorted(
         f"{path}\0{expected}"
         for path, expected in zip(record.paths, record.hashes, strict=True)
-        if expected and not path.startswith("../") and not _by_installer(path, info)
+        if expected and comes_from_artifact(owner, path)
     )
     return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _by_installer(path: str, info: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return folder == info and (name in _INSTALLED or name.startswith("uv_"))
+def comes_from_artifact(owner: Distribution, written: str) -> bool:
+    """Tell whether a row of a RECORD is of a file that the artifact has, not one that installers write."""
+    if written.startswith("../"):
+        return False
+    folder, _, name = written.rpartition("/")
+    if name not in _INSTALLED and not name.startswith("uv_"):
+        return True
+    return folder != os.path.basename(owner.path)  # noqa: PTH119
 
 
 def wheel_hash(owner: Distribution, record: Record) -> str:

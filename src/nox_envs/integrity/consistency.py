@@ -15,7 +15,7 @@ from nox_envs.values import value
 _REQUIREMENT = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*"
     r"(?:\[(?P<extras>[^\]]*)\])?\s*"
-    r"(?:\((?P<bracketed>[^)]*)\)|@(?P<url>[^;]*?(?=\s;|$))|(?P<bare>[^;@]*))\s*(?:;(?P<marker>.*))?",
+    r"(?:\((?P<bracketed>[^)]*)\)|@(?P<url>[^;]*?(?=\s;|$))|(?P<bare>(?:[<>=!~][^;@]*)?))\s*(?:;(?P<marker>.*))?",
     re.DOTALL,
 )
 
@@ -140,10 +140,10 @@ def _evaluated(marker: str, environment: dict[str, str]) -> bool:
 
 def _contains(specifier: str, version: str) -> bool:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
+        return SpecifierSet(specifier).contains(Version(version), prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
         return True  # a broken version has a finding of its own; old metadata has specifiers of its own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from nox_envs.drift.finding import Finding
 from nox_envs.integrity.record import digest_of
@@ -50,12 +51,12 @@ def modified(owner: Distribution, path: str, expected: str, found: str) -> Findi
 def _shared(path: str, name: str) -> str:
     """Say that a file may be the same one in other places: uv links files from its cache."""
     try:
-        links = os.lstat(path).st_nlink
+        status = os.lstat(path)
     except OSError:
         return ""
-    if links < 2:
+    if status.st_nlink < 2 or not stat.S_ISREG(status.st_mode):
         return ""
     return (
-        f" (a file with {links} names: uv linked it from its cache, so the cache and other environments"
-        f" share the edit; run: uv cache clean {name}; UV_LINK_MODE=copy avoids it)"
+        f" (a file with {status.st_nlink} names: uv linked it from its cache, so the cache and other"
+        f" environments share the edit; run: uv cache clean {name}; UV_LINK_MODE=copy avoids it)"
     )

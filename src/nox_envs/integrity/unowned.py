@@ -28,10 +28,11 @@ def unowned_files(claims: Claims, tree: Tree, known: Iterable[str]) -> tuple[Uno
     """
     owned = folders_of(claims.first, tree.sites)
     exempt = set(known) | {owner.path for owner in claims.owners}
+    eggs = tuple(o.path + os.sep for o in claims.owners if not o.path.endswith(".dist-info"))
     untold = any(not record.whole for record in claims.records)
     counts: dict[str, int] = {}
     for path in tree.files:
-        if path in claims.first or path in exempt:
+        if path in claims.first or path in exempt or path in owned or path.startswith(eggs):
             continue
         top = _topmost(path, owned)
         beside = top.rpartition(os.sep)[0] in tree.sites

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from nox_envs.drift.finding import Finding
-from nox_envs.integrity.claims import Claims, content_digest, wheel_hash
+from nox_envs.integrity.claims import Claims, comes_from_artifact, content_digest, wheel_hash
 from nox_envs.integrity.difference import difference, modified
 from nox_envs.integrity.matching import Matching
 from nox_envs.integrity.stamps import Trust, stamps_of
@@ -149,8 +149,8 @@ def _link_findings(claims: Claims, matching: Matching) -> Iterator[Finding]:
     """
     for number, paths in sorted(matching.linked.items()):
         owner = claims.owners[number]
-        right = [row for row, _ in matching.right.get(number, []) if _is_content(claims, number, row)]
-        if not right:
+        rows = (row for row, _ in matching.right.get(number, []))
+        if not any(comes_from_artifact(owner, claims.records[number].paths[row]) for row in rows):
             yield difference(
                 "unverifiable",
                 owner.name,
@@ -162,8 +162,3 @@ def _link_findings(claims: Claims, matching: Matching) -> Iterator[Finding]:
         for path in sorted(paths):
             expected = next((claim.hash for claim in claims.of(path) if claim.owner == number), "")
             yield modified(owner, path, expected, "a link out of the venv")
-
-
-def _is_content(claims: Claims, number: int, row: int) -> bool:
-    info = os.path.basename(claims.owners[number].path)  # noqa: PTH119
-    return not claims.records[number].paths[row].startswith((f"{info}/", "../"))

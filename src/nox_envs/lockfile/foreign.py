@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nox_envs.errors import FileProblems, Place, Problem
-from nox_envs.lockfile.merging import requirement_text
+from nox_envs.lockfile.merging import requirement_key, requirement_text
+from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock
 from nox_envs.pins import INDEX, Pin, Source, canonical_name, redact, source_of_path, source_of_url
 from nox_envs.requirements import Declared
@@ -22,6 +23,7 @@ from nox_envs.requirements.gathered import Gathered
 from nox_envs.values import replace, value
 
 _HEAD = 4000
+_HALF = 32
 # What compilers write above the pins, and what stands in files that people keep by hand.
 _OPTION = re.compile(
     r"(?P<name>-i|-f|--(?:index-url|pypi-url|extra-index-url|no-index|find-links|no-binary|only-binary"
@@ -87,9 +89,9 @@ def read_foreign(
             else:
                 problems.append(pin)
         for declared in part.constraints:
-            pin = _pin(declared, seen) if limiting else None
-            if isinstance(pin, Pin):
-                pins.append(pin)
+            limit = _pin(declared, seen) if limiting else None
+            if isinstance(limit, Pin):
+                pins.append(limit)
             else:
                 limits.append(declared)
     if problems:
@@ -99,8 +101,29 @@ def read_foreign(
         limits=tuple(limits),
         options=tuple(seen.options),
         command=_command(seen.texts.get(posixpath.normpath(files[0]), "")),
-        digest="sha256:" + hashlib.sha256(json.dumps(sorted(seen.texts.items())).encode()).hexdigest(),
+        digest="sha256:" + _sha256(sorted(seen.texts.items())),
     )
+
+
+def installed_digest(plan: LockPlan, foreign: ForeignLock) -> str:
+    """Return `sha256:…` over what a venv under a lock of others was installed from.
+
+    Where the lock limits requirements, the second half stands for the requirements alone.
+    """
+    if not plan.limiting:
+        return foreign.digest
+    asked = sorted(requirement_key(one) for one in (*plan.requirements, *plan.constraints))
+    whole = _sha256([asked, plan.dynamic_extras, plan.metadata])
+    return f"sha256:{_sha256([foreign.digest, whole])[:_HALF]}{whole[:_HALF]}"
+
+
+def asks_otherwise(before: str, now: str) -> bool:
+    """Tell whether the requirements under a lock of others differ between two installed digests."""
+    return before[-_HALF:] != now[-_HALF:]
+
+
+def _sha256(meaning: object) -> str:
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()
 
 
 def _gather(requirements: RequirementFiles, path: str) -> Gathered:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.lockfile.meaning import digest
 from nox_envs.lockfile.merging import floor, merged, requirement_key
+from nox_envs.lockfile.paths import lock_paths
+from nox_envs.lockfile.platforms import is_platform
 from nox_envs.matrix import Point
 from nox_envs.requirements import Composition, Declared
 from nox_envs.spec.types import ConstraintLock, Index, LockOptions, Pairs
 from nox_envs.values import replace, value
 
-DEFAULT_FILE = "requirements/{environment}.txt"
 FLOOR = "3.10"
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
 
 
 @value
@@ -27,7 +25,9 @@ class LockPlan:
     `path` is POSIX and relative to the spec's directory. `pythons` are the names of the points'
     interpreters (empty: whatever runs nox), `floor` the lowest `X.Y` among them. A requirement that
     only some pythons ask for carries a marker that says so. `layers` are the environments whose
-    locks constrain this one.
+    locks constrain this one. `pylock` is where the same resolution is written in that format too
+    (empty: nowhere). `related` names the locks and the group that this lock depends on, each with a
+    digest of its content.
     """
 
     path: str
@@ -46,6 +46,8 @@ class LockPlan:
     indexes: tuple[Index, ...]
     resolver: str
     metadata: str
+    pylock: str = ""
+    related: Pairs = ()
 
     @property
     def foreign(self) -> bool:
@@ -59,9 +61,9 @@ class LockPlan:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Return every file of the lock: more than one only where others made it."""
+        """Return every file of the lock: several where others made it, or in two formats."""
         named = (self.options.file or ()) if self.foreign else ()
-        return named or ((self.path,) if self.path else ())
+        return named or tuple(path for path in (self.path, self.pylock) if path)
 
     @property
     def digest(self) -> str:
@@ -173,8 +175,12 @@ def _plan_group(
     dynamic_extras = compositions[0].dynamic_extras
     pythons = tuple(dict.fromkeys(point.python for point in points if point.python))
     askers = [point.python or "" for point in points]
+    _check_platforms(first)
+    by_python = _granularity(first) != "environment"
+    paths = lock_paths(first, values, by_python=by_python)
     return LockPlan(
-        path=_path(first, values),
+        path=paths.main,
+        pylock=paths.pylock,
         environments=(first.environment,),
         points=tuple(points),
         pythons=pythons,
@@ -193,29 +199,40 @@ def _plan_group(
     )
 
 
-def _path(point: Point, values: Pairs) -> str:
-    if point.lock.file:
-        return point.lock.file[0]
-    name = point.environment
-    if point.python and _granularity(point) != "environment":
-        name += f"-{point.python}"
-    name += "".join(f"-{axis}{value}" for axis, value in values)
-    return DEFAULT_FILE.format(environment=_UNSAFE.sub("-", name))
+def _check_platforms(point: Point) -> None:
+    problems = tuple(
+        Problem(
+            place=point.place,
+            path=f"environments.{point.environment}.platforms",
+            message=f"{word!r} is no platform",
+            hint="linux, macos, windows, or one with its machine: linux-aarch64",
+        )
+        for word in point.platforms
+        if not is_platform(word)
+    )
+    if problems:
+        raise FileProblems(problems)
 
 
 def _share(plans: list[LockPlan]) -> tuple[LockPlan, ...]:
     """Join the plans that write the same content to one file."""
     joined: dict[str, LockPlan] = {}
+    pylocks: dict[str, LockPlan] = {}
     apart: list[LockPlan] = []
     problems: list[Problem] = []
     for made in plans:
+        if made.options.use == "constraints" and not made.foreign:
+            problems.append(_not_foreign(made.points[0]))
         if made.foreign:
             apart.append(made)  # nothing is written, so many may read one file
             continue
-        known = joined.get(made.path)
+        known = joined.get(made.path) or pylocks.get(made.path) or joined.get(made.pylock)
+        known = known or (pylocks.get(made.pylock) if made.pylock else None)
         if known is None:
             joined[made.path] = made
-        elif known.digest == made.digest:
+            if made.pylock:
+                pylocks[made.pylock] = made
+        elif known.digest == made.digest and known.pylock == made.pylock:
             joined[made.path] = replace(
                 known,
                 environments=tuple(dict.fromkeys((*known.environments, *made.environments))),
@@ -226,6 +243,15 @@ def _share(plans: list[LockPlan]) -> tuple[LockPlan, ...]:
     if problems:
         raise FileProblems(tuple(problems))
     return (*joined.values(), *apart)
+
+
+def _not_foreign(point: Point) -> Problem:
+    return Problem(
+        place=point.place,
+        path=f"environments.{point.environment}.lock.use",
+        message="only a lock that others made is used as constraints",
+        hint="add managed: false, or name the lock's environment under constraints",
+    )
 
 
 def _collision(known: LockPlan, made: LockPlan) -> Problem:

@@ -18,7 +18,9 @@ def render_github(report: Report) -> str:
 
     What was mended and what is a note becomes a notice; what was not checked becomes a warning.
     """
-    entries: list[tuple[Severity, str]] = [("error", _command("error", printable(text))) for text in report.problems]
+    entries: list[tuple[Severity, str]] = [
+        ("error", _command("error", printable(text))) for text in report.problems
+    ]
     for environment in report.environments:
         if environment.status == "skipped":
             text = f"{environment.title} was not checked: {environment.reason}"

@@ -9,6 +9,8 @@ from pathlib import Path
 from nox_envs.drift import Finding
 from nox_envs.report import SCHEMA, EnvironmentReport, Report
 
+_EMPTY = '"distributions": []'
+
 
 def render_json(report: Report) -> str:
     """Render a report as JSON: keys sorted, ASCII only, a newline at the end.
@@ -27,7 +29,20 @@ def render_json(report: Report) -> str:
         "notes": list(report.notes),
         "summary": {"environments": dict(counts), "findings": dict(kinds)},
     }
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+    return _with_rows(json.dumps(value, indent=2, sort_keys=True), report) + "\n"
+
+
+def _with_rows(text: str, report: Report) -> str:
+    """Fill in what is installed, on one line each: indented, it takes ten times as long.
+
+    Within a JSON string every quote is escaped, so that no text from outside looks like this key.
+    """
+    first, *rest = text.split(_EMPTY)
+    filled = (
+        _EMPTY[:-2] + json.dumps(environment.distributions) + part
+        for environment, part in zip(report.environments, rest, strict=True)
+    )
+    return "".join((first, *filled))
 
 
 def report_schema() -> str:
@@ -46,7 +61,7 @@ def _environment(environment: EnvironmentReport) -> dict[str, object]:
         "reason": environment.reason,
         "installed": environment.installed,
         "findings": [_finding(finding) for finding in environment.findings],
-        "distributions": [list(row) for row in environment.distributions],
+        "distributions": [],  # see _with_rows
         "platform": environment.platform,
         "seconds": round(environment.seconds, 3),
         "origin": environment.origin,

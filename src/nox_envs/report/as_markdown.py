@@ -22,8 +22,11 @@ _MARKS: dict[Severity, str] = {"error": "❌", "warning": "⚠️", "note": "ℹ
 def render_markdown(report: Report) -> str:
     """Render a report as GitHub-flavoured Markdown that fits a comment (60,000 characters).
 
-    Clean environments share one line. What no longer fits is counted.
+    Clean environments share one line, which is all there is where nothing else is. What no longer
+    fits is counted.
     """
+    if len(report.environments) == 1 and report == _only_clean(report):
+        return f"✅ nox-envs: no drift in {_code(report.environments[0].title)}\n"
     lines = [f"### nox-envs: {_headline(report)}", ""]
     lines += [f"- ❌ {_words(text)}" for text in report.problems]
     lines += [f"- ⚠️ {_code(e.title)} was not checked: {_words(e.reason)}" for e in _with(report, "skipped")]
@@ -35,6 +38,12 @@ def render_markdown(report: Report) -> str:
     tail += [", ".join(_code(title) for title in clean), "", "</details>"] if clean else []
     tail += ["", *(f"- ℹ️ {_words(text)}" for text in report.notes)] if report.notes else []
     return "\n".join(_fitting(lines, blocks, tail)) + "\n"
+
+
+def _only_clean(report: Report) -> Report:
+    """Return what a report would be if nothing but clean environments were in it."""
+    clean = (e for e in report.environments if e.status == "clean" and not e.findings)
+    return Report(environments=tuple(clean))
 
 
 def _with(report: Report, status: Status) -> list[EnvironmentReport]:

@@ -2,7 +2,7 @@
 
 from nox_envs.resolvers.pip import pip_report, read_pip_report
 from nox_envs.resolvers.request import InputFile, Request, absolute_requirement, pin_lines, request
-from nox_envs.resolvers.uv import read_uv_output, uv_compile
+from nox_envs.resolvers.uv import read_uv_output, uv_compile, uv_compile_pylock
 
 __all__ = [
     "InputFile",
@@ -14,4 +14,5 @@ __all__ = [
     "read_uv_output",
     "request",
     "uv_compile",
+    "uv_compile_pylock",
 ]

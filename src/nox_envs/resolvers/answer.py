@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 
-from nox_envs.lockfile.freshness import via_entry, via_label
+from nox_envs.lockfile.doubt import via_entry, via_label
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.satisfaction import meets
 from nox_envs.pins import Pin, Source, local_path

@@ -11,6 +11,7 @@ from nox_envs.lockfile.text import Lock
 from nox_envs.pins import Pin, canonical_name, parse_direct_url
 from nox_envs.resolvers.answer import Askers, relative_pin
 from nox_envs.resolvers.request import Request
+from nox_envs.resolvers.settings import assigned, general
 from nox_envs.values import replace, value
 
 
@@ -28,6 +29,7 @@ def pip_report(
     argv += ["--disable-pip-version-check", f"--report={folder}/report.json"]
     limits = [*(file.name for file in files.constraints), *([kept] if kept else [])]
     argv += [f"--constraint={folder}/{name}" for name in limits]
+    argv += [f"--index-url={index.url}" for index in plan.indexes]
     argv += ["--pre"] if plan.prereleases is True else []
     argv += [f"--only-binary={name}" for name in options.only_binary or ()]
     argv += [f"--no-binary={name}" for name in options.no_binary or ()]
@@ -44,6 +46,10 @@ def _refuse_unsupported(plan: LockPlan) -> None:
         "exclude_newer": options.exclude_newer is not None,
         "allow_prereleases by name": isinstance(plan.prereleases, tuple) and bool(plan.prereleases),
         "build_constraints": bool(plan.build_constraints),
+        "platforms": bool(plan.platforms),
+        "indexes in an order": len(general(plan.indexes)) > 1,
+        "packages of an index": bool(assigned(plan.indexes)),
+        f"format: {options.format}": options.format not in (None, "requirements"),
     }
     refused = [name for name, is_asked in asked.items() if is_asked]
     if refused:

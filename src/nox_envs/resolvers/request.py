@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from nox_envs.lockfile.freshness import via_label
+from nox_envs.lockfile.doubt import via_label
 from nox_envs.lockfile.merging import requirement_text
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock, requirement_line
 from nox_envs.pins import Pin
 from nox_envs.requirements import Declared
+from nox_envs.resolvers.settings import INDEXES, PLATFORMS, index_project, platform_project
 from nox_envs.values import replace, value
 
 
 @value
 class InputFile:
-    """Hold one file for a resolver: its base name, its text, and what people call its content."""
+    """Hold one file for a resolver: its name, its text, and what people call its content.
+
+    A label is empty where nobody wants to hear of the file.
+    """
 
     name: str
     text: str
@@ -22,23 +26,33 @@ class InputFile:
 
 @value
 class Request:
-    """Hold the files of one resolution: `sources` are required, the others only limit."""
+    """Hold the files of one resolution: `sources` are required, constraints only limit.
+
+    `settings` are projects made for uv; see `nox_envs.resolvers.settings`.
+    """
 
     sources: tuple[InputFile, ...]
     constraints: tuple[InputFile, ...] = ()
     build_constraints: tuple[InputFile, ...] = ()
+    settings: tuple[InputFile, ...] = ()
 
     @property
     def files(self) -> tuple[InputFile, ...]:
         """Return every file."""
-        return (*self.sources, *self.constraints, *self.build_constraints)
+        return (*self.sources, *self.constraints, *self.build_constraints, *self.settings)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file is among the settings."""
+        return any(file.name == name for file in self.settings)
 
 
-def request(plan: LockPlan, *, root_url: str, layers: tuple[Lock, ...]) -> Request:
+def request(
+    plan: LockPlan, *, root_url: str, layers: tuple[Lock, ...], common: tuple[Pin, ...] = ()
+) -> Request:
     """Make the input files of a resolution.
 
     `root_url` is the `file:` URL of the spec's directory, ending in a slash, for relative paths;
-    `layers` are the locks that constrain this one.
+    `layers` are the locks that constrain this one, `common` the pins of its group.
     """
     sources: dict[str, list[Declared]] = {}
     for declared in plan.requirements:
@@ -60,8 +74,17 @@ def request(plan: LockPlan, *, root_url: str, layers: tuple[Lock, ...]) -> Reque
                 InputFile(name=f"layer-{n}.txt", text=pin_lines(layer.pins), label=f"-c {layer.origin}")
                 for n, layer in enumerate(layers)
             ),
+            *((InputFile(name="common.txt", text=pin_lines(common), label=""),) if common else ()),
         ),
         build_constraints=_build(plan, root_url),
+        settings=tuple(
+            InputFile(name=name, text=text, label="")
+            for name, text in (
+                (INDEXES, index_project(plan.indexes, plan.floor)),
+                (PLATFORMS, platform_project(plan)),
+            )
+            if text
+        ),
     )
 
 

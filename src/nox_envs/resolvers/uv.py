@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
@@ -10,9 +11,14 @@ from nox_envs.lockfile.text import Lock, parse
 from nox_envs.pins import Pin, canonical_name
 from nox_envs.resolvers.answer import Askers, relative_pin
 from nox_envs.resolvers.request import Request
+from nox_envs.resolvers.settings import INDEXES, PLATFORMS, uv_index_options
 from nox_envs.values import replace
 
 _INPUT = re.compile(r"-[rc] (?:.*[/\\])?(?P<file>[^/\\]+)")
+_COMPILE = (
+    *("pip", "compile", "--quiet", "--no-progress", "--color=never"),
+    *("--universal", "--generate-hashes", "--no-header"),
+)
 _PROJECT = re.compile(r"(?P<name>[\w.-]+) \(.*\)")
 
 
@@ -25,20 +31,42 @@ def uv_compile(
     root: str,
     upgrade: bool = False,
     upgrade_packages: tuple[str, ...] = (),
+    cutoff: str = "",
 ) -> tuple[str, ...]:
     """Return the `uv pip compile` that resolves `plan`, reading and writing `{folder}/lock.txt`.
 
     `folder` holds the files of the request; the current lock in it gives the preferred pins.
+    `cutoff` is the time that `exclude_newer` means today (RFC 3339; empty: what the option says).
     """
+    argv = [uv, *_COMPILE, "--annotation-style=split", f"--output-file={folder}/lock.txt"]
+    argv += ["--upgrade"] if upgrade else _repeat("--upgrade-package", upgrade_packages)
+    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff))
+
+
+def uv_compile_pylock(
+    uv: str, plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str = "", offline: bool = True
+) -> tuple[str, ...]:
+    """Return the `uv pip compile` that writes the pins of `{folder}/lock.txt` to `{folder}/pylock.toml`.
+
+    Nothing is chosen anew. With `offline` uv uses what it fetched for the pins.
+    """
+    argv = [uv, *_COMPILE, "--format=pylock.toml", f"--output-file={folder}/pylock.toml"]
+    argv += [f"--constraints={folder}/lock.txt", *(["--offline"] if offline else [])]
+    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff))
+
+
+def _inputs(plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str) -> list[str]:
+    """Return what decides the result, and so is the same for every format."""
     options = plan.options
-    argv = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-sources"]
-    argv += ["--no-header", "--annotation-style=split", "--no-progress"]
-    argv += [f"--python-version={plan.floor}", f"--output-file={folder}/lock.txt"]
+    newest = cutoff or options.exclude_newer
+    argv = [f"--python-version={plan.floor}", *uv_index_options(plan.indexes)]
+    # The sources of a project are for its developers; only where ours assign indexes are they needed.
+    argv += [] if files.has(INDEXES) else ["--no-sources"]
+    argv += [f"--project={folder}/{posixpath.dirname(PLATFORMS)}"] if files.has(PLATFORMS) else []
     argv += _repeat("--constraints", (f"{folder}/{file.name}" for file in files.constraints))
     argv += _repeat("--build-constraints", (f"{folder}/{file.name}" for file in files.build_constraints))
-    argv += ["--upgrade"] if upgrade else _repeat("--upgrade-package", upgrade_packages)
     argv += _repeat("--resolution", (options.resolution,) if options.resolution else ())
-    argv += _repeat("--exclude-newer", (options.exclude_newer,) if options.exclude_newer else ())
+    argv += _repeat("--exclude-newer", (newest,) if newest else ())
     argv += _repeat(
         "--exclude-newer-package", (f"{name}=false" for name in options.exclude_newer_exempt or ())
     )
@@ -50,7 +78,8 @@ def uv_compile(
     argv += _repeat("--no-binary", options.no_binary or ())
     if plan.dynamic_extras is not None:
         argv += [*_repeat("--extra", plan.dynamic_extras), f"{root}/pyproject.toml"]
-    return (*argv, *(f"{folder}/{file.name}" for file in files.sources))
+    argv += [f"{folder}/{INDEXES}"] if files.has(INDEXES) else []
+    return [*argv, *(f"{folder}/{file.name}" for file in files.sources)]
 
 
 def _repeat(option: str, values: Iterable[str]) -> list[str]:
@@ -68,7 +97,8 @@ def read_uv_output(text: str, plan: LockPlan, files: Request, *, origin: str, ro
     labels = {file.name: file.label for file in files.files}
     askers = Askers(plan)
     pins = (relative_pin(pin, plan, root_url) for pin in lock.pins)
-    return replace(lock, pins=tuple(replace(pin, via=_via(pin, labels, askers), line=0) for pin in pins))
+    found = tuple(replace(pin, via=_via(pin, labels, askers), line=0) for pin in pins)
+    return replace(lock, pins=found, leaks=())
 
 
 def _via(pin: Pin, labels: Mapping[str, str], askers: Askers) -> tuple[str, ...]:
@@ -78,7 +108,7 @@ def _via(pin: Pin, labels: Mapping[str, str], askers: Askers) -> tuple[str, ...]
         project = _PROJECT.fullmatch(entry)
         if file:
             label = labels.get(file["file"], file["file"])
-            found.update(askers.entries(pin, label) or [label])
+            found.update(askers.entries(pin, label) or ([label] if label else []))
         elif project:
             found.add(f"{canonical_name(project['name'])} (pyproject.toml)")
         else:

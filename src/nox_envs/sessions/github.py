@@ -10,14 +10,15 @@ from pathlib import Path
 from nox_envs.report import Report, render
 
 
-def publish(report: Report) -> None:
-    """Print the annotations of a report and append it to the job summary.
+def publish(report: Report, *, annotate: bool = True) -> None:
+    """Print the annotations of a report, unless it was printed as such, and append it to the job summary.
 
     The runner names the summary's file in GITHUB_STEP_SUMMARY. A summary that cannot be written is
     no reason to fail a session.
     """
-    sys.stdout.write(render(report, "github"))
-    sys.stdout.flush()
+    if annotate:
+        sys.stdout.write(render(report, "github"))
+        sys.stdout.flush()
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         # One write at the end of the file, so that sessions that run at once do not mix.

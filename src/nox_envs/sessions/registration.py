@@ -168,8 +168,8 @@ def _run_point(project: Project, environment: str, session: nox.Session, axes: P
 def _register_builtin(project: Project, lock: str, drift: str) -> None:
     @nox.session(name=lock, python=False, default=False)
     def _lock(session: nox.Session) -> None:
-        """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check] [--dry-run]."""
-        from nox_envs.sessions.builtin import lock_session
+        """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
+        from nox_envs.sessions.locking import lock_session
 
         lock_session(project, session)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -73,7 +74,7 @@ def rows(project: Project, points: tuple[Point, ...], *, runner: str) -> tuple[R
 
 def _row(project: Project, point: Point, runner: str) -> Row:
     plan = project.plan_of(point)
-    locked = plan.path and (project.root / plan.path).is_file()
+    locked = all((project.root / path).is_file() for path in plan.files)
     digest = project.lock_digest(plan) if locked else plan.digest
     parts = ("nox-envs", runner, point.session, point.python or "python", digest.partition(":")[2][:16])
     return Row(
@@ -144,12 +145,12 @@ _REPORTS = ".nox/.nox-envs/reports/"
 def _pipeline(shown: tuple[Row, ...]) -> str:
     if not shown:
         return _EMPTY_PIPELINE
-    several = len({row.session for row in shown}) < len(shown)
-    jobs = "".join(_job(row, several) for row in shown)
+    counts = Counter(row.session for row in shown)
+    jobs = "".join(_job(row, several=counts[row.session] > 1) for row in shown)
     return f"# made by nox-envs matrix\n{jobs}"
 
 
-def _job(row: Row, several: bool) -> str:
+def _job(row: Row, *, several: bool) -> str:
     name = f"nox {row.session} {row.runner}" if several else f"nox {row.session}"
     image = _image(row.python)
     lines = (

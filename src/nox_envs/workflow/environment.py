@@ -74,12 +74,20 @@ class EnvironmentRun:
         findings = self._judged(lock_findings(self._project, self._plan, self._point))
         self._tell(findings)
         broken = [finding for finding in findings if finding.severity == "error"]
-        if broken or (self._plan.path and self._project.lock(self._plan.path) is None):
+        if broken or (self._plan.path and self._project.lock_of(self._plan) is None):
             self._write_report("drift", findings, None)
             self._host.stop(
                 f"{self._plan.path} does not answer {self._project.origin} "
-                f"({count_kinds(broken) or 'lock-missing'}); run: {lock_command(self._plan)}"
+                f"({count_kinds(broken) or 'lock-missing'}); {self._remedy}"
             )
+
+    @property
+    def _remedy(self) -> str:
+        if not self._plan.foreign:
+            return f"run: {lock_command(self._plan)}"
+        from nox_envs.workflow.foreign import regeneration
+
+        return regeneration(self._project, self._plan)
 
     def _judged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """Return what counts by the severities and ignore rules of the spec."""
@@ -116,6 +124,11 @@ class EnvironmentRun:
             return None, "it has no receipt, so its installation was never finished"
         if not self._plan.path and receipt.lock != self._installed_from:
             return None, "its requirements changed"
+        if self._plan.limiting and self._policy == "repair" and self._host.may_install:
+            from nox_envs.lockfile.foreign import asks_otherwise
+
+            if asks_otherwise(receipt.lock, self._installed_from):
+                return None, "its requirements changed"
         try:
             checked = self._check(receipt)
         except NotAVenv as error:
@@ -173,7 +186,8 @@ class EnvironmentRun:
         installed = self._proved(lambda: self._receipt(take(self._host.location)))
         self._require_clean(installed)
         self._write_receipt(installed)
-        self._conclude("clean", installed.findings, installed)
+        self._tell(installed.drift)
+        self._conclude("drift" if installed.drift else "clean", installed.findings, installed)
         return installed
 
     def _proved(self, receipt: Callable[[], Receipt | None]) -> Checked:
@@ -196,7 +210,9 @@ class EnvironmentRun:
         before = proof.after_repair(receipts.read(self._host.location), project=project)
         receipts.remove(self._host.location)
         self._installation.mend(checked)
-        after = self._proved(lambda: before)
+        # What requirements bring under a lock that limits them is decided by the installation.
+        limiting = self._plan.limiting
+        after = self._proved(lambda: self._receipt(take(self._host.location)) if limiting else before)
         left = tuple(f for f in after.mendable if f.package != self._project.composer.project_name)
         if left:
             self._host.say(f"{self._point.session}: {count_kinds(left)} left; making the venv anew")

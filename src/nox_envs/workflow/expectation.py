@@ -65,6 +65,10 @@ def lock_findings(
     if not plan.path:
         return ()
     found = project.doubts(plan, points=None if whole else (point,))
+    if plan.foreign:
+        from nox_envs.workflow.foreign import foreign_findings
+
+        return foreign_findings(project, plan, point, found)
     return tuple(_lock_finding(doubt, plan, point) for doubt in found)
 
 
@@ -113,6 +117,10 @@ def check_venv(
         built_with=receipt.interpreter if receipt else None,
         lock=plan.path,
     )
+    if plan.limiting:
+        from nox_envs.workflow.foreign import limited
+
+        expectation = limited(project, plan, expectation, snapshot, receipt)
     findings = compare(
         expectation,
         snapshot,
@@ -121,6 +129,10 @@ def check_venv(
         requested_by=_requested_by(plan, pins),
         root=project.root,
     )
+    if plan.limiting:
+        from nox_envs.workflow.foreign import unpinned_findings
+
+        findings += unpinned_findings(plan, point, expectation, snapshot)
     stale = _stale_project(project, point, receipt)
     if stale is not None and not any(finding.package == stale.package for finding in findings):
         findings = (*findings, stale)
@@ -185,6 +197,7 @@ def environment_report(
     `seconds` is how long the session took, `ignored` the number of findings that are accepted.
     """
     installed = checked.snapshot.distributions if checked else ()
+    pinned = {pin.name for pin in checked.expectation.pins} if checked else set()
     return EnvironmentReport(
         environment=point.environment,
         session=point.session,
@@ -193,7 +206,7 @@ def environment_report(
         location=project.shown(project.location(point)),
         status=status,
         reason=reason,
-        installed=sum(distribution.name not in SEED_PACKAGES for distribution in installed),
+        installed=sum(one.name not in SEED_PACKAGES or one.name in pinned for one in installed),
         findings=shown_findings(project, findings),
         distributions=tuple((distribution.name, distribution.version) for distribution in installed),
         platform=f"{project.host['sys_platform']}-{project.host['platform_machine']}" if checked else "",
@@ -217,6 +230,8 @@ def _requested_by(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tupl
     def requested_by(package: str) -> tuple[str, ...]:
         chain = by_via(package)
         for declared in plan.requirements:
+            if plan.foreign and declared.name == package:
+                return (f"{via_entry(declared)} ({declared.place})",)
             if chain and via_entry(declared) == chain[0]:
                 return (f"{chain[0]} ({declared.place})", *chain[1:])
         return chain
@@ -226,14 +241,14 @@ def _requested_by(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tupl
 
 def _pins(project: Project, plan: LockPlan, receipt: Receipt | None) -> tuple[Pin, ...]:
     if plan.path:
-        lock = project.lock(plan.path)
-        return tuple(_located(pin, str(project.root)) for pin in lock.pins) if lock else ()
+        lock = project.lock_of(plan)
+        return tuple(located(pin, str(project.root)) for pin in lock.pins) if lock else ()
     if receipt is None:
         return ()
     return tuple(Pin(name=d.name, version=d.version, source=d.source) for d in receipt.distributions)
 
 
-def _located(pin: Pin, root: str) -> Pin:
+def located(pin: Pin, root: str) -> Pin:
     """Return a pin of a relative path with the URL it means in this project."""
     if not pin.source.url.startswith("."):
         return pin

@@ -9,6 +9,16 @@ from nox_envs.installers import Installer
 from nox_envs.spec.types import Command, Pairs
 
 
+class InstallerHost(Protocol):
+    """Say what an installation needs of the program that runs processes."""
+
+    location: Path
+    installer: Installer
+
+    def install(self, argv: tuple[str, ...]) -> None:
+        """Run an installer; a failure ends the session."""
+
+
 class Host(Protocol):
     """Say what a session needs of the program that makes venvs and runs processes.
 

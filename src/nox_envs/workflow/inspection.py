@@ -10,7 +10,7 @@ from nox_envs import receipt as receipts
 from nox_envs.drift import KINDS, Finding, run_command
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.integrity.types import Depth, FilesMode
-from nox_envs.lockfile.text import parse
+from nox_envs.lockfile.text import read_header
 from nox_envs.matrix import Point
 from nox_envs.policy import FILE_KINDS, INDEX_KINDS, fails, idle_rules, judge
 from nox_envs.report import EnvironmentReport, Report, Status
@@ -127,30 +127,34 @@ def stale_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Finding,
     found: dict[str, tuple[Finding, ...]] = {}
     for point in points:
         plan = project.plan_of(point)
-        if plan.path and plan.path not in found:
+        # Many plans may read one lock that others made; each asks for something else.
+        key = plan.points[0].session if plan.foreign else plan.path
+        if plan.path and key not in found:
             findings = lock_findings(project, plan, point, whole=True)
-            found[plan.path] = judge(findings, point.drift, today=project.today).findings
+            found[key] = judge(findings, point.drift, today=project.today).findings
     return tuple(finding for findings in found.values() for finding in findings)
 
 
 def orphans(project: Project) -> tuple[Finding, ...]:
     """Return a finding for each lock of ours, beside the declared ones, that nothing declares."""
-    declared = {plan.path for plan in project.plans()}
-    folders = {str(Path(path).parent) for path in declared}
-    found: list[Finding] = []
-    for folder in sorted(folders):
-        for file in sorted((project.root / folder).glob("*.txt")):
-            path = file.relative_to(project.root).as_posix()
-            if path not in declared and _is_ours(file):
-                found.append(_orphan(path))
-    return tuple(found)
+    declared = {path for plan in project.plans() for path in plan.files}
+    folders = {project.root / path for path in (*(str(Path(path).parent) for path in declared), *_FOLDERS)}
+    files = {file for folder in folders for pattern in _LOCKS for file in folder.glob(pattern)}
+    paths = (file.relative_to(project.root).as_posix() for file in sorted(files) if _is_ours(file))
+    return tuple(_orphan(path) for path in paths if path not in declared)
+
+
+# Where locks are unless a spec says otherwise.
+_FOLDERS = ("requirements", "")
+_LOCKS = ("*.txt", "pylock.*.toml")
 
 
 def _is_ours(file: Path) -> bool:
+    if not file.is_file():
+        return False
     with file.open("rb") as stream:
-        head = stream.read(1000).decode("utf-8", "replace")
-    comments = "".join(line for line in head.splitlines(keepends=True) if line.startswith("#"))
-    return parse(comments, origin=file.name).header is not None
+        head = stream.read(8000).decode("utf-8", "replace")
+    return read_header([line for line in head.splitlines() if line.startswith("#")]) is not None
 
 
 def _orphan(path: str) -> Finding:

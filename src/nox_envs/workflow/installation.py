@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Protocol
 
 from nox_envs.drift import Expectation
-from nox_envs.installers import Installer
+from nox_envs.lockfile.paths import is_pylock
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.matrix import Point
 from nox_envs.pins import Pin
 from nox_envs.workflow.expectation import Checked
-from nox_envs.workflow.mending import mending_of
+from nox_envs.workflow.host import InstallerHost
+from nox_envs.workflow.index_routes import IndexedHost, require_unassigned, routes
+from nox_envs.workflow.mending import Mending, mending_of
 from nox_envs.workflow.project import Project
 from nox_envs.workflow.requirement_files import declared_written, pins_written
-
-
-class InstallerHost(Protocol):
-    """Say what an installation needs of the program that runs processes."""
-
-    location: Path
-    installer: Installer
-
-    def install(self, argv: tuple[str, ...]) -> None:
-        """Run an installer; a failure ends the session."""
 
 
 class Installation:
@@ -34,19 +25,29 @@ class Installation:
         self._project = project
         self._point = point
         self._plan = plan
-        self._host = host
+        self._host = IndexedHost(host, plan.indexes) if plan.indexes else host
 
     def everything(self, expectation: Expectation) -> None:
         """Fill an empty venv: from its lock, or without one from what is declared."""
         if not self._plan.path:
             self._declared()
-        elif all(pin.source.kind == "index" and pin.hashes for pin in expectation.pins):
-            if expectation.pins:
-                self._run(self._host.installer.install((self._plan.path,), hashes=True))
+        elif self._plan.limiting:
+            self._limited(expectation)
+        elif expectation.pins and self._is_installed_whole(expectation.pins):
+            hashes = not is_pylock(self._plan.path)  # a pylock has hashes for everything (PEP 751)
+            self._run(self._host.installer.install((self._plan.path,), hashes=hashes))
         else:
             self._pins(expectation.pins, fresh=False)
         if expectation.project is not None:
             self._own_package()
+
+    def _is_installed_whole(self, pins: tuple[Pin, ...]) -> bool:
+        """Tell whether the installer takes the lock as it is."""
+        if self._plan.foreign or any(index.packages for index in self._plan.indexes):
+            return False
+        if is_pylock(self._plan.path) and self._host.installer.name != "uv":
+            return False  # pip reads it as an experiment at most, but takes the pins in it
+        return all(pin.source.kind == "index" and pin.hashes for pin in pins)
 
     def mend(self, checked: Checked) -> None:
         """Add, change and remove what the findings name, and nothing else."""
@@ -55,24 +56,45 @@ class Installation:
             Path(hook).unlink(missing_ok=True)
         for leftover in mending.leftovers:
             shutil.rmtree(leftover, ignore_errors=True)
-        if mending.uninstall:
-            self._run(self._host.installer.uninstall(mending.uninstall))
-        self._pins(mending.install, fresh=False)
-        self._pins(mending.reinstall, fresh=True)
+        if self._plan.limiting:
+            self._limited_again(mending, checked)
+        else:
+            self._uninstall(mending.uninstall)
+            self._pins(mending.install, fresh=False)
+            self._pins(mending.reinstall, fresh=True)
         self._pins(mending.damaged, fresh=True, uncached=True)
         if mending.project:
             self._own_package(uncached=mending.project_damaged)
 
+    def _limited(self, expectation: Expectation) -> None:
+        from nox_envs.workflow.limited_installation import LimitedInstallation
+
+        installation = LimitedInstallation(self._project, self._point, self._plan, self._host)
+        installation.run(expectation, lambda pins: self._pins(pins, fresh=False))
+
+    def _limited_again(self, mending: Mending, checked: Checked) -> None:
+        from nox_envs.workflow.limited_installation import removed_first
+
+        installed = frozenset(one.name for one in checked.snapshot.distributions)
+        self._uninstall(removed_first(mending, installed))
+        if mending.uninstall or mending.install or mending.reinstall:
+            self._limited(checked.expectation)
+
+    def _uninstall(self, names: tuple[str, ...]) -> None:
+        if names:
+            self._run(self._host.installer.uninstall(names))
+
     def _pins(self, pins: tuple[Pin, ...], *, fresh: bool, uncached: bool = False) -> None:
-        with pins_written(pins, self._host.location) as (hashed, direct):
-            for file, hashes in ((hashed, True), (direct, False)):
-                if file:
-                    self._run(
-                        self._host.installer.install((file,), hashes=hashes, fresh=fresh, uncached=uncached)
-                    )
+        for route in routes(pins, self._plan.indexes, self._host.installer):
+            with pins_written(route.pins, self._host.location) as (hashed, direct):
+                for file, hashes in ((hashed, True), (direct, False)):
+                    if file:
+                        installer = route.installer
+                        self._run(installer.install((file,), hashes=hashes, fresh=fresh, uncached=uncached))
 
     def _declared(self) -> None:
         plan, root = self._plan, self._project.root
+        require_unassigned(plan.indexes, self._point.environment)
         with declared_written(plan, self._host.location, root) as (requirements, constraints):
             if requirements:
                 limits = ("-c", constraints) if constraints else ()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nox_envs.drift import Expectation, Finding
 from nox_envs.pins import Pin
+from nox_envs.snapshot.installed import is_startup
 from nox_envs.values import value
 
 _ADDED = frozenset({"missing", "version"})
@@ -60,10 +61,16 @@ def mending_of(findings: tuple[Finding, ...], expectation: Expectation) -> Mendi
         ),
         damaged=tuple(pins[n] for n, k in sorted(named.items()) if k & _DAMAGED and n in pins),
         leftovers=tuple(sorted(f.path for f in findings if f.kind == "leftover")),
-        hooks=tuple(sorted(f.path for f in findings if f.kind == "startup-hook")),
+        hooks=tuple(sorted(f.path for f in findings if _runs_at_start(f))),
         project=own is not None and bool(kinds.get(own)),
         project_damaged=own is not None and bool(kinds.get(own, set()) & _FILES),
     )
+
+
+def _runs_at_start(finding: Finding) -> bool:
+    if finding.kind == "startup-hook":
+        return True
+    return finding.kind == "file-modified" and is_startup(Path(finding.path).name)
 
 
 def beyond_mending(findings: tuple[Finding, ...], expectation: Expectation) -> str:
@@ -77,6 +84,9 @@ def beyond_mending(findings: tuple[Finding, ...], expectation: Expectation) -> s
     for finding in findings:
         if finding.kind == "startup-hook" and finding.expected:
             return f"{Path(finding.path).name} is not {finding.expected}"
+        if finding.kind == "broken-metadata" and Path(finding.path).name == "RECORD":
+            # Installers refuse to remove by a RECORD that is broken, or follow it out of the venv.
+            return f"broken-metadata of {finding.package}: {finding.actual}"
         if finding.kind in _DAMAGED and finding.package not in known:
             return f"{finding.kind} of {finding.package}, which no lock pins"
     return ""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nox_envs import matrix
 from nox_envs.errors import NoxEnvsError
@@ -17,6 +18,9 @@ from nox_envs.matrix import Point, venv_directory_name
 from nox_envs.requirements import Composer
 from nox_envs.spec.types import Pairs, Spec
 from nox_envs.workflow.memory import Memory, SessionRow, row_of
+
+if TYPE_CHECKING:
+    from nox_envs.lockfile.foreign import ForeignLock
 
 STATE = ".nox-envs"
 
@@ -50,7 +54,9 @@ class Project:
         self._text = read_text(spec_path, shown=self.origin)
         self._memory = Memory(self.state, self._text.encode(), (self.origin, *reserved))
         self._plans: dict[str, tuple[LockPlan, ...]] = {}
+        self._groups: dict[str, tuple[LockPlan, ...]] = {}
         self._locks: dict[str, Lock | None] = {}
+        self._foreign: dict[tuple[tuple[str, ...], bool], ForeignLock] = {}
 
     @cached_property
     def sessions(self) -> tuple[SessionRow, ...]:
@@ -132,14 +138,27 @@ class Project:
     def plans_of(self, environment: str) -> tuple[LockPlan, ...]:
         """Return the plans of one environment's locks."""
         if environment not in self._plans:
-            self._plans[environment] = plan(
-                tuple(p for p in self.points if p.environment == environment), self.inputs
-            )
+            points = tuple(p for p in self.points if p.environment == environment)
+            self._plans[environment] = self._related(plan(points, self.inputs))
         return self._plans[environment]
 
     def plans(self) -> tuple[LockPlan, ...]:
         """Return the plans of all locks, shared ones once; raises FileProblems where two collide."""
-        return plan(self.points, self.inputs)
+        return self._related(plan(self.points, self.inputs))
+
+    def group(self, name: str) -> tuple[LockPlan, ...]:
+        """Return the plans of a group, without what they depend on besides their own inputs."""
+        if name not in self._groups:
+            self._groups[name] = plan(tuple(p for p in self.points if p.lock.group == name), self.inputs)
+        return self._groups[name]
+
+    def _related(self, plans: tuple[LockPlan, ...]) -> tuple[LockPlan, ...]:
+        if not any(one.layers or one.options.group for one in plans):
+            return plans
+        # Most locks depend on their own inputs only, and need not wait for this import.
+        from nox_envs.workflow.relations import with_relations
+
+        return tuple(with_relations(one, self, self.lock_of) for one in plans)
 
     def plan_of(self, point: Point) -> LockPlan:
         """Return the plan that `point` belongs to; for `lock: false` one without a path."""
@@ -153,7 +172,7 @@ class Project:
         for made in plans:
             if any(known.axes == point.axes for known in made.points) and not point.lock.per:
                 return made
-        return plan((point,), self.inputs)[0]
+        return self._related(plan((point,), self.inputs))[0]
 
     @cached_property
     def inputs(self) -> Inputs:
@@ -170,18 +189,68 @@ class Project:
         """Return the lock at `path` (relative to the spec), None if there is no file."""
         if path not in self._locks:
             file = self.root / path
-            self._locks[path] = parse(read_text(file, shown=path), origin=path) if file.is_file() else None
+            self._locks[path] = _parse(read_text(file, shown=path), path) if file.is_file() else None
         return self._locks[path]
+
+    def lock_of(self, made: LockPlan) -> Lock | None:
+        """Return the lock of a plan, whoever made it; None if it is not there."""
+        if not made.foreign:
+            return self.lock(made.path)
+        foreign = self.foreign(made)
+        return foreign.lock if foreign else None
+
+    def foreign(self, made: LockPlan) -> ForeignLock | None:
+        """Return the lock of a plan, one that others made; None if one of its files is not there."""
+        if not all((self.root / path).is_file() for path in made.files):
+            return None
+        key = made.files, made.limiting
+        if key not in self._foreign:
+            from nox_envs.lockfile.foreign import read_foreign
+
+            self._foreign[key] = read_foreign(
+                self.root, made.files, environ=self._environ, limiting=made.limiting
+            )
+        return self._foreign[key]
 
     def lock_digest(self, made: LockPlan) -> str:
         """Return `sha256:…` of the lock of a plan, or of its inputs where it has no lock."""
+        if made.foreign:
+            from nox_envs.lockfile.foreign import installed_digest
+
+            foreign = self.foreign(made)
+            return installed_digest(made, foreign) if foreign else made.digest
         if not made.path:
             return made.digest
         return "sha256:" + hashlib.sha256((self.root / made.path).read_bytes()).hexdigest()
 
     def doubts(self, made: LockPlan, *, points: tuple[Point, ...] | None = None) -> tuple[Doubt, ...]:
         """Return why the lock of a plan is not fresh."""
-        return doubts(made, self.lock(made.path), self.host, points=points)
+        if made.foreign:
+            from nox_envs.lockfile.foreign_freshness import foreign_doubts
+
+            foreign = self.foreign(made)
+            if foreign is None:
+                missing = (path for path in made.files if not (self.root / path).is_file())
+                return tuple(Doubt(kind="lock-missing", expected=path) for path in missing)
+            return foreign_doubts(made, foreign, self.host, points=points)
+        layers: tuple[Lock, ...] = ()
+        if made.layers:
+            from nox_envs.workflow.relations import bases
+
+            found = (self.lock_of(base) for base in bases(made, self))
+            layers = tuple(layer for layer in found if layer is not None)
+        pylock = self.lock(made.pylock) if made.pylock else None
+        return doubts(
+            made, self.lock(made.path), self.host, points=points, layers=layers, pylock=pylock
+        )
+
+
+def _parse(text: str, path: str) -> Lock:
+    if path.endswith(".toml"):
+        from nox_envs.lockfile.pylock import parse_pylock
+
+        return parse_pylock(text, origin=path)
+    return parse(text, origin=path)
 
 
 def unknown_environment(name: str, known: set[str]) -> str:

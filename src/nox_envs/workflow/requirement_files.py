@@ -21,7 +21,7 @@ def pins_written(pins: tuple[Pin, ...], folder: Path) -> Iterator[tuple[str, str
     hashed = [pin for pin in pins if pin.hashes]
     direct = [pin for pin in pins if not pin.hashes]
     texts = ("".join(_hashed_line(pin) for pin in hashed), "".join(_direct_line(pin) for pin in direct))
-    with _written(texts, ("nox-envs-hashed.txt", "nox-envs-direct.txt"), folder) as paths:
+    with texts_written(texts, ("nox-envs-hashed.txt", "nox-envs-direct.txt"), folder) as paths:
         yield paths[0], paths[1]
 
 
@@ -32,12 +32,17 @@ def declared_written(plan: LockPlan, folder: Path, root: Path) -> Iterator[tuple
     requirements = "".join(absolute_requirement(d, root_url) + "\n" for d in plan.requirements)
     constraints = "".join(absolute_requirement(d, root_url) + "\n" for d in plan.constraints)
     names = ("nox-envs-requirements.txt", "nox-envs-constraints.txt")
-    with _written((requirements, constraints), names, folder) as paths:
+    with texts_written((requirements, constraints), names, folder) as paths:
         yield paths[0], paths[1]
 
 
+def hash_options(pin: Pin) -> str:
+    """Return the hashes of a pin as they follow it on its line."""
+    return "".join(f" --hash={digest}" for digest in pin.hashes)
+
+
 def _hashed_line(pin: Pin) -> str:
-    hashes = "".join(f" --hash={digest}" for digest in pin.hashes)
+    hashes = hash_options(pin)
     if pin.source.kind == "index":
         return f"{pin.name}=={pin.version}{hashes}\n"
     return f"{pin.name} @ {direct_reference(pin.source)}{hashes}\n"
@@ -52,7 +57,8 @@ def _direct_line(pin: Pin) -> str:
 
 
 @contextmanager
-def _written(texts: tuple[str, ...], names: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
+def texts_written(texts: tuple[str, ...], names: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
+    """Write texts into files in `folder`; yield their paths, empty for an empty text."""
     paths = [folder / name for name in names]
     try:
         for path, text in zip(paths, texts, strict=True):

@@ -76,14 +76,17 @@ class Reviewer:
         if not self._is_revision(old):
             known = self._exists(old) or self._is_environment(old)
             hint = f"name the other side too, such as a revision: nox-envs diff main: {old}"
-            raise NoxEnvsError(f"{old!r} alone is nothing to compare; {hint}" if known else self._unknown(old))
+            raise NoxEnvsError(
+                f"{old!r} alone is nothing to compare; {hint}" if known else self._unknown(old)
+            )
         _, _, path = old.partition(":")
         if not path:
             return ""
         root = self._repository.root
         found = posixpath.normpath(posixpath.join(*self._in_repository(path)))
-        shown = (root / found).absolute()
-        return shown.relative_to(self._here).as_posix() if shown.is_relative_to(self._here) else str(shown)
+        shown = root / found
+        here = self._here.resolve()
+        return shown.relative_to(here).as_posix() if shown.is_relative_to(here) else str(shown)
 
     def _side(self, text: str, other: str) -> _Side:
         if not text:
@@ -106,11 +109,14 @@ class Reviewer:
         except (OSError, ValueError):  # a name that is too long, a null byte
             return False
 
+    def _is_file(self, text: str) -> bool:
+        return self._exists(text) and (self._here / text).is_file()
+
     def _is_revision(self, text: str) -> bool:
         return ":" in text and not self._exists(text) and not re.match(r"[A-Za-z]:[\\/]", text)
 
     def _is_environment(self, text: str) -> bool:
-        if not self._has_spec or re.search(r"[/\\:]", text) or (self._here / text).is_file():
+        if not self._has_spec or re.search(r"[/\\:]", text) or self._is_file(text):
             return False
         return any(text in (point.environment, point.session) for point in self._project.points)
 
@@ -199,7 +205,7 @@ class Reviewer:
 
     @cached_property
     def _repository(self) -> Repository:
-        found = open_repository(self._here)
+        found = open_repository(self._here.resolve())
         if found is None:
             raise NoxEnvsError(f"{self._here} is in no git repository, so there is no revision to read")
         return found

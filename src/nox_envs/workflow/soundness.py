@@ -97,7 +97,7 @@ class Sounding:
             finding,
             environment=self._point.environment,
             session=self._point.session,
-            line=f"{lock}:{pins[0].line}" if lock and pins and pins[0].line else "",
+            line=f"{pins[0].origin or lock}:{pins[0].line}" if lock and pins and pins[0].line else "",
             fix=self._fix(finding),
         )
 
@@ -106,7 +106,8 @@ class Sounding:
             case "unowned":
                 return f"rm -r {shlex.quote(self._project.shown_path(finding.path))}"
             case "inconsistent":
-                return f"nox -s lock -- {' '.join(self._plan.environments)}" if self._plan.path else ""
+                ours = self._plan.path and not self._plan.foreign
+                return f"nox -s lock -- {' '.join(self._plan.environments)}" if ours else ""
             case "clobbered":
                 return ""  # which of the two packages has to go is for people to say
         return "" if finding.severity == "note" else run_command(self._point.session)

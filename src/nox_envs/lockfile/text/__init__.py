@@ -3,8 +3,18 @@
 The format is pip's requirements file format, cut down to pins, hashes and comments.
 """
 
-from nox_envs.lockfile.text.reading import parse
-from nox_envs.lockfile.text.rendering import render, requirement_line
-from nox_envs.lockfile.text.types import Header, Lock
+from nox_envs.lockfile.text.reading import parse, read_header, url_leaks
+from nox_envs.lockfile.text.rendering import render, render_header, requirement_line
+from nox_envs.lockfile.text.types import Header, Leak, Lock
 
-__all__ = ["Header", "Lock", "parse", "render", "requirement_line"]
+__all__ = [
+    "Header",
+    "Leak",
+    "Lock",
+    "parse",
+    "read_header",
+    "render",
+    "render_header",
+    "requirement_line",
+    "url_leaks",
+]

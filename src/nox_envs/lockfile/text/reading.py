@@ -7,7 +7,7 @@ from binascii import unhexlify
 from functools import cache
 
 from nox_envs.errors import FileProblems, Place, Problem
-from nox_envs.lockfile.text.types import Header, Lock
+from nox_envs.lockfile.text.types import Header, Leak, Lock
 from nox_envs.pins import (
     INDEX,
     Pin,
@@ -19,7 +19,7 @@ from nox_envs.pins import (
     source_of_url,
 )
 
-_FIELDS = frozenset({"environment", "python", "resolver", "input", "omitted"})
+_FIELDS = frozenset({"environment", "python", "resolver", "input", "omitted", "with"})
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _EXTRAS = r"(?:\[(?P<extras>[^\]]*)\])?\s*"
 _MARKER = r"\s*(?:;\s*(?P<marker>.+))?"
@@ -33,6 +33,9 @@ _NAMED = rf"(?P<name>{_NAME})(?:==(?P<version>\S+))?"
 _COMMENT = r"(?:^|\s)#(.*)"
 _HASH_OPTION = r"\s--hash[= ]\s*(\S+)"
 _OPTION = r"(?:^|\s)(--?[A-Za-z][A-Za-z-]*)"
+_INDEX_OPTION = (
+    r"(?P<name>-i|-f|--(?:(?:extra-)?index-url|pypi-url|find-links|no-index|trusted-host))(?:[\s=].*|$)"
+)
 _HASH = r"sha(?:256|384|512):[0-9a-f]+"
 _BLOCK_START = re.compile(r"\n(?=[^\s#])")
 _ODD_LINE_ENDS = "\r\v\f\x1c\x1d\x1e"
@@ -65,7 +68,8 @@ def parse(text: str, *, origin: str) -> Lock:
         number += block.count("\n") + 1
     if reader.problems:
         raise FileProblems(_conflicts(text, origin) or tuple(reader.problems))
-    return Lock(origin=origin, header=_header(reader.head), pins=tuple(reader.pins))
+    leaks = (*reader.leaks, *url_leaks(text)) if "file:" in text or "://" in text else tuple(reader.leaks)
+    return Lock(origin=origin, header=read_header(reader.head), pins=tuple(reader.pins), leaks=leaks)
 
 
 def _generated_pin(block: str, number: int) -> Pin | None:
@@ -106,6 +110,7 @@ class _Reader:
         self.head: list[str] = []
         self.pins: list[Pin] = []
         self.problems: list[Problem] = []
+        self.leaks: list[Leak] = []
         self._origin = origin
 
     def read(self, lines: list[str], number: int) -> None:
@@ -119,6 +124,10 @@ class _Reader:
                 continue
             first = number + at
             line, at = _logical_line(lines, at)
+            option = re.fullmatch(_INDEX_OPTION, line)
+            if option is not None:
+                self.leaks.append(Leak(what=f"the option {option['name']} of an installer", line=first))
+                continue
             via, at = _annotations(lines, at)
             try:
                 self.pins.append(_pin(line, via, first))
@@ -282,7 +291,19 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
-def _header(lines: list[str]) -> Header | None:
+def url_leaks(text: str) -> tuple[Leak, ...]:
+    """Return the lines of a text with credentials in a URL, or with the URL of a file of one machine."""
+    found: list[Leak] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if "://" in line and redact(line) != line:
+            found.append(Leak(what="credentials in a URL", line=number))
+        if re.search(r"(?i)\bfile:/", line):
+            found.append(Leak(what="the path of a file on one machine", line=number))
+    return tuple(found)
+
+
+def read_header(lines: list[str]) -> Header | None:
+    """Read what a lock says of itself in the comments at its top; None where nox-envs did not make it."""
     fields: dict[str, list[str]] = {}
     for line in lines:
         key, colon, value = line.lstrip("# ").partition(": ")
@@ -296,6 +317,7 @@ def _header(lines: list[str]) -> Header | None:
         resolver=fields.get("resolver", [""])[0],
         input=fields["input"][0],
         omitted=tuple(fields.get("omitted", [])),
+        parts=tuple(fields.get("with", [])),
     )
 
 

@@ -11,7 +11,8 @@ class Header:
     """Hold what a generated lock says of itself.
 
     `input` is the digest (`sha256:…`) of its inputs. `omitted` are the `via` entries of requirements
-    that no pin answers, because their marker can never be true.
+    that no pin answers, because their marker can never be true. `parts` are `name: value` of what
+    else it was made with; see `nox_envs.lockfile.meaning.parts`.
     """
 
     environments: tuple[str, ...]
@@ -19,6 +20,15 @@ class Header:
     resolver: str
     input: str
     omitted: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+@value
+class Leak:
+    """Say what a lock holds that it must not: `what` names it without repeating it, at line `line`."""
+
+    what: str
+    line: int
 
 
 @value
@@ -28,3 +38,4 @@ class Lock:
     origin: str
     header: Header | None
     pins: tuple[Pin, ...]
+    leaks: tuple[Leak, ...] = ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nox_envs.errors import FileProblems
 from nox_envs.files import read_text
-from nox_envs.lockfile.plan import DEFAULT_FILE
+from nox_envs.lockfile.paths import DEFAULT_FILE
 from nox_envs.matrix.expansion import expand
 from nox_envs.requirements import Composer
 from nox_envs.requirements.project import PYPROJECT, Pyproject

@@ -95,7 +95,7 @@ class Drafts:
         if any(word.partition("=")[0] in groups for word in words):
             return ()
         known = [one for one in extras if canonical_name(one) in self._project.extras]
-        return (f"extra: {flow_list(tuple(known))}",) if len(known) == len(extras) else ()
+        return (f"extra: {flow_list(tuple(sorted(known)))}",) if len(known) == len(extras) else ()
 
     def _of_group(self, name: str, written: str) -> None:
         own = OwnProject(self._project)

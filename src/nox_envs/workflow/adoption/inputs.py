@@ -75,7 +75,15 @@ class Inputs:
         ]
         items, limits = self._lines(path, parsed)
         package = next((one for line in parsed.lines if (one := _package(line))), "")
-        return InputFile(path=path, lock=lock, items=items, constraints=limits, names=names, package=package)
+        return InputFile(
+            path=path,
+            lock=lock,
+            items=items,
+            includes=self._includes(path, parsed),
+            constraints=limits,
+            names=names,
+            package=package,
+        )
 
     def _tell_of_editables(self, path: str) -> None:
         parsed = self.parsed(path)

@@ -61,7 +61,7 @@ def _no_locks(root: Path, paths: tuple[str, ...], sources: Mapping[str, Compiled
     return [
         f"{other}: is not taken for the lock of {path}: not every line of it is a pin"
         for path, other in beside.items()
-        if other in paths and not is_ours(_text(root, other))
+        if other in paths and not is_ours(_text(root, other) or "")
     ]
 
 
@@ -89,7 +89,8 @@ def _sources(root: Path, paths: tuple[str, ...]) -> dict[str, Compiled | None]:
         if not path.endswith(".in"):
             continue
         beside = f"{path.removesuffix('.in')}.txt"
-        lock = recognize(_text(root, beside), beside, beside_input=True) if beside in paths else None
+        text = _text(root, beside) if beside in paths else None
+        lock = recognize(text, beside, beside_input=True) if text is not None else None
         if lock is not None or _is_named_so(path):
             found[path] = lock
     return found
@@ -104,8 +105,10 @@ def _standalone(root: Path, paths: tuple[str, ...], known: set[str]) -> dict[str
         usual = folder in _USUAL_FOLDERS or _FOLDER.fullmatch(folder.rpartition("/")[2])
         if not path.endswith(".txt") or path in known or source in paths or not usual:
             continue
-        text = _text(root, path)
-        if _is_named_so(path) and text.strip() and not is_ours(text):
+        text = _text(root, path) if _is_named_so(path) else ""
+        if text is None:
+            found[path] = None
+        elif text.strip() and not is_ours(text):
             found[path] = recognize(text, path, beside_input=False)
     return found
 
@@ -119,8 +122,9 @@ def _is_constraints(path: str) -> bool:
     return _CONSTRAINTS.search(path.rpartition("/")[2]) is not None
 
 
-def _text(root: Path, path: str) -> str:
+def _text(root: Path, path: str) -> str | None:
+    """Return the text of a file, None for one that cannot be read."""
     try:
         return read_text(root / path, shown=path)
     except FileProblems:
-        return ""
+        return None

@@ -15,7 +15,8 @@ _HEAD = """\
 #   nox-envs list     which sessions does it make?
 """
 _STARTER = """\
-{head}version: 1
+{head}
+version: 1
 
 requirements:
   test:

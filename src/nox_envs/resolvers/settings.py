@@ -1,0 +1,90 @@
+"""Owns the settings that uv reads from generated projects: package indexes and platforms; runs nothing."""
+
+from __future__ import annotations
+
+import json
+
+from nox_envs.errors import FileProblems, Problem
+from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.platforms import platform_of
+from nox_envs.spec.types import Index
+
+INDEXES = "indexes/pyproject.toml"
+PLATFORMS = "platforms/pyproject.toml"
+
+
+def assigned(indexes: tuple[Index, ...]) -> tuple[Index, ...]:
+    """Return the indexes that only some packages are taken from.
+
+    Raises FileProblems for a package that two indexes claim.
+    """
+    found = tuple(index for index in indexes if index.packages)
+    owners: dict[str, Index] = {}
+    for index in found:
+        for name in index.packages:
+            owner = owners.setdefault(name, index)
+            if owner is not index:
+                message = f"{name!r} is taken from {owner.name!r} only ({owner.place})"
+                place, path = index.place, f"indexes.{index.name}.packages"
+                raise FileProblems((Problem(place=place, path=path, message=message),))
+    return found
+
+
+def general(indexes: tuple[Index, ...]) -> tuple[Index, ...]:
+    """Return the indexes that every other package is taken from, in their order."""
+    return tuple(index for index in indexes if not index.packages)
+
+
+def index_project(indexes: tuple[Index, ...], floor: str) -> str:
+    """Return the project file that tells uv which packages come from which index; empty for none.
+
+    uv assigns an index to what a project requires, at any depth of its dependencies. The extra that
+    these requirements belong to is never asked for, so that they add nothing themselves.
+    """
+    listed = assigned(indexes)
+    if not listed:
+        return ""
+    names = [(name, index.name) for index in listed for name in index.packages]
+    lines = [
+        "[project]",
+        'name = "nox-envs-indexes"',
+        'version = "0"',
+        f"requires-python = {_text(f'>={floor}')}",
+        "dependencies = [",
+        *(f"    {_text(f'{name} ; extra == {_UNASKED!r}')}," for name, _ in names),
+        "]",
+        "",
+        "[tool.uv.sources]",
+        *(f"{_text(name)} = {{ index = {_text(index)} }}" for name, index in names),
+    ]
+    for index in listed:
+        lines += ["", "[[tool.uv.index]]", f"name = {_text(index.name)}", f"url = {_text(index.url)}"]
+        lines.append("explicit = true")
+    return "\n".join(lines) + "\n"
+
+
+_UNASKED = "nox-envs-never"
+
+
+def platform_project(plan: LockPlan) -> str:
+    """Return the project file that restricts uv to the platforms of a plan; empty for all of them."""
+    if not plan.platforms:
+        return ""
+    markers = sorted({platform_of(word).marker for word in plan.platforms})
+    return f"[tool.uv]\nenvironments = [{', '.join(map(_text, markers))}]\n"
+
+
+def uv_index_options(indexes: tuple[Index, ...]) -> list[str]:
+    """Return the options of uv for the general indexes: the last one takes the place of its default."""
+    listed = general(indexes)
+    if not listed:
+        return []
+    *first, last = listed
+    return [
+        *(f"--index={index.name}={index.url}" for index in first),
+        f"--default-index={last.name}={last.url}",
+    ]
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,183 @@
+"""Owns one resolution: the files a resolver reads, its runs, and the lock that comes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.files import read_text, write_atomically
+from nox_envs.lockfile.meaning import parts
+from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.staleness import unrecorded
+from nox_envs.lockfile.text import Header, Lock, requirement_line
+from nox_envs.pins import Pin, redact
+from nox_envs.resolvers import (
+    pin_lines,
+    pip_report,
+    read_pip_report,
+    read_uv_output,
+    request,
+    uv_compile,
+    uv_compile_pylock,
+)
+from nox_envs.values import replace, value
+from nox_envs.workflow.locking.choice import Upgrade
+from nox_envs.workflow.locking.explanation import explanation
+from nox_envs.workflow.locking.types import Processes
+
+
+@value
+class Wish:
+    """Hold how a plan is resolved.
+
+    `kept` are the pins to prefer, `upgrade` takes none of them, `upgrades` all but these. `layers` are
+    the locks that constrain it, `common` the pins of its group. `cutoff` is the time that
+    `exclude_newer` means (empty: what it says). `asking` are the plans to name in an explanation.
+    """
+
+    kept: tuple[Pin, ...] = ()
+    upgrade: bool = False
+    upgrades: tuple[Upgrade, ...] = ()
+    layers: tuple[Lock, ...] = ()
+    common: tuple[Pin, ...] = ()
+    cutoff: str = ""
+    asking: tuple[LockPlan, ...] = ()
+
+
+@value
+class Resolved:
+    """Hold a lock with its header, and the text of a pylock as the resolver wrote it, if asked for."""
+
+    lock: Lock
+    pylock: str = ""
+
+
+class Resolution:
+    """Resolve one plan in a folder of its own.
+
+    `root` is the spec's directory and `project_name` the canonical name of the project in it.
+    """
+
+    def __init__(
+        self, plan: LockPlan, wish: Wish, processes: Processes, *, root: Path, project_name: str, folder: Path
+    ) -> None:
+        self._plan = plan
+        self._wish = wish
+        self._processes = processes
+        self._root = str(root)
+        self._root_url = root.as_uri() + "/"
+        self._project_name = project_name
+        self._folder = folder
+        self._files = request(plan, root_url=self._root_url, layers=wish.layers, common=wish.common)
+
+    def run(self, *, pylock: bool = False) -> Resolved:
+        """Resolve; with `pylock` in that format too.
+
+        Raises NoxEnvsError with the explanation of a failure.
+        """
+        plan = self._plan
+        for file in self._files.files:
+            write_atomically(self._folder / file.name, file.text)
+        if not self._files.sources and plan.dynamic_extras is None:
+            made = Lock(origin=plan.path, header=None, pins=())
+        else:
+            made = self._with_pip() if plan.resolver == "pip" else self._with_uv()
+        _refuse_unfit(made)
+        header = Header(
+            environments=plan.environments,
+            pythons=plan.pythons,
+            resolver=plan.resolver,
+            input=plan.digest,
+            omitted=unrecorded(plan, made),
+            parts=tuple(f"{name}: {text}" for name, text in parts(plan)),
+        )
+        made = replace(made, header=header)
+        return Resolved(lock=made, pylock=self._pylock(made) if pylock else "")
+
+    def _with_uv(self) -> Lock:
+        plan, wish = self._plan, self._wish
+        output = self._folder / "lock.txt"
+        # uv prefers the pins that stand in its output file.
+        write_atomically(output, pin_lines(wish.kept))
+        argv = uv_compile(
+            self._processes.uv,
+            plan,
+            self._files,
+            folder=str(self._folder),
+            root=self._root,
+            upgrade=wish.upgrade,
+            upgrade_packages=tuple(one.text for one in wish.upgrades),
+            cutoff=wish.cutoff,
+        )
+        self._run(argv)
+        text = read_text(output, shown=f"{plan.path} (from uv)")
+        return read_uv_output(text, plan, self._files, origin=plan.path, root_url=self._root_url)
+
+    def _with_pip(self) -> Lock:
+        plan, wish = self._plan, self._wish
+        python = self._processes.pip_python(plan.points[0].python)
+        fixed = "".join(f"{one.text}\n" for one in wish.upgrades if one.specifier)
+        free = {one.name for one in wish.upgrades}
+        kept = tuple(pin for pin in wish.kept if pin.name not in free and not wish.upgrade)
+        write_atomically(self._folder / "kept.txt", pin_lines(kept) + fixed)
+        write_atomically(self._folder / "fixed.txt", fixed)
+        # pip has no preferences: what cannot be kept as it is gets resolved without the old pins.
+        keeping, without = (
+            pip_report(python, plan, self._files, folder=str(self._folder), root=self._root, kept=name)
+            for name in ("kept.txt", "fixed.txt" if fixed else "")
+        )
+        if not kept or self._processes.run(keeping).returncode:
+            self._run(without)
+        text = read_text(self._folder / "report.json", shown=f"{plan.path} (from pip)")
+        return read_pip_report(
+            text, plan, origin=plan.path, project=self._project_name, root_url=self._root_url
+        )
+
+    def _pylock(self, made: Lock) -> str:
+        """Return the same resolution as a pylock: uv gets no other choice than the pins."""
+        if not made.pins:
+            python = f'requires-python = ">={self._plan.floor}"'
+            return f'lock-version = "1.0"\n{python}\ncreated-by = "uv"\npackages = []\n'
+        offline, online = (
+            uv_compile_pylock(
+                self._processes.uv,
+                self._plan,
+                self._files,
+                folder=str(self._folder),
+                root=self._root,
+                cutoff=self._wish.cutoff,
+                offline=offline,
+            )
+            for offline in (True, False)
+        )
+        if self._processes.run(offline).returncode:
+            self._run(online)
+        return read_text(self._folder / "pylock.toml", shown=f"{self._plan.path} (from uv)")
+
+    def _run(self, argv: tuple[str, ...]) -> None:
+        completed = self._processes.run(argv)
+        if completed.returncode:
+            raise NoxEnvsError(
+                explanation(
+                    completed.output,
+                    self._files,
+                    folder=str(self._folder),
+                    root_url=self._root_url,
+                    plans=self._wish.asking or (self._plan,),
+                    layers=self._wish.layers,
+                )
+            )
+
+
+def _refuse_unfit(made: Lock) -> None:
+    """Raise NoxEnvsError for what must not stand in a lock, all at once."""
+    wrong: list[str] = []
+    for pin in made.pins:
+        if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
+            wrong.append(f"{requirement_line(pin)}: the index gives no hash, and a lock without is no proof")
+        if pin.source.url.startswith("file:"):
+            wrong.append(f"{pin.name}: a path of this machine; write it relative to the spec")
+        if redact(pin.source.url) != pin.source.url:
+            wrong.append(f"{pin.name}: a URL with credentials; leave them to netrc or the keyring")
+    if wrong:
+        raise NoxEnvsError("\n".join(wrong))

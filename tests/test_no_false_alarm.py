@@ -1,0 +1,86 @@
+"""New environments of popular packages have no finding, not one, before and after they are used."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import Project
+
+pytestmark = [pytest.mark.functional, pytest.mark.network]
+
+# What is required, the backend, and what is imported or run.
+ENVIRONMENTS = {
+    "requests": ("requests[socks]>=2", "uv", "import requests, socks"),
+    "django": (
+        "django>=4.2",
+        "uv",
+        "import django.core.management as m; m.ManagementUtility(['x']).execute()",
+    ),
+    "pytest": ("pytest-cov>=5", "virtualenv", "import pytest, pytest_cov, coverage"),
+    "jupyter": ("jupyterlab-widgets>=3", "uv", "import jupyterlab_widgets"),
+    "setuptools": ("setuptools>=70, wheel>=0.43", "venv", "import setuptools, wheel"),
+    "zope": ("zope.interface>=6, zope.event>=5", "uv", "import zope.interface, zope.event"),
+    "protobuf": ("googleapis-common-protos>=1.60", "uv", "import google.rpc.status_pb2"),
+    "sphinx": ("sphinx>=7", "uv", "import sphinx.application"),
+    "numpy": ("numpy>=1.26", "uv", "import numpy.testing"),
+    "tools": ("black>=24, mypy>=1.8", "virtualenv", "import black, mypy.main"),
+    "hooks": ("future-fstrings>=1.2, setuptools>=70", "uv", "import future_fstrings"),
+    "editable": ("", "uv", "import orchard"),
+}
+
+
+def spec() -> str:
+    """Return the spec of all environments."""
+    lines = ["version: 1", "environments:"]
+    for name, (requirements, backend, _) in ENVIRONMENTS.items():
+        wanted = ", ".join(f'"{text.strip()}"' for text in requirements.split(",") if text)
+        package = ", package: editable" if name == "editable" else ""
+        options = f"lock: false, backend: {backend}, drift: {{files: all}}{package}"
+        lines.append(f"  {name}: {{requirements: [{wanted}], {options}}}")
+    return "\n".join([*lines, ""])
+
+
+@pytest.fixture(scope="module")
+def popular(online: Project) -> Project:
+    """Make the project whose environments are built one by one."""
+    online.write("envs.yaml", spec())
+    online.write("src/orchard/__init__.py", "")
+    online.write(
+        "pyproject.toml",
+        """
+        [build-system]
+        requires = ["setuptools>=70"]
+        build-backend = "setuptools.build_meta"
+
+        [project]
+        name = "orchard"
+        version = "1.0"
+
+        [tool.setuptools]
+        package-dir = {"" = "src"}
+        packages = ["orchard"]
+        """,
+    )
+    return online
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_new_environment_has_no_finding(popular: Project, name: str) -> None:
+    _, backend, code = ENVIRONMENTS[name]
+    popular.nox("-s", name, check=True)
+    assert findings(popular, name) == []
+    venv = popular.venv(name, backend)  # type: ignore[arg-type]
+    popular.machine.run(venv.python, "-c", code, env={"PYTHONDONTWRITEBYTECODE": ""})
+    popular.machine.run(venv.python, "-m", "compileall", "-q", venv.site, check=False)
+    assert findings(popular, name) == []
+    assert "no drift" in popular.nox("-s", name, check=True).output
+
+
+def findings(project: Project, name: str) -> list[object]:
+    """Return every finding on an environment, all of its files compared."""
+    ran = project.cli("drift", name, "--files", "all", "--format", "json")
+    (environment,) = json.loads(ran.stdout)["environments"]
+    assert environment["status"] == "clean", ran.output
+    return list(environment["findings"])
