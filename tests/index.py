@@ -180,6 +180,7 @@ class _File:
     project: str
     version: str
     requires_python: str
+    uploaded: str
 
     @property
     def sha256(self) -> str:
@@ -198,9 +199,10 @@ class Index:
     requests: list[str] = field(default_factory=list)
     _files: dict[str, _File] = field(default_factory=dict)
     _yanked: dict[tuple[str, str], str] = field(default_factory=dict)
+    _corrupt: set[str] = field(default_factory=set)
 
-    def add(self, path: Path) -> Path:
-        """Serve a wheel or sdist."""
+    def add(self, path: Path, uploaded: str = "2024-01-01T00:00:00Z") -> Path:
+        """Serve a wheel or sdist; `uploaded` is the time that the index tells of it."""
         module, version = path.name.removesuffix(".tar.gz").split("-")[:2]
         requires_python = ""
         if path.suffix == ".whl":
@@ -214,6 +216,7 @@ class Index:
             project=module.replace("_", "-").lower(),
             version=version,
             requires_python=requires_python,
+            uploaded=uploaded,
         )
         return path
 
@@ -228,6 +231,7 @@ class Index:
         entry_points: str = "",
         requires_python: str = "",
         tag: str = "py3-none-any",
+        uploaded: str = "2024-01-01T00:00:00Z",
     ) -> Path:
         """Build a wheel, serve it and return its path."""
         return self.add(
@@ -241,7 +245,8 @@ class Index:
                 entry_points=entry_points,
                 requires_python=requires_python,
                 tag=tag,
-            )
+            ),
+            uploaded,
         )
 
     def release_sdist(self, name: str, version: str, *, requires: Sequence[str] = ()) -> Path:
@@ -251,6 +256,10 @@ class Index:
     def yank(self, name: str, version: str, reason: str = "broken") -> None:
         """Mark a release as yanked (PEP 592)."""
         self._yanked[name, version] = reason
+
+    def corrupt(self, filename: str) -> None:
+        """Serve other bytes from now on than the page of the index gives the hash of."""
+        self._corrupt.add(filename)
 
     def sha256(self, filename: str) -> str:
         """Return the hash of a served file, in hexadecimal."""
@@ -262,6 +271,8 @@ class Index:
         kind, _, rest = path.lstrip("/").partition("/")
         if kind == "files":
             file = self._files.get(rest)
+            if file is not None and rest in self._corrupt:
+                return "application/octet-stream", file.data + b"\0"
             return ("application/octet-stream", file.data) if file else None
         if kind != "simple":
             return None
@@ -286,7 +297,7 @@ class Index:
                     "url": f"/files/{file.name}",
                     "hashes": {"sha256": file.sha256},
                     "size": len(file.data),
-                    "upload-time": "2024-01-01T00:00:00Z",
+                    "upload-time": file.uploaded,
                     "yanked": self._yanked.get((project, file.version), False),
                     **({"requires-python": file.requires_python} if file.requires_python else {}),
                 }

@@ -57,6 +57,8 @@ QUICK = frozenset(
 )
 # What a lock made on Python 3.11 does not pin, and 3.10 needs.
 UNPINNED = {"async-timeout", "tomli", "typing-extensions"}
+# What their own locks leave out: a plugin asks for the library itself, a marker leaves 3.13 out.
+LEFT_OUT = {"test": {"aiohttp", "typing-extensions"}, "lint": {"aiohttp"}}
 
 
 def some(counts: dict[str, int]) -> list[object]:
@@ -109,10 +111,10 @@ def run(project: Project, session: str, count: int, lock: str) -> None:
     (environment,) = report["environments"]
     assert (environment["status"], environment["installed"]) == ("clean", count), built.output
     unpinned = {finding["package"] for finding in environment["findings"]}
-    assert unpinned <= (UNPINNED if session.endswith("-3.10") else set())
+    assert unpinned <= (UNPINNED if session.endswith("-3.10") else LEFT_OUT.get(session, set()))
     pins = pins_of(project, lock)
     frozen = dict(environment["distributions"])
-    assert {name for name in frozen if name not in pins} == unpinned
+    assert {name for name in frozen if name not in pins} <= unpinned
     assert {name: v for name, v in frozen.items() if name not in unpinned and pins[name] != v} == {}
     assert len(frozen) == count
     again = project.nox("-s", session, check=True)

@@ -506,6 +506,7 @@ def test_hashes_of_constraints_are_required_by_either_installer(
     demo: Project, index: Index, backend: str
 ) -> None:
     demo.write("envs.yaml", CONSTRAINED + f"        backend: {backend}\n")
+    demo.write("app.in", 'basket[dried]>=1.0\nplum\npear; python_version < "3"\n')
     pins = hashed(index, "apple==1.1", "basket==1.0", "berry==1.0", "plum==1.0", "raisin==1.0")
     demo.write("app.txt", pins)
     ran = demo.nox("-s", "demo")
@@ -640,3 +641,69 @@ def test_the_project_itself_is_installed_beside_what_it_requires(project: Projec
     assert ran.returncode == 0, ran.output
     assert "basket==1.0" in frozen(project)
     assert "no drift" in project.nox("-s", "demo", check=True).output
+
+
+@functional
+def test_what_the_project_requires_is_asked_of_its_build_where_it_is_dynamic(project: Project) -> None:
+    from tests.index import write_source
+
+    write_source(project.root, "orchard", "1.0", requires=("basket>=1.0",))
+    metadata = project.read("pyproject.toml").replace(
+        'dependencies = ["basket>=1.0"]', 'dynamic = ["dependencies"]'
+    )
+    project.write("pyproject.toml", metadata)
+    project.write(
+        "envs.yaml",
+        """
+        version: 1
+        environments:
+          demo:
+            package: editable
+            requirements: ["plum>=1.0"]
+            lock: {managed: false, use: constraints, file: app.txt}
+        """,
+    )
+    project.write("app.txt", APP)
+    ran = project.nox("-s", "demo")
+    assert ran.returncode == 0, ran.output
+    assert {"apple==1.1", "basket==1.0", "plum==1.0"} <= set(frozen(project))
+    assert "no drift" in project.nox("-s", "demo", check=True).output
+
+
+@functional
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_requirement_by_url_is_installed_as_the_lock_has_it(
+    demo: Project, index: Index, digest: bool
+) -> None:
+    name = "apple-1.0-py3-none-any.whl"
+    url = f"{index.url.removesuffix('/simple')}/files/{name}"
+    demo.write("app.in", f"apple @ {url}\nbasket\n")
+    pinned = f"{url}#sha256={index.sha256(name)}" if digest else url
+    demo.write("app.txt", APP.replace("apple==1.1", f"apple @ {pinned}"))
+    ran = demo.nox("-s", "demo")
+    assert ran.returncode == 0, ran.output
+    assert any(line.startswith("apple @ http") for line in demo.cli("freeze", "demo").stdout.splitlines())
+    assert status(demo)[0] == "clean"
+
+
+@functional
+def test_the_locks_of_other_environments_limit_it_too(demo: Project) -> None:
+    base = "      base: {requirements: [apple>=1], lock: {managed: false, file: base.txt}}\n"
+    demo.write("envs.yaml", CONSTRAINED + "        constraints: [{lock: base}]\n" + base)
+    demo.write("base.txt", "apple==1.0\n")
+    apart = demo.nox("-s", "demo")
+    assert apart.returncode == 1
+    assert "expected apple==1.0 as in base.txt, found apple==1.1" in apart.output
+    demo.write("app.txt", APP.replace("apple==1.1\n    # via basket\n", ""))
+    demo.nox("-s", "demo", check=True)
+    assert "apple==1.0" in frozen(demo)
+
+
+@functional
+def test_an_index_for_some_packages_only_is_refused_under_constraints(demo: Project, index: Index) -> None:
+    demo.write(
+        "envs.yaml", CONSTRAINED + f"    indexes:\n      own: {{url: '{index.url}', packages: [apple]}}\n"
+    )
+    ran = demo.nox("-s", "demo")
+    assert ran.returncode == 1
+    assert "cannot be taken from an index of its own" in ran.output

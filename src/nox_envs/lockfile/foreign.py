@@ -113,7 +113,7 @@ def installed_digest(plan: LockPlan, foreign: ForeignLock) -> str:
     if not plan.limiting:
         return foreign.digest
     asked = sorted(requirement_key(one) for one in (*plan.requirements, *plan.constraints))
-    whole = _sha256([asked, plan.dynamic_extras, plan.metadata])
+    whole = _sha256([asked, plan.dynamic_extras, plan.metadata, plan.related])
     return f"sha256:{_sha256([foreign.digest, whole])[:_HALF]}{whole[:_HALF]}"
 
 

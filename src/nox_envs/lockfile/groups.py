@@ -14,7 +14,7 @@ from nox_envs.values import replace
 
 def members(group: str, plans: Iterable[LockPlan]) -> tuple[LockPlan, ...]:
     """Return the plans that belong to a group."""
-    return tuple(one for one in plans if group and one.options.group == group)
+    return tuple(one for one in plans if group and one.options.group == group and not one.foreign)
 
 
 def union(plans: tuple[LockPlan, ...]) -> LockPlan:

@@ -75,11 +75,10 @@ def platform_project(plan: LockPlan) -> str:
 
 
 def uv_index_options(indexes: tuple[Index, ...]) -> list[str]:
-    """Return the options of uv for the general indexes: the last one takes the place of its default."""
-    listed = general(indexes)
-    if not listed:
+    """Return the options of uv for indexes in their order: the last one takes the place of its default."""
+    if not indexes:
         return []
-    *first, last = listed
+    *first, last = indexes
     return [
         *(f"--index={index.name}={index.url}" for index in first),
         f"--default-index={last.name}={last.url}",

@@ -11,7 +11,7 @@ from nox_envs.lockfile.text import Lock, parse
 from nox_envs.pins import Pin, canonical_name
 from nox_envs.resolvers.answer import Askers, relative_pin
 from nox_envs.resolvers.request import Request
-from nox_envs.resolvers.settings import INDEXES, PLATFORMS, uv_index_options
+from nox_envs.resolvers.settings import INDEXES, PLATFORMS, general, uv_index_options
 from nox_envs.values import replace
 
 _INPUT = re.compile(r"-[rc] (?:.*[/\\])?(?P<file>[^/\\]+)")
@@ -59,7 +59,7 @@ def _inputs(plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: s
     """Return what decides the result, and so is the same for every format."""
     options = plan.options
     newest = cutoff or options.exclude_newer
-    argv = [f"--python-version={plan.floor}", *uv_index_options(plan.indexes)]
+    argv = [f"--python-version={plan.floor}", *uv_index_options(general(plan.indexes))]
     # The sources of a project are for its developers; only where ours assign indexes are they needed.
     argv += [] if files.has(INDEXES) else ["--no-sources"]
     argv += [f"--project={folder}/{posixpath.dirname(PLATFORMS)}"] if files.has(PLATFORMS) else []

@@ -8,7 +8,7 @@ from pathlib import Path
 from nox_envs.errors import NoxEnvsError
 from nox_envs.installers import Installer
 from nox_envs.pins import Pin
-from nox_envs.resolvers.settings import assigned, general
+from nox_envs.resolvers.settings import assigned, general, uv_index_options
 from nox_envs.spec.types import Index
 from nox_envs.values import replace, value
 from nox_envs.workflow.host import InstallerHost
@@ -40,9 +40,8 @@ def routes(pins: tuple[Pin, ...], indexes: tuple[Index, ...], installer: Install
 def _asking(indexes: tuple[Index, ...], installer: Installer) -> Installer:
     if not indexes:
         return installer
-    *first, last = indexes
     if installer.name == "uv":
-        named = (*(f"--index={one.name}={one.url}" for one in first), f"--default-index={last.name}={last.url}")
+        named = tuple(uv_index_options(indexes))
     else:
         # pip knows no order, but takes no file whose hash the lock does not have.
         named = (f"--index-url={indexes[0].url}", *(f"--extra-index-url={one.url}" for one in indexes[1:]))

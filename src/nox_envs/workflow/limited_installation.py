@@ -11,9 +11,10 @@ from nox_envs.installers import Installer
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import requirement_line
 from nox_envs.matrix import Point
-from nox_envs.pins import Pin, versions_equal
+from nox_envs.pins import Pin, direct_reference, versions_equal
 from nox_envs.requirements import Declared
-from nox_envs.resolvers import absolute_requirement, read_pip_report
+from nox_envs.resolvers import absolute_requirement, pin_lines, read_pip_report
+from nox_envs.resolvers.settings import assigned
 from nox_envs.values import replace
 from nox_envs.workflow.expectation import located
 from nox_envs.workflow.foreign import is_unpinned
@@ -40,14 +41,19 @@ class LimitedInstallation:
 
     def run(self, expectation: Expectation, install_pins: Callable[[tuple[Pin, ...]], None]) -> None:
         """Bring the venv to what is required; `install_pins` installs pins without what they require."""
+        if assigned(self._plan.indexes):
+            raise NoxEnvsError(
+                f"environment {self._point.environment!r}: what its requirements bring cannot be taken from"
+                " an index of its own; take `use: constraints` or the `packages` of the index away"
+            )
         if self._installer.name == "pip" and any(pin.hashes for pin in self._pins):
             # With hashes pip takes no requirement that is not pinned itself, so it is told each of them.
-            install_pins(self._resolved())
+            install_pins(self._resolved(expectation))
         elif strict := self._strict(expectation):
             self._install(strict, self._constraints(hashes=True), hashes=True)
         else:
             # uv checks the hashes that there are; pip would demand them for everything.
-            self._install(self._required(), self._constraints(hashes=True), hashes=False)
+            self._install(self._required(expectation), self._constraints(hashes=True), hashes=False)
 
     @property
     def _installer(self) -> Installer:
@@ -62,15 +68,21 @@ class LimitedInstallation:
                 argv = self._installer.install((wanted,), hashes=hashes, dependencies=True)
                 self._host.install((*argv, *(("-c", limits) if limits else ()), *options))
 
-    def _required(self) -> str:
-        lines = [absolute_requirement(one, self._root_url) for one in self._plan.requirements]
+    def _required(self, expectation: Expectation) -> str:
+        pins = {pin.name: pin for pin in expectation.pins}
+        lines = [self._line(one, pins.get(one.name)) for one in self._plan.requirements]
         extras = self._plan.dynamic_extras
         if extras is not None:
             # What the project requires is known only by building it.
             name = self._project.composer.project_name
-            shown = f"[{','.join(extras)}]" if extras else ""
-            lines.append(f"{name}{shown} @ {self._root_url}")
+            lines.append(f"{name}{_extras(extras)} @ {self._root_url}")
         return "".join(f"{line}\n" for line in lines)
+
+    def _line(self, declared: Declared, pin: Pin | None) -> str:
+        if declared.url and pin is not None and not declared.editable:
+            # Of a branch or tag the lock names the commit, and two URLs of one package are a conflict.
+            return f"{pin.name}{_extras(declared.extras)} @ {direct_reference(pin.source)}{_marker(declared)}"
+        return absolute_requirement(declared, self._root_url)
 
     def _strict(self, expectation: Expectation) -> str:
         """Return the requirements as pins with hashes; empty where something has none."""
@@ -88,18 +100,20 @@ class LimitedInstallation:
 
     def _constraints(self, *, hashes: bool) -> str:
         lines = [absolute_requirement(one, self._root_url) + "\n" for one in self._limits]
+        lines += [pin_lines(layer.pins) for layer in self._project.layers(self._plan)]
         for pin in self._pins:
             if not pin.source.editable:
                 line = requirement_line(replace(pin, extras=()))
                 lines.append(f"{line}{hash_options(pin) if hashes else ''}\n")
         return "".join(lines)
 
-    def _resolved(self) -> tuple[Pin, ...]:
+    def _resolved(self, expectation: Expectation) -> tuple[Pin, ...]:
         """Return what pip would install, as the lock pins it."""
         report = self._host.location / _REPORT
         options = ("--dry-run", f"--report={from_here(report)}")
         try:
-            self._install(self._required(), self._constraints(hashes=False), hashes=False, options=options)
+            required = self._required(expectation)
+            self._install(required, self._constraints(hashes=False), hashes=False, options=options)
             text = (
                 read_text(report, shown=_REPORT) if report.is_file() else '{"install": [], "environment": {}}'
             )
@@ -124,9 +138,16 @@ class LimitedInstallation:
 
 
 def _pinned_line(declared: Declared, pin: Pin) -> str:
-    extras = f"[{','.join(declared.extras)}]" if declared.extras else ""
-    marker = f" ; {declared.marker}" if declared.marker else ""
-    return f"{pin.name}{extras}=={pin.version}{marker}{hash_options(pin)}\n"
+    version = f"=={pin.version}{_marker(declared)}{hash_options(pin)}"
+    return f"{pin.name}{_extras(declared.extras)}{version}\n"
+
+
+def _extras(names: tuple[str, ...]) -> str:
+    return f"[{','.join(names)}]" if names else ""
+
+
+def _marker(declared: Declared) -> str:
+    return f" ; {declared.marker}" if declared.marker else ""
 
 
 def removed_first(mending: Mending, installed: frozenset[str]) -> tuple[str, ...]:

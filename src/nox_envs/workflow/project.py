@@ -223,6 +223,15 @@ class Project:
             return made.digest
         return "sha256:" + hashlib.sha256((self.root / made.path).read_bytes()).hexdigest()
 
+    def layers(self, made: LockPlan) -> tuple[Lock, ...]:
+        """Return the locks that constrain the one of a plan, those that are there."""
+        if not made.layers:
+            return ()
+        from nox_envs.workflow.relations import bases
+
+        found = (self.lock_of(base) for base in bases(made, self))
+        return tuple(layer for layer in found if layer is not None)
+
     def doubts(self, made: LockPlan, *, points: tuple[Point, ...] | None = None) -> tuple[Doubt, ...]:
         """Return why the lock of a plan is not fresh."""
         if made.foreign:
@@ -232,13 +241,8 @@ class Project:
             if foreign is None:
                 missing = (path for path in made.files if not (self.root / path).is_file())
                 return tuple(Doubt(kind="lock-missing", expected=path) for path in missing)
-            return foreign_doubts(made, foreign, self.host, points=points)
-        layers: tuple[Lock, ...] = ()
-        if made.layers:
-            from nox_envs.workflow.relations import bases
-
-            found = (self.lock_of(base) for base in bases(made, self))
-            layers = tuple(layer for layer in found if layer is not None)
+            return foreign_doubts(made, foreign, self.host, points=points, layers=self.layers(made))
+        layers = self.layers(made)
         pylock = self.lock(made.pylock) if made.pylock else None
         return doubts(
             made, self.lock(made.path), self.host, points=points, layers=layers, pylock=pylock
