@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from packaging.markers import default_environment
 
 from nox_envs.errors import FileProblems
@@ -15,7 +17,10 @@ from nox_envs.lockfile.foreign import ForeignLock, asks_otherwise, installed_dig
 from nox_envs.lockfile.foreign_freshness import foreign_doubts
 from nox_envs.lockfile.freshness import Doubt
 from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.text import Lock, parse, render
+from nox_envs.pins import Pin
 from nox_envs.spec.types import LockOptions
+from nox_envs.values import replace
 from tests.conftest import Project, uv
 from tests.index import Index
 from tests.plans import planned, wants
@@ -231,6 +236,14 @@ def test_files_that_are_missing_circular_or_of_another_format_are_problems(
     assert "pylock.toml:1:1: is no requirements file" in told
 
 
+@pytest.mark.parametrize(
+    "before", ["-r ", "-c ", "-e git+", "click @ ", "click==8.1.7 --index-url ", "--frob=", ""]
+)
+def test_a_problem_shows_no_password(tmp_path: Path, write: Write, before: str) -> None:
+    write("base.txt", f"{before}https://me:s3cret@packages.example.org/x\n")
+    assert "s3cret" not in " ".join(problems(tmp_path))
+
+
 def test_a_pin_that_stands_in_two_files_is_one_pin(tmp_path: Path, write: Write) -> None:
     write("a.txt", f'click==8.1.7 ; python_version < "3.11" --hash={HASH}\nattrs==25.1.0 ; os_name == "nt"\n')
     write("b.txt", f'click==8.1.7 ; python_version >= "3.12" --hash={OTHER}\nattrs==25.1.0\n')
@@ -274,6 +287,69 @@ def test_the_digest_under_constraints_tells_other_requirements_from_another_lock
     assert not asks_otherwise(digest, moved)
     assert asks_otherwise(digest, other)
     assert installed_digest(adopted("click"), foreign) == foreign.digest
+
+
+PIECES = [
+    "click==8.1.7",
+    "rich",
+    "-r ",
+    "base.txt",
+    "-c ",
+    "--index-url ",
+    "https://me:s3cret@packages.example.org/x",
+]
+PIECES += [
+    " ; ",
+    'os_name == "nt"',
+    " \\\n",
+    "\n",
+    "\n    ",
+    "# via",
+    "# via a, b",
+    f" --hash={HASH}",
+    "-e ",
+    "\f",
+    "\x00",
+    "@",
+]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=12))
+def test_any_text_is_read_or_refused_and_no_password_comes_out(tmp_path: Path, pieces: list[str]) -> None:
+    (tmp_path / "base.txt").write_bytes("".join(pieces).encode("utf-8", "replace"))
+    try:
+        told = repr(read(tmp_path))
+    except FileProblems as error:
+        told = str(error)
+    assert "s3cret" not in told
+
+
+VERSIONS = st.sampled_from(["1.0", "2.1.3", "3.0rc1", "1!2.0", "4.0.post1", "2.9+cu126"])
+PINS = st.builds(
+    Pin,
+    name=st.from_regex(r"[a-z]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True).filter(
+        lambda name: "--" not in name
+    ),
+    version=VERSIONS,
+    extras=st.sampled_from([(), ("all",), ("a", "b")]),
+    marker=st.sampled_from(["", 'python_version < "3.11"']),
+    hashes=st.sampled_from([(), (HASH,), (HASH, OTHER)]),
+    via=st.lists(st.sampled_from(["-r base.in", "click", "test: rich>=1"]), unique=True).map(
+        lambda v: tuple(sorted(v))
+    ),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PINS, max_size=5, unique_by=lambda pin: pin.name))
+def test_a_lock_of_ours_reads_the_same_when_it_is_taken_for_one_of_others(
+    tmp_path: Path, pins: list[Pin]
+) -> None:
+    text = render(Lock(origin="base.txt", header=None, pins=tuple(pins)))
+    (tmp_path / "base.txt").write_text(text, encoding="utf-8")
+    ours = parse(text, origin="base.txt").pins
+    assert tuple(replace(pin, origin="") for pin in read(tmp_path).lock.pins) == ours
 
 
 # Whether it answers the spec.

@@ -90,3 +90,68 @@ def test_a_project_takes_its_sessions_from_the_memory_and_its_errors_from_the_fi
     (tmp_path / "envs.yaml").write_text(SPEC.replace("base}", "bose}"))
     with pytest.raises(FileProblems, match="'base'"):
         assert project().sessions
+
+
+FILES = """\
+version: 1
+requirements:
+  app: [{file: app.in}]
+environments:
+  tests: {requirements: [app, "rich>=13"]}
+"""
+
+
+def recalled(root: Path, environ: dict[str, str] | None = None) -> tuple[bool, str]:
+    """Return whether the plan of `tests` came from memory, and its digest."""
+    project = Project(root / "envs.yaml", envdir=".nox", environ=environ or {}, host=dict)
+    point = project.point_of("tests", None, ())
+    known = project._memory.plan(project.location(point).name, root).recall()
+    return known is not None, project.remembered_plan_of(point).digest
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Path:
+    """Make a project whose plan is remembered."""
+    (tmp_path / ".nox").mkdir()
+    (tmp_path / "envs.yaml").write_text(FILES)
+    (tmp_path / "app.in").write_text("-r more.in\n")
+    (tmp_path / "more.in").write_text("colorama\n")
+    assert recalled(tmp_path)[0] is False
+    assert recalled(tmp_path)[0] is True
+    return tmp_path
+
+
+def test_a_plan_that_is_remembered_is_the_plan(planned: Path) -> None:
+    project = Project(planned / "envs.yaml", envdir=".nox", environ={}, host=dict)
+    assert recalled(planned) == (True, project.plan_of(project.points[0]).digest)
+
+
+@pytest.mark.parametrize("name", ["app.in", "more.in", "pyproject.toml", "envs.yaml"])
+def test_a_plan_is_forgotten_when_anything_it_came_from_changes(planned: Path, name: str) -> None:
+    file = planned / name
+    file.write_text((file.read_text() if file.exists() else "") + "\n# changed\n")
+    assert recalled(planned)[0] is False
+    assert recalled(planned)[0] is True
+
+
+def test_a_plan_is_forgotten_when_a_file_it_came_from_is_gone(planned: Path) -> None:
+    (planned / "more.in").unlink()
+    with pytest.raises(FileProblems, match=r"more\.in"):
+        recalled(planned)
+
+
+@pytest.mark.parametrize("line", ["apple==${APPLE}", "./vendor/apple"])
+def test_a_plan_that_depends_on_more_than_files_is_not_remembered(planned: Path, line: str) -> None:
+    (planned / "vendor/apple").mkdir(parents=True)
+    (planned / "vendor/apple/pyproject.toml").write_text('[project]\nname = "apple"\nversion = "1"\n')
+    (planned / "more.in").write_text(f"{line}\n")
+    assert recalled(planned, {"APPLE": "1"})[0] is False
+    assert recalled(planned, {"APPLE": "2"})[0] is False
+
+
+def test_a_damaged_plan_is_not_used(planned: Path) -> None:
+    (file,) = (planned / ".nox/.nox-envs/plans").iterdir()
+    for content in ("", "{", "[]", "null", file.read_text().replace('"Declared"', '"Nothing"')):
+        file.write_text(content)
+        assert recalled(planned)[0] is False
+        assert recalled(planned)[0] is True

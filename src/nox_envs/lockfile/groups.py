@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from nox_envs.errors import FileProblems, Problem
-from nox_envs.lockfile.merging import implementation_name, minor_version, requirement_text
+from nox_envs.lockfile.merging import requirement_text
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.requirements import Declared
 from nox_envs.values import replace
@@ -17,10 +17,12 @@ def members(group: str, plans: Iterable[LockPlan]) -> tuple[LockPlan, ...]:
     return tuple(one for one in plans if group and one.options.group == group and not one.foreign)
 
 
-def union(plans: tuple[LockPlan, ...]) -> LockPlan:
+def union(plans: tuple[LockPlan, ...], *, apart: bool = False) -> LockPlan:
     """Return a plan, without a path, that asks for everything that the plans of one group ask for.
 
-    Raises FileProblems where their options differ, or one of them builds on another.
+    With `apart` what a plan asks for counts from its own lowest Python on only, which a package may
+    need that older ones do not have. Raises FileProblems where their options differ, or one of them
+    builds on another.
     """
     first = plans[0]
     problems = [problem for one in plans for problem in _problems(first, one, plans)]
@@ -34,10 +36,10 @@ def union(plans: tuple[LockPlan, ...]) -> LockPlan:
         environments=tuple(dict.fromkeys(name for one in plans for name in one.environments)),
         points=tuple(point for one in plans for point in one.points),
         pythons=pythons,
-        floor=min((one.floor for one in plans), key=lambda text: [int(part) for part in text.split(".")]),
-        requirements=_all(plans, "requirements"),
-        constraints=_all(plans, "constraints"),
-        build_constraints=_all(plans, "build_constraints"),
+        floor=min((one.floor for one in plans), key=_version_key),
+        requirements=_all(plans, "requirements", apart=apart),
+        constraints=_all(plans, "constraints", apart=apart),
+        build_constraints=_all(plans, "build_constraints", apart=apart),
         dynamic_extras=_extras(plans),
         layers=tuple(dict.fromkeys(name for one in plans for name in one.layers)),
         related=tuple(sorted({pair for one in plans for pair in one.related})),
@@ -49,26 +51,20 @@ def _extras(plans: tuple[LockPlan, ...]) -> tuple[str, ...] | None:
     return tuple(sorted({extra for extras in known for extra in extras})) if known else None
 
 
-def _all(plans: tuple[LockPlan, ...], field: str) -> tuple[Declared, ...]:
-    """Join a list of all plans; what a plan without some of the pythons asks for, they do not get."""
-    pythons = {python for one in plans for python in one.pythons}
+def _all(plans: tuple[LockPlan, ...], field: str, *, apart: bool) -> tuple[Declared, ...]:
     found: dict[Declared, None] = {}
+    lowest = min((one.floor for one in plans), key=_version_key)
     for one in plans:
         listed: tuple[Declared, ...] = getattr(one, field)
-        clause = _clause(set(one.pythons), pythons)
+        clause = f'python_version >= "{one.floor}"' if apart and one.floor != lowest else ""
         for declared in listed:
-            marker = f"({clause}) and ({declared.marker})" if clause and declared.marker else clause
+            marker = f"({clause}) and ({declared.marker})" if declared.marker else clause
             found.setdefault(replace(declared, marker=marker) if clause else declared)
     return tuple(found)
 
 
-def _clause(own: set[str], everyone: set[str]) -> str:
-    versions = {minor_version(python) for python in own}
-    implementations = {implementation_name(python) for python in everyone}
-    if not own or "" in versions or versions == set(map(minor_version, everyone)) or len(implementations) > 1:
-        return ""
-    ordered = sorted(versions, key=lambda text: [int(part) for part in text.split(".")])
-    return " or ".join(f'python_version == "{version}"' for version in ordered)
+def _version_key(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
 
 
 def _problems(first: LockPlan, one: LockPlan, plans: tuple[LockPlan, ...]) -> Iterable[Problem]:

@@ -11,7 +11,7 @@ from nox_envs.matrix import Point
 from nox_envs.requirements.from_files import RequirementFiles
 from nox_envs.requirements.from_project import OwnProject, suggest
 from nox_envs.requirements.gathered import DEPTH, Gathered, failed, join
-from nox_envs.requirements.project import ProjectMetadata, Pyproject
+from nox_envs.requirements.project import PYPROJECT, ProjectMetadata, Pyproject
 from nox_envs.requirements.reference import Rejected, declare, is_bare, parse_reference
 from nox_envs.requirements.types import Composition
 from nox_envs.spec.types import (
@@ -65,6 +65,11 @@ class Composer:
     def project_name(self) -> str:
         """Return the canonical name of the project, empty if it is not static."""
         return self._pyproject.name
+
+    @property
+    def files(self) -> tuple[str, ...] | None:
+        """Return what was composed from so far besides the spec; None if variables had a say in it."""
+        return None if self._files.has_variables else (PYPROJECT, *self._files.read)
 
     def compose(self, point: Point) -> Composition:
         """Return everything that a point asks for.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, Place, Problem
 from nox_envs.files import read_text
+from nox_envs.pins import redact
 from nox_envs.requirements.gathered import DEPTH, Gathered, failed, join
 from nox_envs.requirements.project import Pyproject
 from nox_envs.requirements.reference import Rejected, declare, parse_reference
@@ -39,6 +40,7 @@ class RequirementFiles:
         self._environ = environ
         self._gathered: dict[tuple[str, bool], Gathered] = {}
         self._parsed: dict[str, ParsedFile] = {}
+        self.has_variables = False
         self._names: dict[str, str] = {}
 
     def gather(
@@ -53,7 +55,7 @@ class RequirementFiles:
             stack: the files that lead here, for cycles.
         """
         if _REMOTE.match(path):
-            return failed(asked, f"{path!r} is not read: it is not a file of the project", path=key)
+            return failed(asked, f"{redact(path)!r} is not read: it is not a file of the project", path=key)
         shown = posixpath.normpath(path)
         if posixpath.isabs(shown) or not path.strip():
             hint = "write it relative to the spec"
@@ -101,11 +103,17 @@ class RequirementFiles:
         )
         return join((mine, *parts), place=asked, path=key) if parts else mine
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Return the files that were read, as they were named."""
+        return tuple(self._parsed)
+
     def _parse(self, path: str) -> ParsedFile:
         if path not in self._parsed:
             from nox_envs.requirements.pip_format import parse
 
             text = self._prepare(read_text(self._root / path, shown=path), path)
+            self.has_variables = self.has_variables or "${" in text
             self._parsed[path] = parse(text, origin=path, environ=self._environ)
         return self._parsed[path]
 

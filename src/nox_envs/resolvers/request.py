@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nox_envs.lockfile.doubt import via_label
 from nox_envs.lockfile.merging import requirement_text
 from nox_envs.lockfile.plan import LockPlan
@@ -41,6 +43,16 @@ class Request:
         """Return every file."""
         return (*self.sources, *self.constraints, *self.build_constraints, *self.settings)
 
+    def taking(self, names: Iterable[str], plan: LockPlan) -> Request:
+        """Return the request in which uv takes `names` from the indexes that are theirs alone."""
+        text = index_project(plan.indexes, plan.floor, names)
+        return replace(self, settings=(*self.settings, InputFile(name=INDEXES, text=text, label="")))
+
+    def limited(self, pins: tuple[Pin, ...]) -> Request:
+        """Return the request that leaves no other choice than `pins`."""
+        settled = InputFile(name="settled.txt", text=pin_lines(pins), label="")
+        return replace(self, constraints=(*self.constraints, settled))
+
     def has(self, name: str) -> bool:
         """Tell whether a file is among the settings."""
         return any(file.name == name for file in self.settings)
@@ -79,10 +91,7 @@ def request(
         build_constraints=_build(plan, root_url),
         settings=tuple(
             InputFile(name=name, text=text, label="")
-            for name, text in (
-                (INDEXES, index_project(plan.indexes, plan.floor)),
-                (PLATFORMS, platform_project(plan)),
-            )
+            for name, text in ((PLATFORMS, platform_project(plan)),)
             if text
         ),
     )

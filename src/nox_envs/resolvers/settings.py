@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.lockfile.plan import LockPlan
@@ -19,10 +20,10 @@ def assigned(indexes: tuple[Index, ...]) -> tuple[Index, ...]:
     Raises FileProblems for a package that two indexes claim.
     """
     found = tuple(index for index in indexes if index.packages)
-    owners: dict[str, Index] = {}
+    known: dict[str, Index] = {}
     for index in found:
         for name in index.packages:
-            owner = owners.setdefault(name, index)
+            owner = known.setdefault(name, index)
             if owner is not index:
                 message = f"{name!r} is taken from {owner.name!r} only ({owner.place})"
                 place, path = index.place, f"indexes.{index.name}.packages"
@@ -35,35 +36,32 @@ def general(indexes: tuple[Index, ...]) -> tuple[Index, ...]:
     return tuple(index for index in indexes if not index.packages)
 
 
-def index_project(indexes: tuple[Index, ...], floor: str) -> str:
-    """Return the project file that tells uv which packages come from which index; empty for none.
+def owners(indexes: tuple[Index, ...]) -> dict[str, Index]:
+    """Return the index of each package that has one of its own; raises FileProblems for two."""
+    return {name: index for index in assigned(indexes) for name in index.packages}
 
-    uv assigns an index to what a project requires, at any depth of its dependencies. The extra that
-    these requirements belong to is never asked for, so that they add nothing themselves.
+
+def index_project(indexes: tuple[Index, ...], floor: str, names: Iterable[str]) -> str:
+    """Return the project file that makes uv take `names` from their own index only.
+
+    uv assigns an index to what a project requires itself, so the project requires them.
     """
-    listed = assigned(indexes)
-    if not listed:
-        return ""
-    names = [(name, index.name) for index in listed for name in index.packages]
+    wanted, owned = set(names), owners(indexes)
+    listed = [(name, index) for name, index in sorted(owned.items(), key=_first) if name in wanted]
     lines = [
         "[project]",
         'name = "nox-envs-indexes"',
         'version = "0"',
         f"requires-python = {_text(f'>={floor}')}",
-        "dependencies = [",
-        *(f"    {_text(f'{name} ; extra == {_UNASKED!r}')}," for name, _ in names),
-        "]",
+        f"dependencies = [{', '.join(_text(name) for name, _ in listed)}]",
         "",
         "[tool.uv.sources]",
-        *(f"{_text(name)} = {{ index = {_text(index)} }}" for name, index in names),
+        *(f"{_text(name)} = {{ index = {_text(index.name)} }}" for name, index in listed),
     ]
-    for index in listed:
+    for index in dict.fromkeys(index for _, index in listed):
         lines += ["", "[[tool.uv.index]]", f"name = {_text(index.name)}", f"url = {_text(index.url)}"]
         lines.append("explicit = true")
     return "\n".join(lines) + "\n"
-
-
-_UNASKED = "nox-envs-never"
 
 
 def platform_project(plan: LockPlan) -> str:
@@ -83,6 +81,16 @@ def uv_index_options(indexes: tuple[Index, ...]) -> list[str]:
         *(f"--index={index.name}={index.url}" for index in first),
         f"--default-index={last.name}={last.url}",
     ]
+
+
+def merged_index_options(indexes: tuple[Index, ...]) -> list[str]:
+    """Return the options of uv for all indexes at once, those that only some packages have included."""
+    own = [f"--index={index.name}={index.url}" for index in assigned(indexes)]
+    return [*own, *uv_index_options(general(indexes))]
+
+
+def _first(pair: tuple[str, Index]) -> str:
+    return pair[0]
 
 
 def _text(text: str) -> str:

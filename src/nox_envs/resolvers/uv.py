@@ -11,7 +11,7 @@ from nox_envs.lockfile.text import Lock, parse
 from nox_envs.pins import Pin, canonical_name
 from nox_envs.resolvers.answer import Askers, relative_pin
 from nox_envs.resolvers.request import Request
-from nox_envs.resolvers.settings import INDEXES, PLATFORMS, general, uv_index_options
+from nox_envs.resolvers.settings import INDEXES, PLATFORMS, general, merged_index_options, uv_index_options
 from nox_envs.values import replace
 
 _INPUT = re.compile(r"-[rc] (?:.*[/\\])?(?P<file>[^/\\]+)")
@@ -32,15 +32,17 @@ def uv_compile(
     upgrade: bool = False,
     upgrade_packages: tuple[str, ...] = (),
     cutoff: str = "",
+    merged: bool = False,
 ) -> tuple[str, ...]:
     """Return the `uv pip compile` that resolves `plan`, reading and writing `{folder}/lock.txt`.
 
     `folder` holds the files of the request; the current lock in it gives the preferred pins.
-    `cutoff` is the time that `exclude_newer` means today (RFC 3339; empty: what the option says).
+    `cutoff` is the time that `exclude_newer` means today (RFC 3339; empty: what the option says). With
+    `merged` every version of every index is considered, which is for requests that settle each one.
     """
     argv = [uv, *_COMPILE, "--annotation-style=split", f"--output-file={folder}/lock.txt"]
     argv += ["--upgrade"] if upgrade else _repeat("--upgrade-package", upgrade_packages)
-    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff))
+    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff, merged=merged))
 
 
 def uv_compile_pylock(
@@ -52,14 +54,20 @@ def uv_compile_pylock(
     """
     argv = [uv, *_COMPILE, "--format=pylock.toml", f"--output-file={folder}/pylock.toml"]
     argv += [f"--constraints={folder}/lock.txt", *(["--offline"] if offline else [])]
-    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff))
+    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff, merged=True))
 
 
-def _inputs(plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str) -> list[str]:
+def _inputs(
+    plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str, merged: bool
+) -> list[str]:
     """Return what decides the result, and so is the same for every format."""
     options = plan.options
     newest = cutoff or options.exclude_newer
-    argv = [f"--python-version={plan.floor}", *uv_index_options(general(plan.indexes))]
+    argv = [f"--python-version={plan.floor}"]
+    if merged and any(index.packages for index in plan.indexes):
+        argv += [*merged_index_options(plan.indexes), "--index-strategy=unsafe-best-match"]
+    else:
+        argv += uv_index_options(general(plan.indexes))
     # The sources of a project are for its developers; only where ours assign indexes are they needed.
     argv += [] if files.has(INDEXES) else ["--no-sources"]
     argv += [f"--project={folder}/{posixpath.dirname(PLATFORMS)}"] if files.has(PLATFORMS) else []

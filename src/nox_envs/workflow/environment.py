@@ -51,7 +51,7 @@ class EnvironmentRun:
         self._project = project
         self._point = point
         self._host = host
-        self._plan = project.plan_of(point)
+        self._plan = project.remembered_plan_of(point)
         self._policy = point.drift.policy or "repair"
         self._depth = Depth(files=point.drift.files or "off")
         self._created: tuple[KnownFile, ...] = ()

@@ -9,20 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from nox_envs import errors
 from nox_envs.errors import NoxEnvsError
 from nox_envs.files import write_atomically
+from nox_envs.lockfile.plan import LockPlan
 from nox_envs.matrix.point import Point
+from nox_envs.requirements import Declared
 from nox_envs.spec import types
 from nox_envs.spec.types import Pairs
-from nox_envs.values import fields
+from nox_envs.values import fields, replace
 
 _FILE = "spec"
 _LIMIT = 1 << 26
-_READERS = ("document", "spec", "matrix")
+_READERS = ("document", "spec", "matrix", "requirements", "lockfile")
 
 
 class SessionRow(NamedTuple):
@@ -66,8 +70,13 @@ class Memory:
 
     def __init__(self, state: Path, spec: bytes, names: tuple[str, ...]) -> None:
         self._file = state / _FILE
+        self._state = state
         self._key = _key(spec, names)
         self._points: bytes = b""
+
+    def plan(self, venv: str, root: Path) -> PlanMemory:
+        """Return the memory of the lock plan of the session whose venv has this directory name."""
+        return PlanMemory(self._state / "plans" / f"{venv}.json", self._key, root)
 
     def recall(self) -> tuple[SessionRow, ...] | None:
         """Return the sessions of the spec, in order, or None if it is not remembered."""
@@ -94,10 +103,56 @@ class Memory:
             return
         lines = [self._key, json.dumps(tuple(map(row_of, points)))]
         lines += [json.dumps(_plain(point), separators=(",", ":")) for point in points]
-        try:
+        with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
             write_atomically(self._file, "\n".join(lines) + "\n", durable=False)
-        except NoxEnvsError:
-            return  # a folder that cannot be written costs time, nothing else
+
+
+class PlanMemory:
+    """Remember the lock plan of one session, as long as the spec and the files it came from are the same.
+
+    `file` belongs to the session alone, so that sessions at the same time do not disturb each other.
+    """
+
+    def __init__(self, file: Path, key: str, root: Path) -> None:
+        self._file = file
+        self._key = key
+        self._root = root
+
+    def recall(self) -> LockPlan | None:
+        """Return the plan, or None if it is not remembered or one of its files is another by now."""
+        try:
+            with self._file.open("rb") as stream:
+                document = json.loads(stream.read(_LIMIT))
+            if document["key"] != self._key or self._digests(document["files"]) != document["files"]:
+                return None
+            return cast("LockPlan", _restored(document["plan"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+
+    def remember(self, plan: LockPlan, point: Point, files: tuple[str, ...]) -> None:
+        """Remember a plan for one of its points; `files` are those it was composed from.
+
+        A plan that depends on more than the spec and these files is not remembered: on local paths,
+        other locks, dynamic metadata or locks that others made.
+        """
+        alone = replace(plan, points=(point,))
+        paths = any(declared.path for declared in (*plan.requirements, *plan.constraints))
+        more = plan.layers or plan.related or plan.dynamic_extras is not None or plan.options.managed is False
+        if paths or more or plan.options.group or alone.digest != plan.digest:
+            return
+        document = {"key": self._key, "files": self._digests(files), "plan": _plain(alone)}
+        with suppress(NoxEnvsError):
+            write_atomically(self._file, json.dumps(document, separators=(",", ":")), durable=False)
+
+    def _digests(self, files: Iterable[str]) -> dict[str, str]:
+        return {name: self._digest(self._root / name) for name in files}
+
+    @staticmethod
+    def _digest(file: Path) -> str:
+        try:
+            return hashlib.sha256(file.read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return ""
 
 
 def _key(spec: bytes, names: tuple[str, ...]) -> str:
@@ -148,7 +203,7 @@ def _restored(content: object) -> object:
 
 
 def _class(name: str) -> type[object]:
-    if name == "Point":
-        return Point
+    if name in ("Point", "Declared", "LockPlan"):
+        return {"Point": Point, "Declared": Declared, "LockPlan": LockPlan}[name]
     made: type[object] = getattr(errors if name == "Place" else types, name)
     return made

@@ -160,6 +160,17 @@ class Project:
 
         return tuple(with_relations(one, self, self.lock_of) for one in plans)
 
+    def remembered_plan_of(self, point: Point) -> LockPlan:
+        """Return the plan that `point` belongs to, from memory if nothing that it came from changed."""
+        memory = self._memory.plan(self.location(point).name, self.root)
+        known = memory.recall()
+        if known is not None:
+            return known
+        made = self.plan_of(point)
+        if self.composer.files is not None and any(p.session == point.session for p in made.points):
+            memory.remember(made, point, self.composer.files)
+        return made
+
     def plan_of(self, point: Point) -> LockPlan:
         """Return the plan that `point` belongs to; for `lock: false` one without a path."""
         if point.lock.enabled is False:
@@ -244,9 +255,7 @@ class Project:
             return foreign_doubts(made, foreign, self.host, points=points, layers=self.layers(made))
         layers = self.layers(made)
         pylock = self.lock(made.pylock) if made.pylock else None
-        return doubts(
-            made, self.lock(made.path), self.host, points=points, layers=layers, pylock=pylock
-        )
+        return doubts(made, self.lock(made.path), self.host, points=points, layers=layers, pylock=pylock)
 
 
 def _parse(text: str, path: str) -> Lock:

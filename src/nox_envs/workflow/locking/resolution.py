@@ -12,6 +12,7 @@ from nox_envs.lockfile.staleness import unrecorded
 from nox_envs.lockfile.text import Header, Lock, requirement_line
 from nox_envs.pins import Pin, redact
 from nox_envs.resolvers import (
+    Request,
     pin_lines,
     pip_report,
     read_pip_report,
@@ -23,7 +24,7 @@ from nox_envs.resolvers import (
 from nox_envs.values import replace, value
 from nox_envs.workflow.locking.choice import Upgrade
 from nox_envs.workflow.locking.explanation import explanation
-from nox_envs.workflow.locking.types import Processes
+from nox_envs.workflow.locking.types import Completed, Processes
 
 
 @value
@@ -76,8 +77,6 @@ class Resolution:
         Raises NoxEnvsError with the explanation of a failure.
         """
         plan = self._plan
-        for file in self._files.files:
-            write_atomically(self._folder / file.name, file.text)
         if not self._files.sources and plan.dynamic_extras is None:
             made = Lock(origin=plan.path, header=None, pins=())
         else:
@@ -95,26 +94,47 @@ class Resolution:
         return Resolved(lock=made, pylock=self._pylock(made) if pylock else "")
 
     def _with_uv(self) -> Lock:
+        if not any(index.packages for index in self._plan.indexes):
+            return self._checked(self._compile(self._files))
+        # Few projects assign packages to indexes.
+        from nox_envs.workflow.locking.assignment import resolve_assigned
+
+        return resolve_assigned(self._plan, self._files, self._compile, self._checked)
+
+    def _compile(self, files: Request, merged: bool = False) -> Lock | Completed:
+        """Run uv; return what it resolved, or how it failed."""
         plan, wish = self._plan, self._wish
+        for file in files.files:
+            write_atomically(self._folder / file.name, file.text)
         output = self._folder / "lock.txt"
         # uv prefers the pins that stand in its output file.
         write_atomically(output, pin_lines(wish.kept))
         argv = uv_compile(
             self._processes.uv,
             plan,
-            self._files,
+            files,
             folder=str(self._folder),
             root=self._root,
-            upgrade=wish.upgrade,
-            upgrade_packages=tuple(one.text for one in wish.upgrades),
+            upgrade=wish.upgrade and not merged,
+            upgrade_packages=() if merged else tuple(one.text for one in wish.upgrades),
             cutoff=wish.cutoff,
+            merged=merged,
         )
-        self._run(argv)
+        completed = self._processes.run(argv)
+        if completed.returncode:
+            return completed
         text = read_text(output, shown=f"{plan.path} (from uv)")
-        return read_uv_output(text, plan, self._files, origin=plan.path, root_url=self._root_url)
+        return read_uv_output(text, plan, files, origin=plan.path, root_url=self._root_url)
+
+    def _checked(self, found: Lock | Completed) -> Lock:
+        if isinstance(found, Completed):
+            raise NoxEnvsError(self._explained(found))
+        return found
 
     def _with_pip(self) -> Lock:
         plan, wish = self._plan, self._wish
+        for file in self._files.files:
+            write_atomically(self._folder / file.name, file.text)
         python = self._processes.pip_python(plan.points[0].python)
         fixed = "".join(f"{one.text}\n" for one in wish.upgrades if one.specifier)
         free = {one.name for one in wish.upgrades}
@@ -157,16 +177,17 @@ class Resolution:
     def _run(self, argv: tuple[str, ...]) -> None:
         completed = self._processes.run(argv)
         if completed.returncode:
-            raise NoxEnvsError(
-                explanation(
-                    completed.output,
-                    self._files,
-                    folder=str(self._folder),
-                    root_url=self._root_url,
-                    plans=self._wish.asking or (self._plan,),
-                    layers=self._wish.layers,
-                )
-            )
+            raise NoxEnvsError(self._explained(completed))
+
+    def _explained(self, completed: Completed) -> str:
+        return explanation(
+            completed.output,
+            self._files,
+            folder=str(self._folder),
+            root_url=self._root_url,
+            plans=self._wish.asking or (self._plan,),
+            layers=self._wish.layers,
+        )
 
 
 def _refuse_unfit(made: Lock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.files import read_text, write_atomically
+from nox_envs.lockfile.groups import union
 from nox_envs.lockfile.paths import is_pylock
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.pylock import pair_doubts, parse_pylock, render_pylock
@@ -102,13 +104,17 @@ class _Run:
         """Resolve everything that a group asks for."""
         assert unit.common is not None
         kept = dict.fromkeys(pin for one in unit.plans for pin in self._kept(one))
+        wish = self._wish(unit.common, tuple(kept), asking=unit.plans)
         try:
-            resolved = self._resolve(unit.common, self._wish(unit.common, tuple(kept), asking=unit.plans))
+            return _Common(pins=self._resolve(unit.common, wish).lock.pins)
         except NoxEnvsError as error:
-            names = ", ".join(sorted(unit.environments))
-            group = unit.common.options.group
-            return _Common(failure=f"the group {group!r} ({names}) has no common solution\n{error}")
-        return _Common(pins=resolved.lock.pins)
+            failure = str(error)
+        if len({one.floor for one in unit.plans}) > 1:
+            with contextlib.suppress(NoxEnvsError):
+                return _Common(pins=self._resolve(union(unit.plans, apart=True), wish).lock.pins)
+        names = ", ".join(sorted(unit.environments))
+        group = unit.common.options.group
+        return _Common(failure=f"the group {group!r} ({names}) has no common solution\n{failure}")
 
     def one(self, step: _Step) -> LockResult:
         """Resolve one plan and write its lock; a failure is a result, not an exception."""
