@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import locking
 from benchmarks.harness import Contender, Row, race, run, table
 
 PYTHON = sys.executable
@@ -144,6 +145,8 @@ BENCHMARKS: dict[str, Callable[[Path, int], list[tuple[str, list[Row]]]]] = {
     "command-line": command_line,
     "snapshot": snapshot,
     "listing": listing,
+    "lock": locking.lock,
+    "freshness": locking.freshness,
 }
 
 

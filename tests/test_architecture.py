@@ -20,7 +20,7 @@ STAGES = (
     {"matrix"},
     {"requirements"},
     {"lockfile", "snapshot"},
-    {"receipt", "resolvers", "installers", "mutex", "progress"},
+    {"receipt", "resolvers", "installers", "mutex", "progress", "streams"},
     {"drift", "changes"},
     {"integrity"},
     {"policy"},

@@ -725,3 +725,135 @@ def test_two_runs_write_the_same_bytes_in_another_checkout_too(
     other.locked(spec)
     assert [(other.root / path).read_bytes() for path in files] == before
     assert str(tmp_path).encode() not in b"".join(before)
+
+
+# What makes a lock stale, offline, and what does not.
+
+UNMET, STALE = "lock-unsatisfied", "lock-stale"
+OWN_INDEX = "indexes: {own: https://packages.example.org/simple}\n"
+FRESH = """\
+requirements:
+  app:
+    - basket>=1.0
+    - plum>=1; python_version >= "3.11"
+  test:
+    - include: app
+    - file: extra.in
+environments:
+  tests:
+    python: ["3.10", "3.12"]
+    requirements: [test]
+    constraints: [{file: limits.txt}, "press<2"]
+    lock: {resolution: highest, only_binary: [apple, plum]}
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, machine: Machine) -> Locker:
+    """Lock once; tests change what it was made of."""
+    made = Locker(tmp_path_factory.mktemp("fresh") / "project", machine)
+    settle(made)
+    made.locked(FRESH)
+    return made
+
+
+def settle(made: Locker) -> None:
+    (made.root / "extra.in").write_text("apple>=1\n")
+    (made.root / "limits.txt").write_text("apple<2\n")
+
+
+def changed(made: Locker, *changes: tuple[str, str], files: tuple[tuple[str, str], ...] = ()) -> list[Doubt]:
+    """Return what is doubtful about the lock once the spec and files were changed."""
+    settle(made)
+    text = FRESH
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    for name, content in files:
+        (made.root / name).write_text(content)
+    made.spec(text)
+    return made.doubts("tests")
+
+
+@pytest.mark.parametrize(
+    ("changes", "files"),
+    [
+        ((("    python", "    # a comment\n    python"), ("[test]", "[ test ]  # more")), ()),
+        ((('"3.10", "3.12"', "'3.12', 3.10"),), ()),
+        ((('- plum>=1; python_version >= "3.11"', "- 'Plum >= 1 ; python_version >= \"3.11\"'"),), ()),
+        ((("    - basket>=1.0\n", ""), ("  test:", "    - basket>=1.0\n  test:")), ()),
+        ((("resolution: highest, only_binary: [apple, plum]", "only_binary: [plum, apple]"),), ()),
+        ((('[{file: limits.txt}, "press<2"]', '["press < 2", {file: limits.txt}]'),), ()),
+        ((), (("extra.in", "# why\n\napple >= 1  # here\n"), ("limits.txt", "apple<2\n# and why\n"))),
+    ],
+)  # fmt: skip
+def test_what_means_the_same_leaves_a_lock_fresh(
+    fresh: Locker, changes: tuple[tuple[str, str], ...], files: tuple[tuple[str, str], ...]
+) -> None:
+    assert changed(fresh, *changes, files=files) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("basket>=1.0", "basket>=2"), [(UNMET, "basket>=2", "basket==1.1", "envs.yaml:4", False)]),
+        (("basket>=1.0", "basket>=1.1"),
+         [(STALE, "app: basket>=1.1", "app: basket>=1.0", "envs.yaml:4", True)]),
+        (('>= "3.11"', '>= "3.10"'),
+         [(UNMET, 'plum>=1 ; python_version >= "3.10"', "no pin (python 3.10)", "envs.yaml:5", False)]),
+        (('; python_version >= "3.11"', '; python_version >= "3.12"'),
+         [(STALE, 'app: plum>=1 ; python_version >= "3.12"', 'app: plum>=1 ; python_version >= "3.11"',
+           "envs.yaml:5", True)]),
+        (("    - basket>=1.0\n", ""), [(STALE, "not required any more", "app: basket>=1.0", "", False)]),
+        (("    - basket>=1.0\n", "    - basket>=1.0\n    - raisin>=1\n"),
+         [(UNMET, "raisin>=1", "no pin", "envs.yaml:5", False)]),
+        (('"3.10", "3.12"', '"3.12"'),
+         [(STALE, "python 3.12", "locked for python 3.10, 3.12", "", True)]),
+        (('"press<2"', '"press<3"'),
+         [(STALE, "constraints of envs.yaml: ", "locked with ", "envs.yaml:13", True)]),
+        (("resolution: highest", "resolution: lowest"),
+         [(STALE, "resolution: lowest", "locked without", "envs.yaml:10", True)]),
+        (("[apple, plum]}", '[apple], exclude_newer: "7 days"}'),
+         [(STALE, "exclude_newer: 7 days", "locked without", "envs.yaml:10", True),
+          (STALE, "only_binary: apple", "locked with apple, plum", "envs.yaml:10", True)]),
+        (("requirements:\n  app", f"{OWN_INDEX}requirements:\n  app"),
+         [(STALE, "indexes: ", "locked without", "envs.yaml:2", True)]),
+    ],
+)  # fmt: skip
+def test_what_means_something_else_is_told_with_its_place_and_its_pin(
+    fresh: Locker, change: tuple[str, str], expected: list[tuple[str, str, str, str, bool]]
+) -> None:
+    found = changed(fresh, change)
+    assert len(found) == len(expected)
+    for doubt, (kind, wanted, actual, place, satisfied) in zip(found, expected, strict=True):
+        assert (doubt.kind, doubt.place, doubt.satisfied) == (kind, place, satisfied)
+        assert doubt.expected.startswith(wanted)
+        assert doubt.actual.startswith(actual)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((("extra.in", "apple>=1.1\n"),), (STALE, "test (extra.in): apple>=1.1", "extra.in:1")),
+        ((("extra.in", "apple>=3\n"),), (UNMET, "apple>=3", "extra.in:1")),
+        ((("limits.txt", "apple<3\n"),), (STALE, "constraints of limits.txt: ", "limits.txt:1")),
+    ],
+)
+def test_the_content_of_a_file_is_an_input(
+    fresh: Locker, files: tuple[tuple[str, str], ...], expected: tuple[str, str, str]
+) -> None:
+    (doubt,) = changed(fresh, files=files)
+    assert (doubt.kind, doubt.place) == (expected[0], expected[2])
+    assert doubt.expected.startswith(expected[1])
+
+
+def test_an_edit_of_a_bot_stays_fresh_while_it_satisfies(fresh: Locker, index: Index) -> None:
+    assert changed(fresh) == []
+    text = fresh.read("tests")
+    old, new = (index.sha256(f"basket-{version}-py3-none-any.whl") for version in ("1.1", "1.0"))
+    lock = fresh.root / "requirements" / "tests.txt"
+    try:
+        lock.write_text(text.replace("basket==1.1", "basket==1.0").replace(old, new), encoding="utf-8")
+        assert fresh.doubts("tests") == []
+    finally:
+        lock.write_text(text, encoding="utf-8")

@@ -72,6 +72,16 @@ def test_a_damaged_memory_recalls_nothing(tmp_path: Path, content: str) -> None:
     assert damaged.recall() is None
 
 
+def test_a_point_that_is_damaged_is_read_anew(tmp_path: Path) -> None:
+    memory(tmp_path).remember(points())
+    file = tmp_path / ".nox/.nox-envs/spec"
+    lines = file.read_text().split("\n")
+    file.write_text("\n".join([*lines[:2], "{", *lines[3:]]))
+    damaged = memory(tmp_path)
+    assert damaged.recall() is not None
+    assert (damaged.point(0), damaged.point(1)) == (None, points()[1])
+
+
 def test_where_nox_never_ran_nothing_is_written(tmp_path: Path) -> None:
     Memory(tmp_path / ".nox/.nox-envs", SPEC.encode(), ()).remember(points())
     assert list(tmp_path.iterdir()) == []
@@ -84,6 +94,8 @@ def test_a_project_takes_its_sessions_from_the_memory_and_its_errors_from_the_fi
     (tmp_path / ".nox").mkdir()
     (tmp_path / "envs.yaml").write_text(SPEC)
     first, second = project(), project()
+    assert first.sessions == tuple(map(row_of, first.points))
+    first.remember()
     assert first.sessions == second.sessions
     assert first.point_of("tests", "3.12", (("django", "5.2"),)) == second.points[3]
     assert second.point_of("base", None, ()) == first.points[4]
@@ -105,7 +117,7 @@ def recalled(root: Path, environ: dict[str, str] | None = None) -> tuple[bool, s
     """Return whether the plan of `tests` came from memory, and its digest."""
     project = Project(root / "envs.yaml", envdir=".nox", environ=environ or {}, host=dict)
     point = project.point_of("tests", None, ())
-    known = project._memory.plan(project.location(point).name, root).recall()
+    known = project._memory.plan(point, project.location(point).name, root).recall()
     return known is not None, project.remembered_plan_of(point).digest
 
 

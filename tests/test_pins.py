@@ -116,12 +116,15 @@ def test_what_is_no_version_is_told(text: str) -> None:
         ("https://example.org/x?v=1&X-Amz-Signature=ab%2F", "https://example.org/x?v=1&X-Amz-Signature=****"),
         ("https://example.org/x?sig=abc", "https://example.org/x?sig=****"),
         ("https://example.org/x?design=abc", "https://example.org/x?design=abc"),
+        ("https://example.org/x?token=${TOKEN}&v=1", "https://example.org/x?token=${TOKEN}&v=1"),
+        ("https://example.org/x?author=me", "https://example.org/x?author=me"),
         ("two https://a:b@example.org/ and http://c:d@e.f", "two https://example.org/ and http://e.f"),
         ("nothing@all", "nothing@all"),
     ],
 )
 def test_credentials_of_urls_are_removed(text: str, expected: str) -> None:
     assert redact(text) == expected
+    assert holds_credentials(text) is (text != expected)
 
 
 @given(st.text(), st.text())

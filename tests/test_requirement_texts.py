@@ -165,6 +165,9 @@ def test_a_text_that_is_none_is_refused_with_the_next_thing_to_type(text: str, e
         "a @ git+https://ghp_hunter2@example.org/a.git",
         "a >= https://user:hunter2@example.org",
         "https://user:hunter2@example.org/a b ; x",
+        "a @ http://hunter2@example.org/a.whl",
+        "a @ https://example.org/a.whl?token=hunter2",
+        "https://example.org/a.whl?v=1&X-Amz-Signature=hunter2",
     ],
 )
 def test_a_password_is_refused_and_never_shown(text: str) -> None:

@@ -878,12 +878,12 @@ def test_a_session_of_a_broken_environment_is_not_doubted() -> None:
         "git+https://git@git.example.org/app.git",
         "https://packages.example.org/a:b@c/app.zip",
         "https://packages.example.org/app.zip#sha256=0",
+        "https://${TOKEN}@packages.example.org/app.zip?token=${TOKEN}&author=me",
     ],
 )
 def test_a_url_without_a_password_is_no_problem(url: str) -> None:
-    assert layer(f'requirements: ["app @ {url}"]').requirements == (
-        RequirementText(text=f"app @ {url}", place=at(4, 20)),
-    )
+    found = read_spec(f'version: 1\nrequirements:\n  app: ["app @ {url}"]\n', origin="envs.yaml")
+    assert found.sets[0].items == (RequirementText(text=f"app @ {url}", place=at(3, 9)),)
 
 
 @pytest.mark.parametrize(
@@ -896,6 +896,7 @@ def test_a_url_without_a_password_is_no_problem(url: str) -> None:
         "ssh://git:s3cret@git.example.org/app.git",
         "HTTPS://alice:${TOKEN}@packages.example.org/app.zip",
         "custom://alice:s3cret@packages.example.org/app.zip",
+        "https://packages.example.org/app.zip?token=s3cret",
     ],
 )
 def test_a_url_with_a_password_is_refused_and_never_shown(url: str) -> None:

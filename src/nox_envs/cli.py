@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from nox_envs.arguments import parser
 from nox_envs.errors import NoxEnvsError
+from nox_envs.streams import write_anything
 
 if TYPE_CHECKING:
     from nox_envs.report import Report
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     `argv` are the words after the program's name. 0 means clean, 1 drift, 2 could not check, 130
     interrupted.
     """
+    write_anything()
     asked = parser().parse_args(argv)
     try:
         code = _run(asked)
@@ -115,7 +117,8 @@ def _check(asked: argparse.Namespace) -> int:
     if any(finding.severity == "error" for finding in findings):
         print(f"{project.origin}: {counted}; locks: {count_kinds(findings)}", file=sys.stderr)
         return 1
-    print(f"{project.origin}: {counted}: valid, and every lock is fresh", file=sys.stderr)
+    locks = f"the locks can be used: {count_kinds(findings)}" if findings else "every lock is fresh"
+    print(f"{project.origin}: {counted}: valid, and {locks}", file=sys.stderr)
     return 0
 
 
@@ -139,7 +142,7 @@ def _list(asked: argparse.Namespace) -> int:
             }
             for point in points
         ]
-        print(json.dumps({"schema": 1, "sessions": rows}, indent=2, sort_keys=True, ensure_ascii=False))
+        print(json.dumps({"schema": 1, "sessions": rows}, indent=2, sort_keys=True))
         return 0
     width = max((len(point.session) for point in points), default=0)
     for point in points:
@@ -167,7 +170,7 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
     if asked.baseline:
         report = accept(report, read_baseline(asked.baseline))
     if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # these go to files and services, not to a terminal
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # these go to files and services, not to a terminal
     sys.stdout.write(render(report, asked.format, colour=_colour()))
     judged = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions)
     if judged.code == 2:
@@ -204,9 +207,12 @@ def _colour() -> bool:
 
 def _freeze(asked: argparse.Namespace) -> int:
     from nox_envs.snapshot import freeze
-    from nox_envs.workflow.inspection import snapshot_of
+    from nox_envs.workflow.inspection import asked_for, snapshot_of
 
-    sys.stdout.write(freeze(snapshot_of(_project(asked), asked.environment), all=asked.all))
+    project = _project(asked)
+    snapshot = snapshot_of(project, asked.environment)
+    pinned = asked_for(project, asked.environment)
+    sys.stdout.write(freeze(snapshot, all=asked.all, pinned=pinned))
     return 0
 
 

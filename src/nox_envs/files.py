@@ -79,7 +79,7 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
         target = Path(os.path.realpath(path))
         mode = _existing_mode(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data, mode)
+        _replace(target, data, mode, durable)
     except (OSError, ValueError) as error:
         reason = _reason(error) if isinstance(error, OSError) else str(error)
         raise NoxEnvsError(f"{path}: cannot be written: {reason}") from None
@@ -103,10 +103,10 @@ def _existing_mode(target: Path) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
+def _replace(target: Path, data: bytes, mode: int | None, durable: bool) -> None:
     staging = target.parent / f".nox-envs-{os.urandom(8).hex()}.tmp"
     try:
-        _write(staging, data)
+        _write(staging, data, durable)
         if mode is not None:
             staging.chmod(mode)
         staging.replace(target)
@@ -116,10 +116,11 @@ def _replace(target: Path, data: bytes, mode: int | None) -> None:
         raise
 
 
-def _write(staging: Path, data: bytes) -> None:
+def _write(staging: Path, data: bytes, durable: bool) -> None:
     # O_EXCL with 0o666 gives a new file the mode that the user's umask asks for.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(staging, flags, 0o666), "wb") as stream:
         stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+        if durable:
+            stream.flush()
+            os.fsync(stream.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from nox_envs.lockfile.merging import requirement_text
+from nox_envs.pins import redact
 from nox_envs.requirements import Declared
 from nox_envs.values import value
 
@@ -45,5 +46,5 @@ def via_label(declared: Declared) -> str:
 
 
 def via_entry(declared: Declared) -> str:
-    """Return the `# via` entry of a direct requirement: its set and its text."""
-    return f"{via_label(declared)}: {requirement_text(declared)}"
+    """Return the `# via` entry of a direct requirement: its set and its text, without credentials."""
+    return f"{via_label(declared)}: {redact(requirement_text(declared))}"

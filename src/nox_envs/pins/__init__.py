@@ -4,6 +4,7 @@ from nox_envs.pins.difference import Difference, differs
 from nox_envs.pins.types import INDEX, SEED_PACKAGES, Pin, Source, SourceKind, canonical_name, is_name
 from nox_envs.pins.urls import (
     direct_reference,
+    holds_credentials,
     local_path,
     parse_direct_url,
     redact,
@@ -22,6 +23,7 @@ __all__ = [
     "canonical_name",
     "differs",
     "direct_reference",
+    "holds_credentials",
     "is_name",
     "is_version",
     "local_path",

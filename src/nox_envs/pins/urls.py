@@ -11,8 +11,8 @@ from nox_envs.pins.types import Source
 _USERINFO = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/?#\s]*)@"
 _USERINFO_VARIABLES = r"\$\{[\w-]+\}(?::\$\{[\w-]+\})?"
 _SECRET_QUERY = (
-    r"(?i)(?P<key>[?&](?:[^=&#\s]*(?:token|secret|passw|signature|credential|api[-_]?key|auth)[^=&#\s]*|sig)=)"
-    r"[^&#\s]+"
+    r"(?i)(?P<key>[?&](?:[^=&#\s]*(?:token|secret|passw|signature|credential|api[-_]?key|auth(?!or))[^=&#\s]*|sig)=)"
+    r"(?!\$\{[\w-]+\}(?:[&#\s]|$))[^&#\s]+"
 )
 _VCS = r"(?i)(?:git|hg|svn|bzr)\+"
 _SCP = r"(?P<vcs>\w+)\+(?P<host>[^/:@\s]+@[^/:\s]+):(?!/)"
@@ -28,6 +28,13 @@ def redact(text: str) -> str:
     they are no secrets. The value of a query parameter named like a secret becomes `****`.
     """
     return re.sub(_SECRET_QUERY, r"\g<key>****", re.sub(_USERINFO, _without_credentials, text))
+
+
+def holds_credentials(text: str) -> bool:
+    """Tell whether a URL in a text carries credentials that `redact` would remove."""
+    if "://" not in text or ("@" not in text and "=" not in text):
+        return False  # most texts are no URL, and need no pattern
+    return redact(text) != text
 
 
 def _without_credentials(match: re.Match[str]) -> str:

@@ -1,4 +1,7 @@
-"""Owns one sentence on each kind of finding, for the formats that explain what they show."""
+"""Owns one sentence on each kind of finding, for the formats that explain what they show.
+
+The last three are reserved: nothing asks an index about a lock, so no finding is of these kinds yet.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ MEANINGS: dict[str, str] = {
     "unowned": "A file lies among the installed ones that no package brought.",
     "clobbered": "Two packages brought the same file, and one has overwritten the other's.",
     "startup-hook": "A file that no package owns runs whenever the interpreter starts.",
-    "skew": "Environments or hosts that should have the same version of a package do not.",
-    "outdated": "The index has a newer version.",
-    "yanked": "The pinned version was withdrawn from the index by its maintainers.",
-    "advisory": "A known vulnerability concerns the pinned version.",
+    "skew": "Hosts that ran the same session do not have the same version of a package.",
+    "outdated": "Reserved, not produced yet: the index has a newer version.",
+    "yanked": "Reserved, not produced yet: the pinned version was withdrawn from the index by its maintainers.",
+    "advisory": "Reserved, not produced yet: a known vulnerability concerns the pinned version.",
 }

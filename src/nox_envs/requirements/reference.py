@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from nox_envs.errors import Place
-from nox_envs.pins import canonical_name, is_name, redact
+from nox_envs.pins import canonical_name, holds_credentials, is_name, redact
 from nox_envs.requirements.types import Declared
 from nox_envs.values import value
 
@@ -23,10 +23,6 @@ _ARCHIVE = re.compile(
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.IGNORECASE)
 _SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
 _FILE_SCHEME = r"(?i)(?:(?:git|hg|svn|bzr)\+)?file"
-_USERINFO = re.compile(r"://(?P<user>[^/?#\s]*)@")
-_VARIABLE = r"\$\{[A-Za-z0-9_-]+\}"
-_HARMLESS_USER = rf"{_VARIABLE}|[^:]*:{_VARIABLE}"
-_TOKEN = r"gh[opsur]_|github_pat_|glpat-|pypi-"
 _EGG = r"[#&]egg=(?P<name>[^&\[]*)(?:\[(?P<extras>[^\]&]*)\])?"
 _LOCAL = r"(?P<path>[^\[]*)(?:\[(?P<extras>[^\]]*)\])?"
 _URL_MARKER = r"\s+;\s*|;\s+"
@@ -142,14 +138,12 @@ def _refused(text: str) -> Rejected | None:
 
 
 def _password(text: str) -> Rejected | None:
-    for match in _USERINFO.finditer(text):
-        user = match["user"]
-        if (":" in user and not re.fullmatch(_HARMLESS_USER, user)) or re.match(_TOKEN, user):
-            return Rejected(
-                message=f"{_shown(text)} carries a password in its URL",
-                hint="take it out; the installer reads netrc and keyring",
-            )
-    return None
+    if not holds_credentials(text):
+        return None
+    return Rejected(
+        message=f"{_shown(text)} carries a password in its URL",
+        hint="take it out; the installer reads netrc and keyring",
+    )
 
 
 def _looks_like_path(text: str) -> bool:

@@ -8,8 +8,16 @@ from typing import NoReturn
 from nox_envs.errors import NoxEnvsError
 
 
+class HelpShown(Exception):
+    """Say that the words asked for the help, which is printed; the session has nothing more to do."""
+
+
 class Arguments(argparse.ArgumentParser):
-    """Raise NoxEnvsError where argparse would end the process."""
+    """Raise an exception where argparse would end the process."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise HelpShown; only the help ends without an error."""
+        raise HelpShown
 
     def error(self, message: str) -> NoReturn:
         """Raise the message with the usage."""

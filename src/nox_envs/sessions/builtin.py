@@ -13,8 +13,9 @@ from nox_envs.integrity.types import FILES_MODES
 from nox_envs.policy import fail_conditions
 from nox_envs.progress import progress_on
 from nox_envs.report import FORMATS, render
-from nox_envs.sessions.arguments import Arguments
+from nox_envs.sessions.arguments import Arguments, HelpShown
 from nox_envs.sessions.github import publish
+from nox_envs.streams import write_anything
 from nox_envs.workflow.acceptance import accept, read_baseline
 from nox_envs.workflow.inspection import inspect, verdict
 from nox_envs.workflow.project import Project
@@ -36,8 +37,13 @@ def drift_session(project: Project, session: nox.Session) -> None:
         report = inspect(project, names, files=asked.files, otherwise="changed", told=told)
         if asked.baseline:
             report = accept(report, read_baseline(asked.baseline))
+    except HelpShown:
+        return
     except NoxEnvsError as error:
         session.error(str(error))
+    except OSError as error:
+        session.error(f"{error.filename or session.name}: {error.strerror or error}")
+    write_anything()
     sys.stdout.write(render(report, asked.format, colour=session._runner.global_config.color))
     sys.stdout.flush()
     if os.environ.get("GITHUB_ACTIONS"):

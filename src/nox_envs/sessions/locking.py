@@ -18,7 +18,7 @@ import nox.virtualenv
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.report.as_text import count_kinds, finding_lines
-from nox_envs.sessions.arguments import Arguments
+from nox_envs.sessions.arguments import Arguments, HelpShown
 from nox_envs.workflow.inspection import stale_locks
 from nox_envs.workflow.locking import (
     Completed,
@@ -45,6 +45,8 @@ def lock_session(project: Project, session: nox.Session) -> None:
             _check_locks(project, session, tuple(asked.environments))
         else:
             _lock(project, session, asked)
+    except HelpShown:
+        return
     except NoxEnvsError as error:
         session.error(str(error))
     except OSError as error:
@@ -65,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="say offline what is not fresh, write nothing")
     parser.add_argument("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
-    parser.add_argument(
-        "--prune", action="store_true", help="remove locks that nothing declares any more"
-    )
+    parser.add_argument("--prune", action="store_true", help="remove locks that nothing declares any more")
     return parser
 
 
@@ -81,10 +81,10 @@ def _check_locks(project: Project, session: nox.Session, names: tuple[str, ...])
     findings = stale_locks(project, names)
     for line in finding_lines(findings):
         session.warn("%s", line)
-    failing = [finding for finding in findings if finding.severity != "note"]
+    failing = [finding for finding in findings if finding.severity == "error"]
     if failing:
         session.error(f"locks are not fresh: {count_kinds(failing)}; run: nox -s lock")
-    session.log("every lock is fresh")
+    session.log("every lock is fresh" if not findings else "the locks can be used as they are")
 
 
 def _lock(project: Project, session: nox.Session, asked: argparse.Namespace) -> None:

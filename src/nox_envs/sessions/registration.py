@@ -20,12 +20,12 @@ from nox_envs.workflow.project import Project
 def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drift: str = "drift") -> None:
     """Register a nox session for every point of a spec, and the built-in ones.
 
-    `spec` is relative to the folder of the noxfile; `lock` and `drift` name the built-in sessions. A
+    `spec` is a file in the folder of the noxfile; `lock` and `drift` name the built-in sessions. A
     spec with problems prints them and ends nox with exit code 2.
     """
     try:
         project = Project(
-            Path(spec).absolute(),
+            _beside_the_noxfile(spec),
             envdir=".nox",
             environ=os.environ,
             host=_host,
@@ -41,6 +41,17 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     _register_builtin(project, lock, drift)
+
+
+def _beside_the_noxfile(spec: str | os.PathLike[str]) -> Path:
+    """Return the path of the spec; nox has made the folder of the noxfile the current one."""
+    path = Path(os.path.abspath(spec))
+    if os.path.realpath(path.parent) != os.path.realpath(Path.cwd()):
+        raise NoxEnvsError(
+            f"{os.fspath(spec)}: the spec must lie in the folder of the noxfile, since nox keeps venvs there;"
+            f" move it there, and call load({path.name!r})"
+        )
+    return path
 
 
 def _host() -> Mapping[str, str]:
@@ -150,15 +161,16 @@ def _run_point(project: Project, environment: str, session: nox.Session, axes: P
     try:
         python = session.python if isinstance(session.python, str) else None
         point = project.point_of(environment, python, axes)
+        project.remember()
         run = EnvironmentRun(project, point, SessionHost(session, point), time.monotonic)
         try:
             run.run()
         finally:
-            if run.report and os.environ.get("GITHUB_ACTIONS"):
+            if run.journal.report and os.environ.get("GITHUB_ACTIONS"):
                 from nox_envs.report import Report
                 from nox_envs.sessions.github import publish
 
-                publish(Report(environments=(run.report,)))
+                publish(Report(environments=(run.journal.report,)))
     except NoxEnvsError as error:
         session.error(str(error))
     except OSError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from nox_envs.document import Unfit, show
-from nox_envs.pins import canonical_name
+from nox_envs.pins import canonical_name, holds_credentials
 
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"
 ENVIRONMENT_PATTERN = "^_?[a-z0-9][a-z0-9_-]*$"
@@ -25,7 +25,7 @@ _LONGEST_NAME = 80
 _UNITS = ("hour", "day", "week")
 _RESERVED_AXES = frozenset({"python", "py", "posargs", "envdir", "name", "environment", "session"})
 # Any URL may name a database of the tests; these are the ones that installers open.
-_FETCHED = r"(?i)\b(?:git\+|hg\+|bzr\+|svn\+)?(?:https?|ftp|ssh|git|svn)://"
+_FETCHED = r"(?i)\b(?:git\+|hg\+|bzr\+|svn\+)?(?:https?|ftp|ssh|git|svn)://\S*"
 
 
 def set_name(text: str) -> str:
@@ -165,16 +165,11 @@ def refuse_credentials(text: str, *, strict: bool = False) -> None:
 
     `strict` is for texts that only an installer reads: there every scheme counts.
     """
-    if "@" not in text or "://" not in text:
+    if not holds_credentials(text):
         return
-    for match in re.finditer(r"\b[\w+.-]{0,30}://([^/\s]*)@", text):
-        if not strict and not re.match(_FETCHED, match[0]):
-            continue
-        _, colon, password = match[1].partition(":")
-        web = re.match(r"(?i)(?:\w+\+)?(?:https?|ftp)://", match[0]) is not None
-        if (colon and password) or (web and match[1] not in ("git", "git:", "")):
-            message = "a URL with a password or token must not stand in this file"
-            raise Unfit(message, "leave it to netrc, the keyring or the environment of the installer")
+    if strict or any(holds_credentials(url[0]) for url in re.finditer(_FETCHED, text)):
+        message = "a URL with a password or token must not stand in this file"
+        raise Unfit(message, "leave it to netrc, the keyring or the environment of the installer")
 
 
 def date(text: str) -> str:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from nox_envs import receipt as receipts
 from nox_envs.drift import Finding, run_command
 from nox_envs.errors import NoxEnvsError
-from nox_envs.files import write_atomically
 from nox_envs.integrity.types import Depth
 from nox_envs.matrix import Point
 from nox_envs.mutex import held
 from nox_envs.placeholders import expand, expand_command
 from nox_envs.receipt import KnownFile, Receipt
-from nox_envs.report import EnvironmentReport, Report, Status, render
+from nox_envs.report import Status
 from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
 from nox_envs.snapshot import NotAVenv, Snapshot, take, untouched
 from nox_envs.values import replace
@@ -22,13 +21,14 @@ from nox_envs.workflow.expectation import (
     SHALLOW,
     Checked,
     check_venv,
-    environment_report,
     lock_command,
     lock_findings,
     project_fingerprint,
+    requirements_changed,
     shown_findings,
 )
 from nox_envs.workflow.host import Host
+from nox_envs.workflow.journal import Journal
 from nox_envs.workflow.project import Project
 
 if TYPE_CHECKING:
@@ -38,20 +38,17 @@ if TYPE_CHECKING:
 class EnvironmentRun:
     """Run one point of an environment on a host, from its lock to its commands.
 
-    `clock` returns seconds since some moment; `report` is the last one that was written.
+    `clock` returns seconds since some moment; `journal` holds the report of the session.
     """
 
     def __init__(
         self, project: Project, point: Point, host: Host, clock: Callable[[], float] = lambda: 0.0
     ) -> None:
-        self.report: EnvironmentReport | None = None
-        self._clock = clock
-        self._began = clock()
-        self._ignored = 0
         self._project = project
         self._point = point
         self._host = host
         self._plan = project.remembered_plan_of(point)
+        self.journal = Journal(project, point, self._plan, host.location.name, clock)
         self._policy = point.drift.policy or "repair"
         self._depth = Depth(files=point.drift.files or "off")
         self._created: tuple[KnownFile, ...] = ()
@@ -71,11 +68,12 @@ class EnvironmentRun:
         self._host.say(f"{self._point.session}: another process works on {self._host.location}; waiting")
 
     def _require_lock(self) -> None:
-        findings = self._judged(lock_findings(self._project, self._plan, self._point))
+        findings = self.journal.judged(lock_findings(self._project, self._plan, self._point), link="lock")
+        self.journal.locked = findings
         self._tell(findings)
         broken = [finding for finding in findings if finding.severity == "error"]
         if broken or (self._plan.path and self._project.lock_of(self._plan) is None):
-            self._write_report("drift", findings, None)
+            self.journal.write("drift", (), None)
             self._host.stop(
                 f"{self._plan.path} does not answer {self._project.origin} "
                 f"({count_kinds(broken) or 'lock-missing'}); {self._remedy}"
@@ -89,17 +87,6 @@ class EnvironmentRun:
 
         return regeneration(self._project, self._plan)
 
-    def _judged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        """Return what counts by the severities and ignore rules of the spec."""
-        options = self._point.drift
-        if not options.severity and not options.ignore:
-            return findings
-        from nox_envs.policy import judge
-
-        judgement = judge(findings, options, today=self._project.today, shown=self._project.shown_path)
-        self._ignored = len(judgement.ignored)
-        return judgement.findings
-
     def _usable_venv(self) -> Checked:
         """Return the venv once it is what its lock says, or is left as it is by policy."""
         receipt = receipts.read(self._host.location)
@@ -111,9 +98,9 @@ class EnvironmentRun:
             return self._build()
         self._created = receipt.created
         moved_on = receipt.lock != self._installed_from
-        if checked.drift:
+        if checked.drift or (self.journal.locked and self._policy == "fail" and not self._plan.path):
             return self._answer_drift(checked, moved_on=moved_on)
-        if moved_on:
+        if moved_on and (self._plan.path or not self.journal.locked):
             self._write_receipt(checked)  # the lock changed in nothing that this venv has
         self._conclude("clean", checked.findings, checked)
         return checked
@@ -123,8 +110,11 @@ class EnvironmentRun:
         if receipt is None:
             return None, "it has no receipt, so its installation was never finished"
         if not self._plan.path and receipt.lock != self._installed_from:
-            return None, "its requirements changed"
-        if self._plan.limiting and self._policy == "repair" and self._host.may_install:
+            if self._mends:
+                return None, "its requirements changed"
+            self.journal.locked = (requirements_changed(self._point),)
+            self._tell(self.journal.locked)
+        if self._plan.limiting and self._mends:
             from nox_envs.lockfile.foreign import asks_otherwise
 
             if asks_otherwise(receipt.lock, self._installed_from):
@@ -133,7 +123,7 @@ class EnvironmentRun:
             checked = self._check(receipt)
         except NotAVenv as error:
             return None, str(error)
-        if self._policy == "repair" and self._host.may_install:
+        if self._mends:
             for finding in checked.findings:
                 if finding.kind == "python":
                     return checked, f"expected Python {finding.expected}, found {finding.actual}"
@@ -143,10 +133,14 @@ class EnvironmentRun:
                 return checked, beyond_mending(checked.mendable, checked.expectation)
         return checked, ""
 
+    @property
+    def _mends(self) -> bool:
+        return self._policy == "repair" and self._host.may_install
+
     def _check(self, receipt: Receipt | None, depth: Depth | None = None) -> Checked:
         location = self._host.location
         found = check_venv(self._project, self._plan, self._point, location, receipt, depth or self._depth)
-        return replace(found, findings=self._judged(found.findings))
+        return replace(found, findings=self.journal.judged(found.findings, link="venv"))
 
     @property
     def _installation(self) -> Installation:
@@ -160,15 +154,16 @@ class EnvironmentRun:
         return self._project.lock_digest(self._plan)
 
     def _answer_drift(self, checked: Checked, *, moved_on: bool) -> Checked:
-        cause = f"{self._plan.path} changed since" if moved_on else "the venv was changed after"
-        self._host.warn(
-            f"{self._point.session}: drift, {cause} it was installed: {count_kinds(checked.drift)}"
-        )
+        source = self._plan.path or "its requirements"
+        cause = f"{source} changed since" if moved_on else "the venv was changed after"
+        kinds = count_kinds(checked.drift or self.journal.locked)
+        self._host.warn(f"{self._point.session}: drift, {cause} it was installed: {kinds}")
         self._tell(checked.findings)
-        if self._policy == "repair" and self._host.may_install and checked.mendable:
+        if self._mends and checked.mendable:
             return self._repair(checked)
-        self._write_report("drift", checked.findings, checked)
-        errors = [finding for finding in checked.findings if finding.severity == "error"]
+        self.journal.write("drift", checked.findings, checked)
+        found = (*self.journal.locked, *checked.findings)
+        errors = [finding for finding in found if finding.severity == "error"]
         if self._policy == "fail" and errors:
             self._host.stop(
                 f"drift: {count_kinds(errors)}; to make the venv anew: "
@@ -227,10 +222,11 @@ class EnvironmentRun:
         if not any(finding.severity == "error" for finding in checked.findings):
             return
         self._tell(checked.findings)
-        self._write_report("drift", checked.findings, checked)
+        self.journal.write("drift", checked.findings, checked)
         self._host.stop(
             f"what was installed is not what {self._plan.path or self._project.origin} says: "
-            f"{count_kinds(checked.findings)}"
+            f"{count_kinds(checked.findings)}; "
+            f"{self._remedy if self._plan.path else 'change the requirements'}"
         )
 
     def _receipt(self, snapshot: Snapshot) -> Receipt:
@@ -250,32 +246,11 @@ class EnvironmentRun:
         proof.write(self._host.location, self._receipt(checked.snapshot), checked)
 
     def _conclude(self, status: Status, findings: tuple[Finding, ...], checked: Checked) -> None:
-        self._host.say(summary_line(self._write_report(status, findings, checked)))
+        self._host.say(summary_line(self.journal.write(status, findings, checked)))
 
     def _tell(self, findings: tuple[Finding, ...]) -> None:
         for line in finding_lines(shown_findings(self._project, findings)):
             self._host.warn(line)
-
-    def _write_report(
-        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None
-    ) -> EnvironmentReport:
-        report = environment_report(
-            self._project,
-            self._point,
-            self._plan,
-            checked,
-            status,
-            findings,
-            seconds=self._clock() - self._began,
-            ignored=self._ignored,
-        )
-        self._save(report)
-        return report
-
-    def _save(self, report: EnvironmentReport) -> None:
-        self.report = report
-        file = self._project.state / "reports" / f"{self._host.location.name}.json"
-        write_atomically(file, render(Report(environments=(report,)), "json"), durable=False)
 
     def _run_commands(self) -> None:
         for command in self._point.commands:
@@ -298,8 +273,7 @@ class EnvironmentRun:
 
     def _verify_after(self, before: Checked) -> None:
         """Report how long the commands took and what they changed in their own venv."""
-        if self.report and self._point.commands:
-            self._save(replace(self.report, seconds=self._clock() - self._began))
+        self.journal.end()
         if self._depth.files == "off" and untouched(before.snapshot):
             return
         session = self._point.session
@@ -313,6 +287,6 @@ class EnvironmentRun:
             return
         self._host.warn(f"{session}: the commands changed their own venv: {count_kinds(new)}")
         self._tell(new)
-        self._write_report("drift", after.findings, after)
+        self.journal.write("drift", after.findings, after)
         if self._policy == "fail":
             self._host.stop(f"the commands changed their own venv: {count_kinds(new)}")

@@ -88,6 +88,20 @@ def _lock_finding(doubt: Doubt, plan: LockPlan, point: Point) -> Finding:
     )
 
 
+def requirements_changed(point: Point) -> Finding:
+    """Return the finding that an environment without a lock was installed for other requirements."""
+    return Finding(
+        kind="lock-stale",
+        severity=KINDS["lock-stale"],
+        environment=point.environment,
+        session=point.session,
+        expected="an installation of its requirements as they are now",
+        actual="one of other requirements",
+        line=str(point.place),
+        fix=run_command(point.session),
+    )
+
+
 def lock_command(plan: LockPlan) -> str:
     """Return the command that regenerates a lock."""
     return f"nox -s lock -- {' '.join(plan.environments)}"

@@ -74,7 +74,7 @@ def _inspect_point(project: Project, point: Point, used: list[IgnoreRule], depth
             checked = check_venv(project, plan, point, location, receipt, depth)
             findings = (*findings, *checked.findings)
         except NotAVenv as error:
-            reason = str(error)
+            reason = f"{error}; {run_command(point.session)}"
     judged = judge(findings, point.drift, today=project.today, shown=project.shown_path)
     used += judged.used
     status = status_of(judged.findings, reason)
@@ -176,6 +176,13 @@ def snapshot_of(project: Project, name: str) -> Snapshot:
     Raises NoxEnvsError if the name is unknown, is not one venv, or its venv is not built.
     """
     return take(built(project, name))
+
+
+def asked_for(project: Project, name: str) -> frozenset[str]:
+    """Return the canonical names that an environment's lock pins, or without one its requirements."""
+    plan = project.plan_of(project.points_of((name,))[0])
+    lock = project.lock_of(plan) if plan.path else None
+    return frozenset(one.name for one in (lock.pins if lock else plan.requirements))
 
 
 def built(project: Project, name: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -26,7 +26,7 @@ from nox_envs.values import fields, replace
 
 _FILE = "spec"
 _LIMIT = 1 << 26
-_READERS = ("document", "spec", "matrix", "requirements", "lockfile")
+_READERS = ("document", "spec", "matrix", "requirements", "lockfile", "pins")
 
 
 class SessionRow(NamedTuple):
@@ -74,9 +74,10 @@ class Memory:
         self._key = _key(spec, names)
         self._points: bytes = b""
 
-    def plan(self, venv: str, root: Path) -> PlanMemory:
-        """Return the memory of the lock plan of the session whose venv has this directory name."""
-        return PlanMemory(self._state / "plans" / f"{venv}.json", self._key, root)
+    def plan(self, point: Point, venv: str, root: Path) -> PlanMemory:
+        """Return the memory of the lock plan of a point; `venv` is the name of its venv's directory."""
+        file = self._state / "plans" / f"{venv}.json"
+        return PlanMemory(file, f"{self._key} {point.session} {point.python}", root)
 
     def recall(self) -> tuple[SessionRow, ...] | None:
         """Return the sessions of the spec, in order, or None if it is not remembered."""
@@ -93,9 +94,10 @@ class Memory:
 
     def point(self, number: int) -> Point | None:
         """Return the point of the session in place `number` of those recalled, from 0."""
-        if not self._points:
+        try:
+            return cast("Point", _restored(json.loads(self._points.split(b"\n")[number])))
+        except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
             return None
-        return cast("Point", _restored(json.loads(self._points.split(b"\n")[number])))
 
     def remember(self, points: tuple[Point, ...]) -> None:
         """Remember the points of the spec; nothing happens where nox has no folder yet."""
@@ -157,14 +159,21 @@ class PlanMemory:
 
 def _key(spec: bytes, names: tuple[str, ...]) -> str:
     digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
-    package = Path(__file__).parent.parent
+    package = str(Path(__file__).parent.parent)
     for reader in _READERS:
-        with os.scandir(package / reader) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name.endswith(".py"):
-                    status = entry.stat()
-                    digest.update(f"{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+        for entry in _sources(f"{package}{os.sep}{reader}"):
+            status = entry.stat()
+            digest.update(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _sources(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                yield entry
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _sources(entry.path)
 
 
 def _row(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nox_envs import matrix
-from nox_envs.errors import NoxEnvsError
+from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.files import read_text
 from nox_envs.lockfile.freshness import Doubt, doubts
 from nox_envs.lockfile.plan import FLOOR, Inputs, LockPlan, plan, plan_unlocked
@@ -17,6 +17,7 @@ from nox_envs.lockfile.text import Lock, parse
 from nox_envs.matrix import Point, venv_directory_name
 from nox_envs.requirements import Composer
 from nox_envs.spec.types import Pairs, Spec
+from nox_envs.values import replace
 from nox_envs.workflow.memory import Memory, SessionRow, row_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Project:
         self._host = host
         self._environ = environ
         self._reserved = reserved
-        self._text = read_text(spec_path, shown=self.origin)
+        self._text = _spec_text(spec_path)
         self._memory = Memory(self.state, self._text.encode(), (self.origin, *reserved))
         self._plans: dict[str, tuple[LockPlan, ...]] = {}
         self._groups: dict[str, tuple[LockPlan, ...]] = {}
@@ -61,11 +62,12 @@ class Project:
     @cached_property
     def sessions(self) -> tuple[SessionRow, ...]:
         """Return what nox has to know of each point; raises FileProblems for a spec with problems."""
-        rows = self._memory.recall()
-        if rows is None:
-            rows = tuple(row_of(point) for point in self.points)
+        return self._memory.recall() or tuple(row_of(point) for point in self.points)
+
+    def remember(self) -> None:
+        """Remember the points of the spec for the next run, if they had to be read."""
+        if "points" in self.__dict__:
             self._memory.remember(self.points)
-        return rows
 
     @cached_property
     def spec(self) -> Spec:
@@ -162,7 +164,7 @@ class Project:
 
     def remembered_plan_of(self, point: Point) -> LockPlan:
         """Return the plan that `point` belongs to, from memory if nothing that it came from changed."""
-        memory = self._memory.plan(self.location(point).name, self.root)
+        memory = self._memory.plan(point, self.location(point).name, self.root)
         known = memory.recall()
         if known is not None:
             return known
@@ -256,6 +258,16 @@ class Project:
         layers = self.layers(made)
         pylock = self.lock(made.pylock) if made.pylock else None
         return doubts(made, self.lock(made.path), self.host, points=points, layers=layers, pylock=pylock)
+
+
+def _spec_text(path: Path) -> str:
+    try:
+        return read_text(path, shown=path.name)
+    except FileProblems as error:
+        if any(problem.message != "no such file" for problem in error.problems):
+            raise
+        hint = "nox-envs init writes one; or name it with --spec"
+        raise FileProblems(tuple(replace(problem, hint=hint) for problem in error.problems)) from None
 
 
 def _parse(text: str, path: str) -> Lock:

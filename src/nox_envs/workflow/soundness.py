@@ -104,12 +104,16 @@ class Sounding:
     def _fix(self, finding: Finding) -> str:
         match finding.kind:
             case "unowned":
-                return f"rm -r {shlex.quote(self._project.shown_path(finding.path))}"
+                return f"delete it, or ignore its path in {self._project.origin}"
             case "inconsistent":
-                ours = self._plan.path and not self._plan.foreign
-                return f"nox -s lock -- {' '.join(self._plan.environments)}" if ours else ""
+                if self._plan.foreign:
+                    return f"make {', '.join(self._plan.files)} again with the tool that makes it"
+                if not self._plan.path:
+                    return f"nox --reuse-venv=never -s {shlex.quote(self._point.session)}"
+                return f"nox -s lock -- {' '.join(self._plan.environments)}"
             case "clobbered":
-                return ""  # which of the two packages has to go is for people to say
+                # Which of the two packages has to go is for people to say.
+                return f"require one of both only, or ignore the path in {self._project.origin}"
         return "" if finding.severity == "note" else run_command(self._point.session)
 
 

@@ -9,8 +9,8 @@ from nox_envs.files import read_text, write_atomically
 from nox_envs.lockfile.meaning import parts
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.staleness import unrecorded
-from nox_envs.lockfile.text import Header, Lock, requirement_line
-from nox_envs.pins import Pin, redact
+from nox_envs.lockfile.text import Header, Lock, render, requirement_line
+from nox_envs.pins import Pin, holds_credentials
 from nox_envs.resolvers import (
     Request,
     pin_lines,
@@ -81,7 +81,6 @@ class Resolution:
             made = Lock(origin=plan.path, header=None, pins=())
         else:
             made = self._with_pip() if plan.resolver == "pip" else self._with_uv()
-        _refuse_unfit(made)
         header = Header(
             environments=plan.environments,
             pythons=plan.pythons,
@@ -91,6 +90,7 @@ class Resolution:
             parts=tuple(f"{name}: {text}" for name, text in parts(plan)),
         )
         made = replace(made, header=header)
+        refuse_unfit(made)
         return Resolved(lock=made, pylock=self._pylock(made) if pylock else "")
 
     def _with_uv(self) -> Lock:
@@ -190,15 +190,17 @@ class Resolution:
         )
 
 
-def _refuse_unfit(made: Lock) -> None:
-    """Raise NoxEnvsError for what must not stand in a lock, all at once."""
+def refuse_unfit(made: Lock) -> None:
+    """Raise NoxEnvsError for everything that must not stand in a lock."""
     wrong: list[str] = []
     for pin in made.pins:
         if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
             wrong.append(f"{requirement_line(pin)}: the index gives no hash, and a lock without is no proof")
         if pin.source.url.startswith("file:"):
             wrong.append(f"{pin.name}: a path of this machine; write it relative to the spec")
-        if redact(pin.source.url) != pin.source.url:
+        if holds_credentials(pin.source.url):
             wrong.append(f"{pin.name}: a URL with credentials; leave them to netrc or the keyring")
+    if not wrong and holds_credentials(render(made)):
+        wrong.append(f"{made.origin}: a URL with credentials; leave them to netrc or the keyring")
     if wrong:
         raise NoxEnvsError("\n".join(wrong))
