@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nox_envs.cli import main
-from tests.conftest import Project
+from tests.conftest import Machine, Project
 from tests.index import Index
 
 GOLDEN = Path(__file__).parent / "golden" / "spec"
@@ -202,3 +202,14 @@ def test_a_shell_that_is_not_known_is_told(here: Path, capsys: pytest.CaptureFix
     assert "--shell takes" in capsys.readouterr().err
     assert main(["activate", "demo", "--shell", "fish"]) == 2
     assert "activate.fish" in capsys.readouterr().err
+
+
+def test_a_description_that_the_terminal_cannot_show_is_escaped(here: Path, machine: Machine) -> None:
+    (here / "envs.yaml").write_text(
+        "version: 1\nenvironments:\n  demo: {lock: false, description: Prüfen}\n", encoding="utf-8"
+    )
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    words = (sys.executable, "-m", "nox_envs", "list")
+    assert machine.run(*words, cwd=here, env=ascii_only).stdout == "demo  Pr\\xfcfen\n"
+    listed = machine.run(*words, "--format", "json", cwd=here, env=ascii_only)
+    assert json.loads(listed.stdout)["sessions"][0]["description"] == "Prüfen"

@@ -75,6 +75,23 @@ def test_an_installation_killed_half_way_is_never_reused(heavy: Project, thresho
     assert report["environments"][0]["status"] == "clean"
 
 
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="killing a process group needs POSIX")
+def test_a_repair_killed_half_way_is_never_reused(heavy: Project) -> None:
+    heavy.nox("-s", "demo", check=True)
+    heavy.venv("demo").uninstall(*NAMES[:50])
+    process = start(heavy, "-s", "demo")
+    deadline = time.monotonic() + 60
+    while installed(heavy) < 25 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.0005)
+    assert process.poll() is None, "the repair ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (heavy.root / ".nox/demo/nox-envs.json").exists()
+    again = heavy.nox("-s", "demo", check=True)
+    assert "never finished" in again.output
+    assert "no drift: 60 distributions" in again.output
+
+
 @pytest.fixture
 def demo(project: Project) -> Project:
     """Make a project whose environment `demo` is built."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ class Processes:
     env: dict[str, str]
     commands: list[tuple[str, ...]]
     uv: str
+    python: str = sys.executable
 
     def run(self, argv: tuple[str, ...]) -> Completed:
         """Run a process to its end."""

@@ -10,6 +10,7 @@ import pytest
 
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.installers import pip_installer, uv_installer
+from nox_envs.lockfile.doubt import via_entry
 from nox_envs.lockfile.groups import named_in, union
 from nox_envs.lockfile.platforms import is_platform, platform_of
 from nox_envs.lockfile.staleness import staleness

@@ -165,7 +165,7 @@ def test_a_pin_whose_version_and_hashes_a_bot_changed_is_still_a_pin() -> None:
         f"--hash={SHA}\n    # via\n", f"--hash={OTHER}\n    # via\n"
     )
     changed = {pin.name: pin for pin in pins(text)}["pytest"]
-    assert (changed.version, changed.hashes, changed.line) == ("8.4.1", (OTHER,), 15)
+    assert (changed.version, changed.hashes, changed.line) == ("8.4.1", (OTHER,), 17)
     assert changed.via == ("pytest-cov", "test: pytest>=8")
 
 

@@ -60,6 +60,7 @@ class Resolvers:
 
     releases: dict[str, list[str]] = field(default_factory=lambda: {n: [*v] for n, v in RELEASES.items()})
     uv: str = "/bin/uv"
+    python: str = "/bin/python"
     commands: list[tuple[str, ...]] = field(default_factory=list)
     read: dict[str, str] = field(default_factory=dict)
     busy: int = 0

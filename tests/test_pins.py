@@ -18,6 +18,7 @@ from nox_envs.pins import (
     canonical_name,
     differs,
     direct_reference,
+    holds_credentials,
     is_name,
     is_version,
     local_path,

@@ -176,6 +176,44 @@ def test_a_loosened_requirement_is_told_and_goes_on(demo: Project) -> None:
     assert "app: basket>=0.9" in ran.output
 
 
+def test_the_report_of_a_session_holds_what_is_wrong_with_its_lock(demo: Project) -> None:
+    demo.write("envs.yaml", SPEC.replace("basket>=1.0", "basket>=0.9"))
+    demo.nox("-s", "demo", check=True)
+    found = report(demo)
+    assert kinds(found) == [("lock-stale", "basket")]
+    assert found["status"] == "drift"
+    assert demo.cli("check").returncode == 0
+    assert demo.nox("-s", "lock", "--", "--check").returncode == 0
+    assert "can be used" in demo.cli("check").stderr
+
+
+def test_freeze_keeps_a_seed_package_that_the_lock_pins(project: Project, index: Index) -> None:
+    index.release("wheel", "0.99")
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [wheel==0.99]}\n")
+    project.nox("-s", "lock", "demo", check=True)
+    assert project.cli("freeze", "demo").stdout == "wheel==0.99\n"
+
+
+def test_without_installation_changed_requirements_are_told_and_the_venv_is_kept(project: Project) -> None:
+    spec = "version: 1\nenvironments:\n  demo: {lock: false, drift: POLICY, requirements: [apple==1.0]}\n"
+    project.write("envs.yaml", spec.replace("POLICY", "repair"))
+    project.nox("-s", "demo", check=True)
+    changed = spec.replace("1.0", "1.1")
+    project.write("envs.yaml", changed.replace("POLICY", "repair"))
+    ran = project.nox("-R", "-s", "demo")
+    assert ran.returncode == 0, ran.output
+    assert "one of other requirements" in ran.output
+    assert project.cli("freeze", "demo").stdout == "apple==1.0\n"
+    project.write("envs.yaml", changed.replace("POLICY", "fail"))
+    failed = project.nox("-s", "demo")
+    assert failed.returncode == 1
+    assert "its requirements changed since it was installed" in failed.output
+    assert project.cli("freeze", "demo").stdout == "apple==1.0\n"
+    project.write("envs.yaml", changed.replace("POLICY", "repair"))
+    project.nox("-s", "demo", check=True)
+    assert project.cli("freeze", "demo").stdout == "apple==1.1\n"
+
+
 def test_a_lock_that_moved_on_is_told_from_a_changed_venv(demo: Project, index: Index) -> None:
     demo.nox("-s", "demo", check=True)
     text = demo.read("requirements/demo.txt")
@@ -284,6 +322,51 @@ def test_a_broken_spec_prints_its_problems_and_exits_two(project: Project) -> No
     assert ran.returncode == 2
     assert "envs.yaml:4:5" in ran.stderr
     assert "requirements" in ran.stderr
+    assert "Traceback" not in ran.output
+
+
+def test_a_spec_that_does_not_lie_beside_the_noxfile_is_refused(project: Project) -> None:
+    project.write("sub/envs.yaml", "version: 1\nenvironments:\n  demo: {lock: false}\n")
+    project.write("noxfile.py", 'from nox_envs import load\n\nload("sub/envs.yaml")\n')
+    ran = project.nox("-l")
+    assert ran.returncode == 2
+    assert "sub/envs.yaml: the spec must lie in the folder of the noxfile" in ran.stderr
+    assert "load('envs.yaml')" in ran.stderr
+    assert "Traceback" not in ran.output
+
+
+@pytest.mark.parametrize("verb", ["lock", "drift"])
+def test_the_help_of_a_session_is_shown_and_the_sessions_after_it_run(project: Project, verb: str) -> None:
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {lock: false}\n")
+    noxfile = project.read("noxfile.py")
+    project.write(
+        "noxfile.py",
+        f"{noxfile}\nimport nox\n\n\n@nox.session(python=False)\ndef own(session):\n"
+        "    session.log('my own session')\n",
+    )
+    ran = project.nox("-s", verb, "own", "--", "--help")
+    assert ran.returncode == 0, ran.output
+    assert f"usage: nox -s {verb} --" in ran.stdout
+    assert "my own session" in ran.output
+
+
+def test_the_report_of_drift_reaches_a_terminal_that_cannot_show_all_of_it(project: Project) -> None:
+    project.write(
+        "envs.yaml",
+        'version: 1\nrequirements:\n  a: ["apple>=1"]\nenvironments:\n'
+        '  demo: {requirements: [a], lock: {file: "pr\u00fcf.txt"}}\n',
+    )
+    ran = project.nox("-s", "drift", env={"PYTHONIOENCODING": "ascii"})
+    assert ran.returncode == 1
+    assert "expected pr\\xfcf.txt" in ran.output
+    assert "Traceback" not in ran.output
+
+
+def test_a_baseline_that_is_not_there_is_an_error_of_the_session(project: Project) -> None:
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {lock: false}\n")
+    ran = project.nox("-s", "drift", "--", "--baseline", "nowhere.json")
+    assert ran.returncode == 1
+    assert "nowhere.json" in ran.output
     assert "Traceback" not in ran.output
 
 

@@ -170,7 +170,9 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
     if asked.baseline:
         report = accept(report, read_baseline(asked.baseline))
     if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # these go to files and services, not to a terminal
+        sys.stdout.reconfigure(
+            encoding="utf-8", errors="backslashreplace"
+        )  # these go to files and services, not to a terminal
     sys.stdout.write(render(report, asked.format, colour=_colour()))
     judged = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions)
     if judged.code == 2:

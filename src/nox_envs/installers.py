@@ -11,13 +11,16 @@ class Installer:
 
     `program` is the argv that everything begins with: `(uv, "pip")` or `(python, "-m", "pip")`.
     `target` names the venv's interpreter (uv works from outside); `indexes` are options that name
-    package indexes.
+    package indexes, `building` those that say how is built, `choosing` those that say which files are
+    taken from an index.
     """
 
     name: str
     program: tuple[str, ...]
     target: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
+    building: tuple[str, ...] = ()
+    choosing: tuple[str, ...] = ()
 
     def install(
         self,
@@ -39,6 +42,7 @@ class Installer:
         argv += ["--require-hashes"] if hashes else []
         argv += [self._again] if fresh else []
         argv += self._uncached if uncached else ()
+        argv += self.choosing
         for file in files:
             argv += ["-r", file]
         return tuple(argv)
@@ -58,7 +62,7 @@ class Installer:
 
     @property
     def _install(self) -> tuple[str, ...]:
-        return (*self.program, "install", *self.target, *self._quiet, *self.indexes)
+        return (*self.program, "install", *self.target, *self._quiet, *self.indexes, *self.building)
 
     @property
     def _again(self) -> str:

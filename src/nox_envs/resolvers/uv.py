@@ -33,20 +33,34 @@ def uv_compile(
     upgrade_packages: tuple[str, ...] = (),
     cutoff: str = "",
     merged: bool = False,
+    python: str = "",
 ) -> tuple[str, ...]:
     """Return the `uv pip compile` that resolves `plan`, reading and writing `{folder}/lock.txt`.
 
     `folder` holds the files of the request; the current lock in it gives the preferred pins.
     `cutoff` is the time that `exclude_newer` means today (RFC 3339; empty: what the option says). With
     `merged` every version of every index is considered, which is for requests that settle each one.
+    `python` is an interpreter for what has to be built; without it uv looks for the lowest that is
+    locked for, which takes most of the time of a resolution.
     """
     argv = [uv, *_COMPILE, "--annotation-style=split", f"--output-file={folder}/lock.txt"]
     argv += ["--upgrade"] if upgrade else _repeat("--upgrade-package", upgrade_packages)
-    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff, merged=merged))
+    return (
+        *argv,
+        *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff, merged=merged, python=python),
+    )
 
 
 def uv_compile_pylock(
-    uv: str, plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str = "", offline: bool = True
+    uv: str,
+    plan: LockPlan,
+    files: Request,
+    *,
+    folder: str,
+    root: str,
+    cutoff: str = "",
+    offline: bool = True,
+    python: str = "",
 ) -> tuple[str, ...]:
     """Return the `uv pip compile` that writes the pins of `{folder}/lock.txt` to `{folder}/pylock.toml`.
 
@@ -54,16 +68,16 @@ def uv_compile_pylock(
     """
     argv = [uv, *_COMPILE, "--format=pylock.toml", f"--output-file={folder}/pylock.toml"]
     argv += [f"--constraints={folder}/lock.txt", *(["--offline"] if offline else [])]
-    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff, merged=True))
+    return (*argv, *_inputs(plan, files, folder=folder, root=root, cutoff=cutoff, merged=True, python=python))
 
 
 def _inputs(
-    plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str, merged: bool
+    plan: LockPlan, files: Request, *, folder: str, root: str, cutoff: str, merged: bool, python: str
 ) -> list[str]:
     """Return what decides the result, and so is the same for every format."""
     options = plan.options
     newest = cutoff or options.exclude_newer
-    argv = [f"--python-version={plan.floor}"]
+    argv = [f"--python-version={plan.floor}", *([f"--python={python}"] if python else [])]
     if merged and any(index.packages for index in plan.indexes):
         argv += [*merged_index_options(plan.indexes), "--index-strategy=unsafe-best-match"]
     else:

@@ -33,6 +33,8 @@ from nox_envs.workflow.locking import (
 from nox_envs.workflow.project import Project
 
 _WIDTH = 24
+# Resolvers wait for indexes most of the time.
+_JOBS = 8
 
 
 def lock_session(project: Project, session: nox.Session) -> None:
@@ -102,7 +104,7 @@ def _lock(project: Project, session: nox.Session, asked: argparse.Namespace) -> 
                 project,
                 request,
                 _Processes(session),
-                jobs=os.cpu_count() or 1,
+                jobs=max(_JOBS, 2 * (os.cpu_count() or 1)),
                 now=datetime.now(timezone.utc),
                 told=bar.draw,
             )
@@ -163,6 +165,7 @@ class _Processes:
         self._session = session
         self._making = threading.Lock()
         self.uv = nox.virtualenv.UV if nox.virtualenv.HAS_UV else "uv"
+        self.python = sys.executable
 
     def run(self, argv: tuple[str, ...]) -> Completed:
         try:

@@ -7,7 +7,7 @@ from nox_envs.spec import words
 from nox_envs.spec.command_keys import CHANGE_DIR, COMMANDS, SET_ENV
 from nox_envs.spec.drafts import DraftLayer
 from nox_envs.spec.option_keys import DRIFT, LOCK, PACKAGE
-from nox_envs.spec.requirement_keys import CONSTRAINTS, ENVIRONMENT_REQUIREMENTS
+from nox_envs.spec.requirement_keys import BUILD_CONSTRAINTS, CONSTRAINTS, ENVIRONMENT_REQUIREMENTS
 from nox_envs.spec.types import Backend, Include, Layer, RequirementText
 
 
@@ -38,7 +38,7 @@ _CONSTRAINTS = Key(
     CONSTRAINTS,
     also="constraint constrain_package_deps",
 )
-_BUILD_CONSTRAINTS = Key("build_constraints", "Limits on what builds sdists.", CONSTRAINTS)
+_BUILD_CONSTRAINTS = Key("build_constraints", "Limits on what builds sdists.", BUILD_CONSTRAINTS)
 _PACKAGE = Key(
     "package",
     "How this project itself is installed: none (default), editable or wheel.",

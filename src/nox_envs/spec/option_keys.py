@@ -168,8 +168,8 @@ _SEVERITIES: Shape[SeverityName] = Choice("error", "warning", "note", "off")
 _POLICIES: Shape[DriftPolicy] = Choice("repair", "fail", "warn")
 
 _IGNORED_KIND = Key("kind", "A kind of finding.", _KIND)
-_PACKAGE_NAME = Text(words.package_name, expected="a package name")
-_IGNORED_PACKAGE = Key("package", "The name of a package.", _PACKAGE_NAME)
+_PACKAGE_GLOB = Text(words.package_glob, expected="a package name or a pattern")
+_IGNORED_PACKAGE = Key("package", "The name of a package, or a pattern such as types-*.", _PACKAGE_GLOB)
 _IGNORED_PATH = Key("path", "The path of a file.", Text(words.filled_text, expected="a path"))
 _IGNORED_ENVIRONMENT = Key(
     "environment",

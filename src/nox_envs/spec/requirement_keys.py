@@ -174,6 +174,10 @@ def _constraint_item(fields: Fields) -> Constraint:
     return ConstraintLock(environment=fields.need(_CONSTRAINT_LOCK), place=fields.place)
 
 
+def _build_item(fields: Fields) -> Constraint:
+    return ConstraintFile(path=fields.need(_CONSTRAINT_FILE), place=fields.place)
+
+
 CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
     ByKind(
         scalar=Placed(Text(constraint, expected="a constraint such as urllib3<2, a path"), _constraint_text),
@@ -183,6 +187,20 @@ CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
             _constraint_item,
             expected="{file: PATH} or {lock: ENVIRONMENT}",
             single=True,
+        ),
+    ),
+    expected="a list of constraints",
+)
+BUILD_CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
+    ByKind(
+        scalar=Placed(Text(constraint, expected="a constraint such as setuptools<80, a path"), _constraint_text),
+        mapping=Record(
+            "build-constraint-item",
+            (_CONSTRAINT_FILE,),
+            _build_item,
+            expected="{file: PATH}",
+            single=True,
+            elsewhere=(("lock", "no lock holds what builds sdists; write a file or a requirement"),),
         ),
     ),
     expected="a list of constraints",

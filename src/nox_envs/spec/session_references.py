@@ -116,7 +116,7 @@ class Environments:
 
 
 def _locks(layer: Layer) -> Iterator[ConstraintLock]:
-    for item in (*(layer.constraints or ()), *(layer.build_constraints or ())):
+    for item in layer.constraints or ():
         if isinstance(item, ConstraintLock):
             yield item
 

@@ -87,6 +87,14 @@ def package_name(text: str) -> str:
     return canonical_name(text)
 
 
+def package_glob(text: str) -> str:
+    """Check a package name in which `*`, `?` and `[…]` match as in a shell; return it in canonical form."""
+    plain = text.translate(str.maketrans("*?[]!", "xxxxx"))
+    if not _is_package_name(plain):
+        raise Unfit(f"{show(text)} is no package name", "a name or a pattern, such as types-*")
+    return canonical_name(text)
+
+
 def _is_package_name(text: str) -> bool:
     return not text.strip(_WORD_CHARACTERS) and text[:1].isalnum() and text[-1:].isalnum()
 

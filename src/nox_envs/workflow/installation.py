@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from nox_envs.drift import Expectation
+from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.paths import is_pylock
 from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.text import Lock
 from nox_envs.matrix import Point
 from nox_envs.pins import Pin
+from nox_envs.workflow.building import choosing, prerelease_options
 from nox_envs.workflow.expectation import Checked
 from nox_envs.workflow.host import InstallerHost
 from nox_envs.workflow.index_routes import IndexedHost, require_unassigned, routes
@@ -25,10 +30,28 @@ class Installation:
         self._project = project
         self._point = point
         self._plan = plan
-        self._host = IndexedHost(host, plan.indexes) if plan.indexes else host
+        self._host: InstallerHost = IndexedHost(host, plan.indexes) if plan.indexes else host
 
     def everything(self, expectation: Expectation) -> None:
         """Fill an empty venv: from its lock, or without one from what is declared."""
+        with self._choosing():
+            self._everything(expectation)
+
+    def mend(self, checked: Checked) -> None:
+        """Add, change and remove what the findings name, and nothing else."""
+        with self._choosing():
+            self._mend(checked)
+
+    @contextmanager
+    def _choosing(self) -> Iterator[None]:
+        host = self._host
+        with choosing(host, self._plan, self._project.root) as self._host:
+            try:
+                yield
+            finally:
+                self._host = host
+
+    def _everything(self, expectation: Expectation) -> None:
         if not self._plan.path:
             self._declared()
         elif self._plan.limiting:
@@ -49,8 +72,7 @@ class Installation:
             return False  # pip reads it as an experiment at most, but takes the pins in it
         return all(pin.source.kind == "index" and pin.hashes for pin in pins)
 
-    def mend(self, checked: Checked) -> None:
-        """Add, change and remove what the findings name, and nothing else."""
+    def _mend(self, checked: Checked) -> None:
         mending = mending_of(checked.mendable, checked.expectation)
         for hook in mending.hooks:  # before a Python of this venv is started
             Path(hook).unlink(missing_ok=True)
@@ -95,11 +117,27 @@ class Installation:
     def _declared(self) -> None:
         plan, root = self._plan, self._project.root
         require_unassigned(plan.indexes, self._point.environment)
-        with declared_written(plan, self._host.location, root) as (requirements, constraints):
+        layers, name = self._layers(), self._project.composer.project_name
+        files = declared_written(plan, self._host.location, root, layers=layers, project=name)
+        with files as (requirements, constraints):
             if requirements:
-                limits = ("-c", constraints) if constraints else ()
-                argv = self._host.installer.install((requirements,), hashes=False, dependencies=True)
+                installer = self._host.installer
+                limits = (*(("-c", constraints) if constraints else ()), *prerelease_options(plan, installer))
+                argv = installer.install((requirements,), hashes=False, dependencies=True)
                 self._run((*argv, *limits))
+        if plan.dynamic_extras is not None and self._point.package.mode == "none":
+            self._uninstall((name,))  # only its dependencies are asked for
+
+    def _layers(self) -> tuple[Lock, ...]:
+        """Return the locks that constrain what has none itself; raises NoxEnvsError for a missing one."""
+        plan = self._plan
+        layers = self._project.layers(plan)
+        if len(layers) < len(plan.layers):
+            raise NoxEnvsError(
+                f"environment {self._point.environment!r} is constrained by the lock of "
+                f"{', '.join(plan.layers)}, which is missing; run nox -s lock -- {' '.join(plan.layers)}"
+            )
+        return layers
 
     def _own_package(self, *, uncached: bool = False) -> None:
         package = self._point.package

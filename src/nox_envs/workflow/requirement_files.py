@@ -8,8 +8,11 @@ from pathlib import Path
 
 from nox_envs.files import from_here, write_atomically
 from nox_envs.lockfile.plan import LockPlan
+from nox_envs.lockfile.text import Lock
 from nox_envs.pins import Pin, direct_reference
-from nox_envs.resolvers import absolute_requirement
+from nox_envs.requirements import Declared
+from nox_envs.resolvers import absolute_requirement, pin_lines
+from nox_envs.values import replace
 
 
 @contextmanager
@@ -26,14 +29,36 @@ def pins_written(pins: tuple[Pin, ...], folder: Path) -> Iterator[tuple[str, str
 
 
 @contextmanager
-def declared_written(plan: LockPlan, folder: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Write what a plan requires and what constrains it into two files in `folder`."""
+def declared_written(
+    plan: LockPlan, folder: Path, root: Path, *, layers: tuple[Lock, ...] = (), project: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Write what a plan requires and what constrains it into two files in `folder`.
+
+    The pins of `layers` are constraints too. `project` is the name of the project in `root`; where its
+    own dependencies are dynamic, it is required itself, for only its build tells them.
+    """
     root_url = root.as_uri() + "/"
-    requirements = "".join(absolute_requirement(d, root_url) + "\n" for d in plan.requirements)
-    constraints = "".join(absolute_requirement(d, root_url) + "\n" for d in plan.constraints)
+    requirements = _lines(plan.requirements, root_url)
+    if plan.dynamic_extras is not None:
+        extras = f"[{','.join(plan.dynamic_extras)}]" if plan.dynamic_extras else ""
+        requirements += f"{project}{extras} @ {root_url}\n"
+    pins = (replace(pin, extras=()) for layer in layers for pin in layer.pins)
+    constraints = _lines(plan.constraints, root_url) + pin_lines(tuple(pins))
     names = ("nox-envs-requirements.txt", "nox-envs-constraints.txt")
     with texts_written((requirements, constraints), names, folder) as paths:
         yield paths[0], paths[1]
+
+
+@contextmanager
+def build_constraints_written(plan: LockPlan, folder: Path, root: Path) -> Iterator[str]:
+    """Write what limits the building of sdists into a file in `folder`; yield its path, or nothing."""
+    text = _lines(plan.build_constraints, root.as_uri() + "/")
+    with texts_written((text,), ("nox-envs-build.txt",), folder) as paths:
+        yield paths[0]
+
+
+def _lines(listed: tuple[Declared, ...], root_url: str) -> str:
+    return "".join(absolute_requirement(one, root_url) + "\n" for one in listed)
 
 
 def hash_options(pin: Pin) -> str:

@@ -109,18 +109,25 @@ class Resolution:
         output = self._folder / "lock.txt"
         # uv prefers the pins that stand in its output file.
         write_atomically(output, pin_lines(wish.kept))
-        argv = uv_compile(
-            self._processes.uv,
-            plan,
-            files,
-            folder=str(self._folder),
-            root=self._root,
-            upgrade=wish.upgrade and not merged,
-            upgrade_packages=() if merged else tuple(one.text for one in wish.upgrades),
-            cutoff=wish.cutoff,
-            merged=merged,
+        quick, thorough = (
+            uv_compile(
+                self._processes.uv,
+                plan,
+                files,
+                folder=str(self._folder),
+                root=self._root,
+                upgrade=wish.upgrade and not merged,
+                upgrade_packages=() if merged else tuple(one.text for one in wish.upgrades),
+                cutoff=wish.cutoff,
+                merged=merged,
+                python=python,
+            )
+            for python in (self._processes.python, "")
         )
-        completed = self._processes.run(argv)
+        completed = self._processes.run(quick)
+        if completed.returncode and "build" in completed.output.lower():
+            # What has to be built may need the Python that is locked for.
+            completed = self._processes.run(thorough)
         if completed.returncode:
             return completed
         text = read_text(output, shown=f"{plan.path} (from uv)")
@@ -167,6 +174,7 @@ class Resolution:
                 root=self._root,
                 cutoff=self._wish.cutoff,
                 offline=offline,
+                python=self._processes.python if offline else "",
             )
             for offline in (True, False)
         )

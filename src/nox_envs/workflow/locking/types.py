@@ -19,9 +19,13 @@ class Completed:
 
 
 class Processes(Protocol):
-    """Say what locking needs of the program that runs processes."""
+    """Say what locking needs of the program that runs processes.
+
+    `python` is the interpreter that runs it; uv builds with it what has to be built.
+    """
 
     uv: str
+    python: str
 
     def run(self, argv: tuple[str, ...]) -> Completed:
         """Run a process to its end; called from several threads."""
