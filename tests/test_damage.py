@@ -310,7 +310,7 @@ def test_files_that_nobody_owns_are_told_and_left(demo: Project) -> None:
     assert (site / "apple" / "extra.txt").exists()
     for finding in told:
         assert finding["fix"] == "delete it, or ignore its path in envs.yaml"
-        stray = Path(finding["path"])
+        stray = demo.root / finding["path"]
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     assert found(demo) == []
 
@@ -362,6 +362,31 @@ def test_a_lock_that_lost_a_line_leaves_an_unmet_requirement(demo: Project) -> N
         demo.write("requirements/demo.txt", lock)
     demo.nox("-s", "demo", check=True)
     assert found(demo) == []
+
+
+def test_an_unmet_requirement_without_a_lock_names_the_command_that_makes_the_venv_anew(
+    project: Project,
+) -> None:
+    project.write(
+        "envs.yaml", "version: 1\nenvironments:\n  free: {lock: false, requirements: [basket>=1]}\n"
+    )
+    project.nox("-s", "free", check=True)
+    metadata = info(project.venv("free"), "basket") / "METADATA"
+    metadata.write_text(metadata.read_text().replace("apple>=1.0", "apple>=9"))
+    (finding,) = findings(project, "free", files="off")
+    assert (finding["kind"], finding["actual"]) == ("inconsistent", "apple 2.0")
+    fix = "nox --reuse-venv=never -s free"
+    assert finding["fix"] == fix
+    project.nox(*fix.split()[1:], check=True)
+    assert found(project, "free") == []
+
+
+def test_a_folder_that_is_no_venv_any_more_names_the_session_that_makes_it(demo: Project) -> None:
+    (demo.venv("demo").location / "pyvenv.cfg").unlink()
+    told = demo.cli("drift", "demo").stdout
+    assert "is no virtual environment: it has no pyvenv.cfg; nox -s demo" in told
+    demo.nox("-s", "demo", check=True)
+    assert status(demo) == "clean"
 
 
 def test_a_poisoned_cache_does_not_come_back(project: Project, tmp_path: Path) -> None:

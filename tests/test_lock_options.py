@@ -21,6 +21,7 @@ from packaging.markers import default_environment
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.lockfile.freshness import Doubt
 from nox_envs.lockfile.text import parse
+from nox_envs.workflow.inspection import stale_locks
 from nox_envs.workflow.locking import (
     Completed,
     LockRequest,
@@ -630,6 +631,25 @@ def test_a_platform_that_is_none_is_an_error(locker: Locker) -> None:
     with pytest.raises(FileProblems, match="'amiga' is no platform") as caught:
         locker.lock()
     assert len(caught.value.problems) == 1
+
+
+def test_the_platforms_of_all_environments_are_told_with_the_files_that_are_missing(locker: Locker) -> None:
+    project = locker.spec(
+        """
+        requirements: {app: [{file: app.in}]}
+        environments:
+          one: {python: ["3.10", "3.12"], platforms: [amiga, linux]}
+          two: {requirements: [app], platforms: [plan9]}
+        """
+    )
+    with pytest.raises(FileProblems) as caught:
+        stale_locks(project)
+    told = [problem.message for problem in caught.value.problems]
+    assert told[:2] == ["'amiga' is no platform", "'plan9' is no platform"]
+    assert len(told) == 3
+    with pytest.raises(FileProblems) as caught:
+        locker.lock()
+    assert {"'amiga' is no platform", "'plan9' is no platform"} <= {p.message for p in caught.value.problems}
 
 
 # Indexes.

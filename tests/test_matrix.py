@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 
 import nox
@@ -645,15 +644,12 @@ def test_forced_pythons_of_a_matrix_share_a_name_in_nox_and_are_no_problem() -> 
 # Size
 
 
-def test_two_thousand_points_expand_in_no_time() -> None:
+def test_two_thousand_points_expand() -> None:
     layer = Layer(requirements=(text("a~={a}"),), commands=(Command(argv=("x", "{posargs}"), place=at(1)),))
     axes = tuple(axis(name, *(f"{n}.0" for n in range(count))) for name, count in (("a", 10), ("b", 20)))
     big = spec(environment("t", *(f"3.{n}" for n in range(10)), layer=layer, axes=axes))
-    expand(big)
-    started = time.perf_counter()
     points = expand(big)
-    assert len(points) == 2000
-    assert time.perf_counter() - started < 0.25  # about 0.02 on an idle machine
+    assert len({point.session for point in points}) == 2000
 
 
 @pytest.mark.parametrize("key", ["backend: venv", "default: false", "requires: [base]"])

@@ -35,6 +35,7 @@ CONTEXTS = {
     "command": "environments: {{tests: {{commands: [{{ {0} }}]}} }}",
     "package": "environments: {{tests: {{package: {{ {0} }} }} }}",
     "constraint-item": "environments: {{tests: {{constraints: [{{ {0} }}]}} }}",
+    "build-constraint-item": "environments: {{tests: {{build_constraints: [{{ {0} }}]}} }}",
     "requirement-item": "requirements: {{app: [{{ {0} }}]}}",
     "index": "indexes: {{main: {{ {0} }} }}",
     "lock": "lock: {{ {0} }}",

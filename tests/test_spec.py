@@ -805,10 +805,29 @@ def test_locks_may_be_layered() -> None:
         """
         prod: {requirements: [a>=1]}
         test: {constraints: [{lock: prod}]}
-        dev: {constraints: [{lock: test}], build_constraints: [{lock: prod}]}
+        dev: {constraints: [{lock: test}]}
         """
     )
     assert found.environments[1].layer.constraints == (ConstraintLock(environment="prod", place=at(5, 24)),)
+
+
+def test_builds_are_limited_by_files_and_requirements_but_by_no_lock() -> None:
+    found = environments("""dev: {build_constraints: [{file: build.txt}, "wheel<1"]}""").environments[0]
+    assert found.layer.build_constraints == (
+        ConstraintFile(path="build.txt", place=at(3, 29)),
+        ConstraintText(text="wheel<1", place=at(3, 48)),
+    )
+    assert environment_problems("build_constraints: [{lock: base}]")[1] == (
+        "build_constraints[0].lock: unknown key "
+        "(no lock holds what builds sdists; write a file or a requirement)"
+    )
+
+
+@pytest.mark.parametrize("text", ["types-*", "*", "[a-c]pple", "pi?", "apple"])
+def test_an_ignore_rule_takes_a_pattern_for_a_package(text: str) -> None:
+    found = layer(f"drift: {{ignore: [{{package: '{text}', reason: known}}]}}").drift
+    assert found is not None
+    assert found.ignore[0].package == text
 
 
 def test_requires_knows_environments_and_sessions_as_nox_names_them() -> None:

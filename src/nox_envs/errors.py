@@ -43,3 +43,11 @@ class FileProblems(NoxEnvsError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class InstallationFailed(NoxEnvsError):
+    """Report that an installer failed; `argv` is its command."""
+
+    def __init__(self, message: str, *, argv: tuple[str, ...]) -> None:
+        self.argv = argv
+        super().__init__(message)

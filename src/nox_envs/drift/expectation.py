@@ -50,6 +50,11 @@ def run_command(session: str) -> str:
     return f"nox -s {session}" if re.fullmatch(_PLAIN, session) else f'nox -s "{session}"'
 
 
+def rebuild_command(session: str) -> str:
+    """Return the command that makes the venv of a session anew, whatever its policy on drift is."""
+    return run_command(session).replace("nox -s", "nox --reuse-venv=never -s", 1)
+
+
 def requested_by_via(pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, ...]]:
     """Return a function that tells who asked for a package: the shortest chain in the pins' `via`.
 

@@ -37,6 +37,27 @@ def python_findings(expectation: Expectation, actual: Interpreter) -> Iterator[F
                 actual=described(actual),
             )
             return
+    if expectation.built_with is not None:
+        yield from _moved(expectation.built_with, actual)
+
+
+def _moved(built_with: Interpreter, actual: Interpreter) -> Iterator[Finding]:
+    """Yield what leads the venv's `python` elsewhere than when it was built."""
+    expected = found = ""
+    if built_with.executable and built_with.executable != actual.executable:
+        expected, found = built_with.executable, actual.executable or "no interpreter"
+    elif built_with.executable and built_with.system_site != actual.system_site:
+        words = {True: "with the packages of the system", False: "without the packages of the system"}
+        expected, found = words[built_with.system_site], words[actual.system_site]
+    if found:
+        yield Finding(
+            kind="python",
+            severity=KINDS["python"],
+            environment="",
+            session="",
+            expected=expected,
+            actual=found,
+        )
 
 
 def described(interpreter: Interpreter | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from nox_envs.errors import FileProblems, Problem
@@ -92,8 +92,10 @@ class Inputs:
 def plan(points: tuple[Point, ...], inputs: Inputs) -> tuple[LockPlan, ...]:
     """Plan the locks of `points`, which are all points of the environments they belong to.
 
-    Raises FileProblems where two locks with different content would be one file.
+    Raises FileProblems where two locks with different content would be one file, and for every word
+    that is no platform.
     """
+    _check_platforms(point for point in points if point.lock.enabled is not False)
     environments: dict[str, list[Point]] = {}
     for point in points:
         if point.lock.enabled is not False:
@@ -175,7 +177,6 @@ def _plan_group(
     dynamic_extras = compositions[0].dynamic_extras
     pythons = tuple(dict.fromkeys(point.python for point in points if point.python))
     askers = [point.python or "" for point in points]
-    _check_platforms(first)
     by_python = _granularity(first) != "environment"
     paths = lock_paths(first, values, by_python=by_python)
     return LockPlan(
@@ -199,18 +200,24 @@ def _plan_group(
     )
 
 
-def _check_platforms(point: Point) -> None:
-    problems = tuple(
-        Problem(
+def platform_problems(points: Iterable[Point]) -> tuple[Problem, ...]:
+    """Return a problem for each word under `platforms` that is none, once for each environment."""
+    found = {
+        (point.environment, word): Problem(
             place=point.place,
             path=f"environments.{point.environment}.platforms",
             message=f"{word!r} is no platform",
             hint="linux, macos, windows, or one with its machine: linux-aarch64",
         )
+        for point in points
         for word in point.platforms
         if not is_platform(word)
-    )
-    if problems:
+    }
+    return tuple(found.values())
+
+
+def _check_platforms(points: Iterable[Point]) -> None:
+    if problems := platform_problems(points):
         raise FileProblems(problems)
 
 
@@ -282,5 +289,6 @@ def _resembles(point: Point, other: Point) -> bool:
 
 def plan_unlocked(point: Point, inputs: Inputs) -> LockPlan:
     """Plan what a point without a lock installs; the plan has no path."""
+    _check_platforms((point,))
     made = _plan_group([point], (), {point.session: inputs.compose(point)}, inputs)
     return replace(made, path="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ import nox
 import nox.command
 import nox.virtualenv
 
+from nox_envs.errors import InstallationFailed
 from nox_envs.files import from_here
 from nox_envs.installers import Installer, pip_installer, uv_installer
 from nox_envs.matrix import Point
@@ -51,19 +53,18 @@ class SessionHost:
     def recreate(self) -> None:
         """Make the venv anew."""
         self._venv.reuse_existing = False
+        # uv refuses to clear a folder that is no venv any more.
+        shutil.rmtree(self.location, ignore_errors=True)
         self._venv.create()
         self._venv._reused = False
         self.may_install = True
 
     def install(self, argv: tuple[str, ...]) -> None:
-        """Run an installer; a failure ends the session."""
+        """Run an installer; raises InstallationFailed."""
         try:
             self._session.run_install(*argv, external=True)
         except nox.command.CommandFailed as error:
-            self._session.error(
-                f"{self._point.session}: the installer failed (see above): {error}; "
-                "the venv is made anew by the next run"
-            )
+            raise InstallationFailed(f"the installer failed (see above): {error}", argv=argv) from None
 
     def run(self, command: Command, env: Pairs, pass_env: tuple[str, ...] | None) -> None:
         """Run a command in the venv; a failure ends the session."""

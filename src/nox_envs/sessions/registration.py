@@ -148,6 +148,7 @@ def _register(project: Project, rows: tuple[SessionRow, ...]) -> None:
         python=[python for python in pythons if isinstance(python, str)] if listed else first.python,
         venv_backend=first.backend or "uv|virtualenv",
         reuse_venv=True,
+        allow_parallel=True,
         default=first.default,
     )(run)
     _with_pythons(func, pythons)

@@ -17,11 +17,15 @@ class Interpreter:
 
     `version` is as complete as the venv tells (`3.12.1`); `implementation` is in the words of
     `sys.implementation.name` (`cpython`, `pypy`); `free_threaded` is the ABI flag `t`.
+    `executable` is the file that the venv's `python` leads to at last (empty: none);
+    `system_site` tells that packages outside the venv are importable too.
     """
 
     version: str
     implementation: str
     free_threaded: bool = False
+    executable: str = ""
+    system_site: bool = False
 
 
 @value

@@ -30,7 +30,7 @@ def layout(location: Path) -> tuple[Interpreter, tuple[str, ...]]:
     sites = _distinct(library / "site-packages" for library in libraries)
     if not sites:
         raise NotAVenv(f"{location}: is no complete virtual environment: it has no site-packages directory")
-    return _interpreter(settings, version, libraries[0].name), sites
+    return _interpreter(location, settings, version, libraries[0].name), sites
 
 
 def _settings(location: Path) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _distinct(directories: Iterable[Path]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
-def _interpreter(settings: dict[str, str], version: str, library: str) -> Interpreter:
+def _interpreter(location: Path, settings: dict[str, str], version: str, library: str) -> Interpreter:
     match = re.fullmatch(_LIBRARY, library)
     executable = re.split(r"[/\\]", settings.get("executable", ""))[-1].lower()
     if match:
@@ -96,7 +96,17 @@ def _interpreter(settings: dict[str, str], version: str, library: str) -> Interp
         version=version or (match["minor"] if match else ""),
         implementation=_implementation(settings, (match["name"] if match else "", executable)),
         free_threaded=threads,
+        executable=_executable(location),
+        system_site=settings.get("include-system-site-packages", "").lower() == "true",
     )
+
+
+def _executable(location: Path) -> str:
+    for name in ("bin/python", "Scripts/python.exe", "bin/python.exe"):
+        path = os.path.join(location, *name.split("/"))
+        if Path(path).is_file():
+            return os.path.realpath(path)
+    return ""
 
 
 def _implementation(settings: dict[str, str], names: tuple[str, str]) -> str:

@@ -153,6 +153,13 @@ _CONSTRAINT_FILE = Key(
     Text(words.file_path, expected="a path"),
     also="path constraint -c",
 )
+_BUILD_FILE = Key(
+    "file",
+    _CONSTRAINT_FILE.description,
+    _CONSTRAINT_FILE.shape,
+    required="such as file: limits.txt",
+    also=_CONSTRAINT_FILE.also,
+)
 _CONSTRAINT_LOCK = Key(
     "lock",
     "Another environment: its lock constrains this one.",
@@ -175,7 +182,7 @@ def _constraint_item(fields: Fields) -> Constraint:
 
 
 def _build_item(fields: Fields) -> Constraint:
-    return ConstraintFile(path=fields.need(_CONSTRAINT_FILE), place=fields.place)
+    return ConstraintFile(path=fields.need(_BUILD_FILE), place=fields.place)
 
 
 CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
@@ -193,13 +200,14 @@ CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
 )
 BUILD_CONSTRAINTS: Shape[tuple[Constraint, ...]] = ListOf(
     ByKind(
-        scalar=Placed(Text(constraint, expected="a constraint such as setuptools<80, a path"), _constraint_text),
+        scalar=Placed(
+            Text(constraint, expected="a constraint such as setuptools<80, a path"), _constraint_text
+        ),
         mapping=Record(
             "build-constraint-item",
-            (_CONSTRAINT_FILE,),
+            (_BUILD_FILE,),
             _build_item,
             expected="{file: PATH}",
-            single=True,
             elsewhere=(("lock", "no lock holds what builds sdists; write a file or a requirement"),),
         ),
     ),

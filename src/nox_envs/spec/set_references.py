@@ -7,7 +7,7 @@ from nox_envs.errors import Place
 from nox_envs.spec.drafts import Draft
 from nox_envs.spec.graphs import shown, walk
 from nox_envs.spec.scope import written_layers
-from nox_envs.spec.types import Include, RequirementSet
+from nox_envs.spec.types import Include, RequirementSet, RequirementText
 
 DEEPEST = 100
 
@@ -21,11 +21,24 @@ def check_sets(sets: tuple[RequirementSet, ...], problems: Problems) -> None:
             if item.name not in known:
                 hint = problems.suggest(item.name, known) or "declare it under 'requirements'"
                 problems.add(item.place, f"{show(item.name)} is no requirement set", hint)
+    _check_bare_names(sets, frozenset(known), problems)
     order, cycles = walk({name: tuple(item.name for item in items) for name, items in includes.items()})
     for cycle in cycles:
         place = next(item.place for item in includes[cycle[0]] if item.name == cycle[1])
         problems.add(place, f"the includes go in a circle: {shown(cycle)}", "remove one of them")
     _check_depth(order, includes, problems)
+
+
+def _check_bare_names(sets: tuple[RequirementSet, ...], known: frozenset[str], problems: Problems) -> None:
+    """Add a problem for a bare word in a set that is the name of another set.
+
+    In a set it would mean the package of that name, which is not what its writer had in mind.
+    """
+    for one in sets:
+        for item in one.items:
+            if isinstance(item, RequirementText) and item.text in known and item.text != one.name:
+                hint = f"write 'include: {item.text}'; the package is written as {show(item.text + '>=0')}"
+                problems.add(item.place, f"{show(item.text)} is a requirement set", hint)
 
 
 def _check_depth(order: list[str], includes: dict[str, list[Include]], problems: Problems) -> None:

@@ -26,7 +26,7 @@ class ChoosingHost:
         self._host = host
 
     def install(self, argv: tuple[str, ...]) -> None:
-        """Run an installer; a failure ends the session."""
+        """Run an installer; raises InstallationFailed."""
         self._host.install(argv)
 
 

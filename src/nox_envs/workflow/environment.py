@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nox_envs import receipt as receipts
-from nox_envs.drift import Finding, run_command
-from nox_envs.errors import NoxEnvsError
+from nox_envs.drift import Finding, rebuild_command
+from nox_envs.errors import InstallationFailed, NoxEnvsError
 from nox_envs.integrity.types import Depth
 from nox_envs.matrix import Point
 from nox_envs.mutex import held
@@ -20,6 +20,7 @@ from nox_envs.values import replace
 from nox_envs.workflow.expectation import (
     SHALLOW,
     Checked,
+    advised,
     check_venv,
     lock_command,
     lock_findings,
@@ -92,9 +93,8 @@ class EnvironmentRun:
         receipt = receipts.read(self._host.location)
         checked, reason = self._judge(receipt) if self._host.reused else (None, "")
         if reason:
-            self._host.say(f"{self._point.session}: making the venv anew: {reason}")
-            self._host.recreate()
-        if checked is None or reason or receipt is None:
+            return self._rebuild(reason)
+        if checked is None or receipt is None:
             return self._build()
         self._created = receipt.created
         moved_on = receipt.lock != self._installed_from
@@ -140,7 +140,10 @@ class EnvironmentRun:
     def _check(self, receipt: Receipt | None, depth: Depth | None = None) -> Checked:
         location = self._host.location
         found = check_venv(self._project, self._plan, self._point, location, receipt, depth or self._depth)
-        return replace(found, findings=self.journal.judged(found.findings, link="venv"))
+        findings = self.journal.judged(found.findings, link="venv")
+        return replace(
+            found, findings=findings if self._policy == "repair" else advised(findings, self._point)
+        )
 
     @property
     def _installation(self) -> Installation:
@@ -166,10 +169,14 @@ class EnvironmentRun:
         errors = [finding for finding in found if finding.severity == "error"]
         if self._policy == "fail" and errors:
             self._host.stop(
-                f"drift: {count_kinds(errors)}; to make the venv anew: "
-                f"nox --reuse-venv=never {run_command(self._point.session).removeprefix('nox ')}"
+                f"drift: {count_kinds(errors)}; to make the venv anew: {rebuild_command(self._point.session)}"
             )
         return checked
+
+    def _rebuild(self, reason: str) -> Checked:
+        self._host.say(f"{self._point.session}: making the venv anew: {reason}")
+        self._host.recreate()
+        return self._build()
 
     def _build(self) -> Checked:
         from nox_envs.workflow import proof
@@ -201,18 +208,23 @@ class EnvironmentRun:
     def _repair(self, checked: Checked) -> Checked:
         from nox_envs.workflow import proof
 
-        project = project_fingerprint(self._project, self._point)
-        before = proof.after_repair(receipts.read(self._host.location), project=project)
+        receipt = receipts.read(self._host.location)
+        before = proof.after_repair(receipt, project=project_fingerprint(self._project, self._point))
         receipts.remove(self._host.location)
-        self._installation.mend(checked)
+        try:
+            self._installation.mend(checked)
+        except InstallationFailed as error:
+            if "uninstall" in error.argv:
+                return self._rebuild("something in it cannot be uninstalled")
+            if receipt is not None and untouched(checked.snapshot):
+                receipts.write(self._host.location, receipt)  # nothing was changed: it is as it was
+            raise
         # What requirements bring under a lock that limits them is decided by the installation.
         limiting = self._plan.limiting
         after = self._proved(lambda: self._receipt(take(self._host.location)) if limiting else before)
         left = tuple(f for f in after.mendable if f.package != self._project.composer.project_name)
         if left:
-            self._host.say(f"{self._point.session}: {count_kinds(left)} left; making the venv anew")
-            self._host.recreate()
-            return self._build()
+            return self._rebuild(f"after the repair {count_kinds(left)} left")
         self._require_clean(after)
         self._write_receipt(after)
         self._conclude("repaired", checked.findings, after)

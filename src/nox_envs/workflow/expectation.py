@@ -14,6 +14,7 @@ from nox_envs.drift import (
     Severity,
     activate,
     compare,
+    rebuild_command,
     requested_by_via,
     run_command,
 )
@@ -85,6 +86,22 @@ def _lock_finding(doubt: Doubt, plan: LockPlan, point: Point) -> Finding:
         line=doubt.place or doubt.lock_place,
         why=doubt.why,
         fix=lock_command(plan),
+    )
+
+
+_FILE_KINDS = frozenset({"file-modified", "file-missing"})
+
+
+def advised(findings: tuple[Finding, ...], point: Point) -> tuple[Finding, ...]:
+    """Return findings whose fix is one that this point's policy does not keep from mending them."""
+    run, rebuild = run_command(point.session), rebuild_command(point.session)
+    kept = point.drift.policy in ("fail", "warn")
+    unseen = (point.drift.files or "off") == "off"
+    return tuple(
+        replace(finding, fix=rebuild)
+        if finding.fix == run and (kept or (unseen and finding.kind in _FILE_KINDS))
+        else finding
+        for finding in findings
     )
 
 

@@ -16,7 +16,7 @@ class InstallerHost(Protocol):
     installer: Installer
 
     def install(self, argv: tuple[str, ...]) -> None:
-        """Run an installer; a failure ends the session."""
+        """Run an installer; raises InstallationFailed."""
 
 
 class Host(Protocol):
@@ -36,7 +36,7 @@ class Host(Protocol):
         """Make the venv anew."""
 
     def install(self, argv: tuple[str, ...]) -> None:
-        """Run an installer; a failure ends the session."""
+        """Run an installer; raises InstallationFailed."""
 
     def run(self, command: Command, env: Pairs, pass_env: tuple[str, ...] | None) -> None:
         """Run a command in the venv; a failure ends the session."""

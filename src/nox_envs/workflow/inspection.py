@@ -10,6 +10,7 @@ from nox_envs import receipt as receipts
 from nox_envs.drift import KINDS, Finding, run_command
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.integrity.types import Depth, FilesMode
+from nox_envs.lockfile.plan import platform_problems
 from nox_envs.lockfile.text import read_header
 from nox_envs.matrix import Point
 from nox_envs.policy import FILE_KINDS, INDEX_KINDS, fails, idle_rules, judge
@@ -18,7 +19,7 @@ from nox_envs.report.as_text import count_kinds
 from nox_envs.snapshot import NotAVenv, Snapshot, take
 from nox_envs.spec.types import IgnoreRule
 from nox_envs.values import value
-from nox_envs.workflow.expectation import Checked, check_venv, environment_report, lock_findings
+from nox_envs.workflow.expectation import Checked, advised, check_venv, environment_report, lock_findings
 from nox_envs.workflow.project import Project
 
 
@@ -65,14 +66,16 @@ def _inspect_point(project: Project, point: Point, used: list[IgnoreRule], depth
     checked: Checked | None = None
     reason = ""
     receipt = receipts.read(location)
-    if not location.is_dir():
+    if any(finding.kind == "lock-missing" for finding in findings):
+        reason = "without its lock there is nothing to compare with"
+    elif not location.is_dir():
         reason = f"not built; {run_command(point.session)}"
     elif receipt is None:
         reason = f"no receipt, it was not finished; {run_command(point.session)}"
     else:
         try:
             checked = check_venv(project, plan, point, location, receipt, depth)
-            findings = (*findings, *checked.findings)
+            findings = (*findings, *advised(checked.findings, point))
         except NotAVenv as error:
             reason = f"{error}; {run_command(point.session)}"
     judged = judge(findings, point.drift, today=project.today, shown=project.shown_path)
@@ -118,10 +121,10 @@ def stale_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Finding,
     """Return what is wrong with the locks of the named environments (default: all) at every point.
 
     Raises NoxEnvsError for an unknown name, and FileProblems with every problem of the requirement
-    sets and files of these environments.
+    sets, files and platforms of these environments.
     """
     points = project.points_of(names)
-    if problems := project.composer.problems(points):
+    if problems := (*platform_problems(points), *project.composer.problems(points)):
         raise FileProblems(problems)
     project.plans()
     found: dict[str, tuple[Finding, ...]] = {}
