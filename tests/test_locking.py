@@ -326,7 +326,8 @@ def test_a_lock_that_cannot_be_read_is_replaced(root: Path, content: bytes) -> N
     relocked(root, Resolvers())
     (root / "requirements" / "lint.txt").write_bytes(content)
     result = relocked(root, Resolvers(), "lint")["lint"]
-    assert (result.outcome, result.changes) == ("written", (Change(package="lint", before="", after="1.0", kind="added"),))
+    added = Change(package="lint", before="", after="1.0", kind="added")
+    assert (result.outcome, result.changes) == ("written", (added,))
     assert versions(root, "lint") == {"lint": "1.0"}
 
 
@@ -479,7 +480,10 @@ def became(outcome: Outcome, *changes: Change, pins: int = 0, message: str = "")
         (became("outdated"), ["a (a.txt): would change: 0 stayed"]),
         (
             became("written", *CHANGES, pins=2),
-            ["a (a.txt): written: 1 added, 1 removed, 1 changed, 0 stayed", "  + b 1", "  - c 1", "  ~ d 1 -> 2 (major)"],
+            [
+                "a (a.txt): written: 1 added, 1 removed, 1 changed, 0 stayed",
+                *("  + b 1", "  - c 1", "  ~ d 1 -> 2 (major)"),
+            ],
         ),
     ],
 )

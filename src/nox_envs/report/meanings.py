@@ -31,6 +31,6 @@ MEANINGS: dict[str, str] = {
     "startup-hook": "A file that no package owns runs whenever the interpreter starts.",
     "skew": "Hosts that ran the same session do not have the same version of a package.",
     "outdated": "Reserved, not produced yet: the index has a newer version.",
-    "yanked": "Reserved, not produced yet: the pinned version was withdrawn from the index by its maintainers.",
+    "yanked": "Reserved, not produced yet: the pinned version was withdrawn from the index.",
     "advisory": "Reserved, not produced yet: a known vulnerability concerns the pinned version.",
 }

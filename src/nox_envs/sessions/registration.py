@@ -45,13 +45,13 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
 
 def _beside_the_noxfile(spec: str | os.PathLike[str]) -> Path:
     """Return the path of the spec; nox has made the folder of the noxfile the current one."""
-    path = Path(os.path.abspath(spec))
-    if os.path.realpath(path.parent) != os.path.realpath(Path.cwd()):
+    path, here = Path(spec), Path.cwd()
+    if path.parent.resolve() != here.resolve():
         raise NoxEnvsError(
             f"{os.fspath(spec)}: the spec must lie in the folder of the noxfile, since nox keeps venvs there;"
             f" move it there, and call load({path.name!r})"
         )
-    return path
+    return here / path.name
 
 
 def _host() -> Mapping[str, str]:

@@ -216,7 +216,7 @@ class EnvironmentRun:
         except InstallationFailed as error:
             if "uninstall" in error.argv:
                 return self._rebuild("something in it cannot be uninstalled")
-            if receipt is not None and untouched(checked.snapshot):
+            if receipt is not None and not self._plan.limiting and untouched(checked.snapshot):
                 receipts.write(self._host.location, receipt)  # nothing was changed: it is as it was
             raise
         # What requirements bring under a lock that limits them is decided by the installation.

@@ -12,7 +12,8 @@ _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.\d+)")
 def declared_pythons(project: Pyproject) -> tuple[str, ...]:
     """Return the Pythons of the classifiers that `requires-python` allows, oldest first.
 
-    Without classifiers it is the lowest that `requires-python` allows; without both, none.
+    Without classifiers there are none: an environment then uses the Python that runs nox, and its lock
+    serves every Python that `requires-python` allows.
     """
     table = project.project or {}
     listed = table.get("classifiers")
@@ -20,10 +21,7 @@ def declared_pythons(project: Pyproject) -> tuple[str, ...]:
     named = {match[1] for text in texts if (match := _CLASSIFIER.fullmatch(text))}
     required = table.get("requires-python")
     allowed = [one for one in named if _allows(required if isinstance(required, str) else "", one)]
-    if allowed:
-        return tuple(sorted(allowed, key=lambda one: int(one.partition(".")[2])))
-    floor = project.metadata.python_floor
-    return (floor,) if re.fullmatch(r"3\.\d+", floor) else ()
+    return tuple(sorted(allowed, key=lambda one: int(one.partition(".")[2])))
 
 
 def _allows(required: str, python: str) -> bool:
