@@ -322,12 +322,17 @@ def test_a_lock_with_windows_line_ends_is_no_change(root: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"<<<<<<< HEAD\n", b"\xff\xfe", b"nonsense\n"])
-def test_a_lock_that_cannot_be_read_is_replaced(root: Path, content: bytes) -> None:
+def test_a_lock_that_cannot_be_read_is_replaced_only_by_an_upgrade(root: Path, content: bytes) -> None:
     relocked(root, Resolvers())
-    (root / "requirements" / "lint.txt").write_bytes(content)
+    file = root / "requirements" / "lint.txt"
+    file.write_bytes(content)
     result = relocked(root, Resolvers(), "lint")["lint"]
+    assert result.outcome == "failed"
+    assert "its pins would be lost" in result.message
+    assert file.read_bytes() == content
+    upgraded = relocked(root, Resolvers(), "lint", upgrade=True)["lint"]
     added = Change(package="lint", before="", after="1.0", kind="added")
-    assert (result.outcome, result.changes) == ("written", (added,))
+    assert (upgraded.outcome, upgraded.changes) == ("written", (added,))
     assert versions(root, "lint") == {"lint": "1.0"}
 
 

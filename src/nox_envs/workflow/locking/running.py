@@ -124,6 +124,7 @@ class _Run:
         try:
             if step.common is not None and step.common.failure:
                 raise NoxEnvsError(step.common.failure)
+            self._refuse_to_lose(plan)
             plan = with_relations(plan, self._project, self._lock_of)
             common = step.common.pins if step.common is not None else ()
             wish = self._wish(plan, self._kept(plan), common=common)
@@ -134,6 +135,16 @@ class _Run:
             )
         finally:
             self._progress.end(name)
+
+    def _refuse_to_lose(self, plan: LockPlan) -> None:
+        """Refuse to write over a lock that cannot be read: its pins would be lost without a word."""
+        if self._old[plan.path] is None and not self._asked.upgrade:
+            file = self._project.root / plan.path
+            if file.is_file() and file.stat().st_size:
+                raise NoxEnvsError(
+                    f"{plan.path} cannot be read, so its pins would be lost; mend it (nox-envs check says "
+                    "where), or delete it, or take the newest of everything with --upgrade"
+                )
 
     def _wish(
         self,
@@ -178,7 +189,7 @@ class _Run:
         return self._made.get(plan.path) or self._project.lock_of(plan)
 
     def _kept(self, plan: LockPlan) -> tuple[Pin, ...]:
-        """Return the pins to prefer; what cannot be read is no preference, the new lock replaces it."""
+        """Return the pins to prefer."""
         old = self._old[plan.path]
         return tuple(pin for pin in old.pins if pin.source.kind == "index") if old else ()
 
