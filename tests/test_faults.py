@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,46 @@ def test_a_venv_whose_interpreter_is_gone_is_built_again(demo: Project) -> None:
     ran = demo.nox("-s", "demo")
     assert ran.returncode == 0, ran.output
     assert "no drift" in ran.output
+
+
+def leave_nothing(demo: Project) -> None:
+    """Remove the interpreter of the venv."""
+    for link in (demo.root / ".nox/demo/bin").glob("python*"):
+        link.unlink()
+
+
+def lead_elsewhere(demo: Project) -> None:
+    """Lead the interpreter of the venv to another Python."""
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    link = demo.root / ".nox/demo/bin/python"
+    link.unlink()
+    link.symlink_to(demo.machine.interpreter("3.12" if here != "3.12" else "3.11"))
+
+
+def open_to_the_system(demo: Project) -> None:
+    """Let the venv see the packages of the system."""
+    config = demo.root / ".nox/demo/pyvenv.cfg"
+    config.write_text(config.read_text().replace("site-packages = false", "site-packages = true"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the interpreter of a venv is a link on POSIX only")
+@pytest.mark.parametrize("damage", [leave_nothing, lead_elsewhere, open_to_the_system])
+def test_another_interpreter_behind_the_venv_is_found_and_made_anew(
+    demo: Project, damage: Callable[[Project], None]
+) -> None:
+    demo.nox("-s", "demo", check=True)
+    damage(demo)
+    found = json.loads(demo.cli("drift", "demo", "--format", "json").stdout)["environments"][0]["findings"]
+    assert [(one["kind"], one["severity"]) for one in found] == [("python", "error")]
+    ran = demo.nox("-s", "demo", check=True)
+    assert "making the venv anew: expected Python " in ran.output
+    assert demo.cli("drift", "demo").returncode == 0
+
+
+def test_a_folder_that_is_no_venv_any_more_is_made_anew(demo: Project) -> None:
+    demo.nox("-s", "demo", check=True)
+    (demo.root / ".nox/demo/pyvenv.cfg").unlink()
+    assert "no drift" in demo.nox("-s", "demo", check=True).output
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"schema": 99}', "[" * 5000, '{"schema": 1}'])

@@ -542,7 +542,9 @@ def test_a_snapshot_agrees_with_pip_inspect(make_venv: MakeVenv, tmp_path: Path,
         assert list(metadata.provides_extra) == item["metadata"].get("provides_extra", [])
     environment = report["environment"]
     assert snapshot.interpreter == Interpreter(
-        version=environment["python_full_version"], implementation=environment["implementation_name"]
+        version=environment["python_full_version"],
+        implementation=environment["implementation_name"],
+        executable=os.path.realpath(venv.python),
     )
 
 
@@ -555,7 +557,9 @@ def test_the_interpreter_of_a_real_venv_is_recognised(
     venv = make_venv(backend, python)
     code = "import platform, sys; print(platform.python_version(), sys.implementation.name)"
     version, implementation = machine.run(venv.python, "-c", code).stdout.split()
-    assert take(venv.location).interpreter == Interpreter(version=version, implementation=implementation)
+    assert take(venv.location).interpreter == Interpreter(
+        version=version, implementation=implementation, executable=os.path.realpath(venv.python)
+    )
 
 
 @pytest.mark.functional
