@@ -161,3 +161,23 @@ def test_a_session_of_a_documentation_project_holds_what_its_lock_pins(
     }
     name = session.rpartition("-")[0]
     run(ansible, session, count, f"tests/{files.get(name, name)}.txt")
+
+
+def test_a_library_regenerates_its_locks_from_its_own_files_and_has_no_drift(online: Project) -> None:
+    source = EXAMPLES / "aiohttp"
+    if not source.is_dir():
+        pytest.skip("the folder of examples is not beside this repository")
+    shutil.copytree(source, online.root, dirs_exist_ok=True)
+    shutil.copyfile(REPOSITORY / "tests/examples/aiohttp-managed.yaml", online.root / "envs.yaml")
+    online.nox("-s", "lock", check=True)
+    assert online.cli("check").returncode == 0
+    for name in ("base", "doc-spelling", "cython"):
+        for python in ("3.10", "3.13"):
+            online.machine.interpreter(python)
+            built = online.nox("-s", f"{name}-{python}")
+            assert built.returncode == 0, built.output
+            assert "no drift" in built.output
+    drift = online.cli("drift", "--format", "json")
+    assert [one["status"] for one in json.loads(drift.stdout)["environments"]] == ["clean"] * 6
+    again = online.nox("-s", "lock", check=True)
+    assert again.output.count("unchanged") == 3

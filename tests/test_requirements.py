@@ -648,8 +648,8 @@ def test_an_extra_that_is_not_there_is_a_problem(tree: Tree, toml: str, expected
         ),
         ("optional-dependencies.x = 1", "3:1: project.optional-dependencies.x: is no list of strings"),
         (
-            "dependencies = ['a @ file:///opt/a']",
-            "3:1: project.dependencies: 'file:///opt/a' is a path of this machine "
+            "dependencies = ['a @ file:///srv/a']",
+            "3:1: project.dependencies: 'file:///srv/a' is a path of this machine "
             "(write a relative one: ./folder or ../folder)",
         ),
     ],
