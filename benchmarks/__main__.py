@@ -114,24 +114,26 @@ def snapshot(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
 def listing(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
     """Measure `nox -l` as the number of points grows."""
     tables = []
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
     for points in (10, 1000, 2000):
         ours, hand = folder / f"ours-{points}", folder / f"hand-{points}"
         (ours / ".nox").mkdir(parents=True)
         hand.mkdir()
         values = [f"v{n}" for n in range(points // 10)]
         environments = "".join(
-            f'  env{n}:\n    python: "3.12"\n'
+            f'  env{n}:\n    python: "{here}"\n    lock: false\n'
             f"    matrix: {{axis: [{', '.join(values)}]}}\n    commands: [python -V]\n"
             for n in range(10)
         )
         (ours / "envs.yaml").write_text(f"version: 1\nenvironments:\n{environments}")
         (ours / "noxfile.py").write_text(NOXFILE)
         sessions = "".join(
-            f'\n\n@nox.session(python="3.12")\n@nox.parametrize("axis", {values!r})\n'
+            f'\n\n@nox.session(python="{here}")\n@nox.parametrize("axis", {values!r})\n'
             f'def env{n}(session, axis):\n    session.run("python", "-V")\n'
             for n in range(10)
         )
         (hand / "noxfile.py").write_text(f"import nox{sessions}")
+        run(nox("-s", f"env0-{here}(axis='v0')"), ours)  # as in a project that was run before
         contenders = [
             Contender(name="nox -l, by hand", argv=nox("-l"), cwd=hand),
             Contender(name="nox-envs", argv=nox("-l"), cwd=ours),

@@ -92,7 +92,8 @@ def lock(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
                   prepare=empty, note="no digest, no names of sets"),
     ]  # fmt: skip
     if shutil.which("pip-compile-multi"):
-        argv = ("pip-compile-multi", "--directory", "in", "--generate-hashes", "in/*", "--no-upgrade")
+        options = ("--generate-hashes", "--backtracking", "--no-upgrade")
+        argv = ("pip-compile-multi", "--directory", "in", *options)
         contenders.append(
             Contender(name="pip-compile-multi", argv=argv, cwd=folder, note="this platform and Python only")
         )
