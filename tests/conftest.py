@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import pytest
+from hypothesis import settings
 
 from tests.index import Index, populate, serve
 
 Backend = Literal["uv", "virtualenv", "venv"]
+
+# In CI the same examples run every time; at a desk new ones are looked for.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _DROPPED = (
     "CI", "CONDA", "DO_NOT_TRACK", "FORCE_COLOR", "GITHUB", "NETRC", "NO_COLOR", "NOX", "PIP_", "PYTEST",

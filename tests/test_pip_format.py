@@ -194,3 +194,16 @@ def test_a_huge_line_is_read_in_no_time() -> None:
     huge = " " * 3_000_000 + "#" + "x" * 3_000_000
     assert lines(f"a{huge}\n") == (requirement("a", 1),)
     assert "longer" in problem("x" * 10 + "\\\n" + "${A}://" * 500_000)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "click==1 -r https://me:s3cret@x.example/y",
+        "-r a https://me:s3cret@x.example/y",
+        "-r -r https://me:s3cret@x.example/y",
+    ],
+)
+def test_a_password_in_a_misplaced_word_is_never_repeated(line: str) -> None:
+    parsed = parse(line, origin="a.in", environ={})
+    assert "s3cret" not in " ".join(str(problem) for problem in parsed.problems)

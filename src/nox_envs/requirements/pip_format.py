@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Place, Problem
+from nox_envs.pins import redact
 from nox_envs.values import value
 
 LineKind: TypeAlias = Literal["requirement", "editable", "requirements", "constraints"]
@@ -97,7 +98,7 @@ def parse(text: str, *, origin: str, environ: Mapping[str, str]) -> ParsedFile:
             lines.extend(_read_line(expanded, number))
         except _Wrong as wrong:
             place = Place(origin=origin, line=number)
-            problems.append(Problem(place=place, message=wrong.message, hint=wrong.hint))
+            problems.append(Problem(place=place, message=redact(wrong.message), hint=wrong.hint))
     return ParsedFile(lines=tuple(lines), problems=tuple(problems))
 
 
@@ -174,7 +175,7 @@ def _requirement_hashes(options: list[tuple[str, str]]) -> tuple[str, ...]:
                 f"{name} cannot follow a requirement", _NOT_HERE.get(name, "give it a line of its own")
             )
         if not _HASH.fullmatch(argument.lower()):
-            raise _Wrong(f"--hash={argument[:80]} is no hash", "write --hash=sha256: and 64 digits")
+            raise _Wrong(f"--hash={redact(argument)[:80]} is no hash", "write --hash=sha256: and 64 digits")
         hashes.add(argument.lower())
     return tuple(sorted(hashes))
 
@@ -224,11 +225,11 @@ def _split_option(word: str) -> tuple[str, bool, str]:
 
 def _unknown(word: str) -> _Wrong:
     if not word.startswith("-"):
-        return _Wrong(f"{word[:80]!r} has no place here", "give each requirement a line of its own")
+        return _Wrong(f"{redact(word)[:80]!r} has no place here", "give each requirement a line of its own")
     from difflib import get_close_matches
 
     near = get_close_matches(word, sorted(_TAKEN | _NOT_HERE.keys()), n=1)
-    return _Wrong(f"unknown option {word[:80]}", f"perhaps {near[0]}" if near else "")
+    return _Wrong(f"unknown option {redact(word)[:80]}", f"perhaps {near[0]}" if near else "")
 
 
 def _words(text: str) -> list[str]:
