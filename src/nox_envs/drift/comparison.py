@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 
 from nox_envs.drift.expectation import Expectation, ProjectExpectation, run_command
-from nox_envs.drift.finding import Finding
+from nox_envs.drift.finding import Finding, difference
 from nox_envs.drift.interpreter import python_findings
 from nox_envs.kinds import KINDS, Severity
 from nox_envs.pins import (
@@ -42,7 +42,7 @@ def compare(
     found = [
         *python_findings(expectation, snapshot.interpreter),
         *_package_findings(expectation, _by_name(snapshot), root),
-        *(_finding("leftover", actual=PurePath(path).name, path=path) for path in snapshot.leftovers),
+        *(difference("leftover", actual=PurePath(path).name, path=path) for path in snapshot.leftovers),
     ]
     fix = run_command(session)
     finished = (
@@ -66,29 +66,6 @@ def worst_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
     rank = _RANK[finding.severity]
     return rank, finding.package, finding.kind, finding.expected, finding.actual, finding.path
-
-
-def _finding(
-    kind: str,
-    package: str = "",
-    *,
-    expected: str = "",
-    actual: str = "",
-    path: str = "",
-    line: str = "",
-    severity: Severity | None = None,
-) -> Finding:
-    return Finding(
-        kind=kind,
-        severity=severity or KINDS[kind],
-        environment="",
-        session="",
-        package=package,
-        expected=expected,
-        actual=actual,
-        path=path,
-        line=line,
-    )
 
 
 def _by_name(snapshot: Snapshot) -> dict[str, list[Distribution]]:
@@ -134,7 +111,7 @@ def _pin_findings(
     if not found:
         if complete:
             expected = _described(first.version, _declared(first, root))
-            yield _finding("missing", first.name, expected=expected, line=line)
+            yield difference("missing", first.name, expected=expected, line=line)
         return
     if len(found) > 1:
         return  # a `duplicate`: which of them is used is not decided
@@ -157,14 +134,14 @@ def _declared(pin: Pin, root: Path) -> Source:
 
 def _differences(pin: Pin, found: Distribution, root: Path) -> Iterator[Finding]:
     declared = _declared(pin, root)
-    difference = differs(declared, found.source)
-    if difference:
-        expected, actual = _sides(difference, pin, declared, found)
-        yield _finding(difference, pin.name, expected=expected, actual=actual, path=found.path)
-    if difference in ("", "unverifiable") and pin.version and pin.version != found.version:
+    apart = differs(declared, found.source)
+    if apart:
+        expected, actual = _sides(apart, pin, declared, found)
+        yield difference(apart, pin.name, expected=expected, actual=actual, path=found.path)
+    if apart in ("", "unverifiable") and pin.version and pin.version != found.version:
         severity = _version_severity(pin, found)
         if severity:
-            yield _finding(
+            yield difference(
                 "version",
                 pin.name,
                 expected=pin.version,
@@ -182,8 +159,8 @@ def _version_severity(pin: Pin, found: Distribution) -> Severity | None:
     return "note" if "+" in found.version and "+" not in pin.version else None
 
 
-def _sides(difference: str, pin: Pin, declared: Source, found: Distribution) -> tuple[str, str]:
-    match difference:
+def _sides(apart: str, pin: Pin, declared: Source, found: Distribution) -> tuple[str, str]:
+    match apart:
         case "source":
             return _described(pin.version, declared), _described(found.version, found.source)
         case "artifact":
@@ -203,11 +180,11 @@ def _described(version: str, source: Source) -> str:
 def _project_findings(project: ProjectExpectation, found: list[Distribution]) -> Iterator[Finding]:
     declared = source_of_path(project.directory, project.directory, editable=project.editable)
     if not found:
-        yield _finding("missing", project.name, expected=_described("", declared))
+        yield difference("missing", project.name, expected=_described("", declared))
     elif len(found) == 1 and not _is_project(project, declared, found[0].source):
         actual = _described(found[0].version, found[0].source)
         expected = _described("", declared)
-        yield _finding("source", project.name, expected=expected, actual=actual, path=found[0].path)
+        yield difference("source", project.name, expected=expected, actual=actual, path=found[0].path)
 
 
 def _is_project(project: ProjectExpectation, declared: Source, actual: Source) -> bool:
@@ -226,18 +203,18 @@ def _soundness_findings(
         wrong = next((d for d in found if not any(versions_equal(v, d.version) for v in wanted)), found[0])
         actual = ", ".join(f"{d.version} ({PurePath(d.path).name})" for d in found)
         expected = wanted[0] if wanted else ""
-        yield _finding("duplicate", name, expected=expected, actual=actual, path=wrong.path, line=line)
+        yield difference("duplicate", name, expected=expected, actual=actual, path=wrong.path, line=line)
     for distribution in found:
         if distribution.defect:
             defect, path = distribution.defect, distribution.path
-            yield _finding("broken-metadata", name, actual=defect, path=path, line=line)
+            yield difference("broken-metadata", name, actual=defect, path=path, line=line)
 
 
 def _extraneous(distribution: Distribution, expectation: Expectation) -> Finding:
     actual = _described(distribution.version, distribution.source)
     inactive = [pin for pin in expectation.inactive if pin.name == distribution.name]
     markers = " or ".join(sorted({pin.marker for pin in inactive}))
-    return _finding(
+    return difference(
         "extraneous",
         distribution.name,
         expected=f"nothing here (only where {markers})" if markers else "",

@@ -1,8 +1,8 @@
-"""Owns the finding, one difference as a value; finds nothing."""
+"""Owns the finding, one difference as a value, and its making; finds nothing."""
 
 from __future__ import annotations
 
-from nox_envs.kinds import Severity
+from nox_envs.kinds import KINDS, Severity
 from nox_envs.values import value
 
 
@@ -26,3 +26,27 @@ class Finding:
     line: str = ""
     why: tuple[str, ...] = ()
     fix: str = ""
+
+
+def difference(
+    kind: str,
+    package: str = "",
+    *,
+    expected: str = "",
+    actual: str = "",
+    path: str = "",
+    line: str = "",
+    severity: Severity | None = None,
+) -> Finding:
+    """Make a finding whose environment, session, reason and fix are to be filled in."""
+    return Finding(
+        kind=kind,
+        severity=severity or KINDS[kind],
+        environment="",
+        session="",
+        package=package,
+        expected=expected,
+        actual=actual,
+        path=path,
+        line=line,
+    )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from nox_envs.drift.expectation import Expectation
-from nox_envs.drift.finding import Finding
+from nox_envs.drift.finding import Finding, difference
 from nox_envs.kinds import KINDS, Severity
 from nox_envs.snapshot import Interpreter
 
@@ -28,14 +28,7 @@ def python_findings(expectation: Expectation, actual: Interpreter) -> Iterator[F
     ):
         severity = _severity(expected, actual) if expected else None
         if severity:
-            yield Finding(
-                kind="python",
-                severity=severity,
-                environment="",
-                session="",
-                expected=shown,
-                actual=described(actual),
-            )
+            yield difference("python", expected=shown, actual=described(actual), severity=severity)
             return
     if expectation.built_with is not None:
         yield from _moved(expectation.built_with, actual)
@@ -50,14 +43,7 @@ def _moved(built_with: Interpreter, actual: Interpreter) -> Iterator[Finding]:
         words = {True: "with the packages of the system", False: "without the packages of the system"}
         expected, found = words[built_with.system_site], words[actual.system_site]
     if found:
-        yield Finding(
-            kind="python",
-            severity=KINDS["python"],
-            environment="",
-            session="",
-            expected=expected,
-            actual=found,
-        )
+        yield difference("python", expected=expected, actual=found)
 
 
 def described(interpreter: Interpreter | None) -> str:

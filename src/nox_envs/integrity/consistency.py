@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from nox_envs.drift import Finding, marker_environment
-from nox_envs.integrity.difference import difference
+from nox_envs.drift.finding import difference
 from nox_envs.pins import SEED_PACKAGES, canonical_name
 from nox_envs.snapshot import Distribution, Snapshot, read_metadata
 from nox_envs.values import value

@@ -5,32 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
-from nox_envs.drift.finding import Finding
+from nox_envs.drift.finding import Finding, difference
 from nox_envs.integrity.record import digest_of
-from nox_envs.kinds import KINDS, Severity
 from nox_envs.snapshot import Distribution
-
-
-def difference(
-    kind: str,
-    package: str = "",
-    *,
-    expected: str = "",
-    actual: str = "",
-    path: str = "",
-    severity: Severity | None = None,
-) -> Finding:
-    """Make a finding whose environment, session, reason and fix are to be filled in."""
-    return Finding(
-        kind=kind,
-        severity=severity or KINDS[kind],
-        environment="",
-        session="",
-        package=package,
-        expected=expected,
-        actual=actual,
-        path=path,
-    )
 
 
 def modified(owner: Distribution, path: str, expected: str, found: str) -> Finding:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nox_envs.drift.finding import Finding
+from nox_envs.drift.finding import Finding, difference
 from nox_envs.integrity.claims import Claim, Claims
-from nox_envs.integrity.difference import difference, modified
+from nox_envs.integrity.difference import modified
 from nox_envs.integrity.record import digest_of
 from nox_envs.integrity.startup import code_files, digest, known_file, relative
 from nox_envs.pins import local_path

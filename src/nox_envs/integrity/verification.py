@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from nox_envs.drift.finding import Finding
+from nox_envs.drift.finding import Finding, difference
 from nox_envs.integrity.claims import Claims, comes_from_artifact, content_digest, wheel_hash
-from nox_envs.integrity.difference import difference, modified
+from nox_envs.integrity.difference import modified
 from nox_envs.integrity.matching import Matching
 from nox_envs.integrity.stamps import Trust, stamps_of
 from nox_envs.integrity.tree import Tree
