@@ -13,17 +13,17 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "nox_envs"
 STAGES = (
-    {"values"},
+    {"values", "machine"},
     {"errors", "kinds"},
-    {"pins", "files", "placeholders", "git_objects"},
-    {"document"},
+    {"pins", "files", "placeholders"},
+    {"document", "git_objects", "evidence"},
     {"spec"},
     {"matrix"},
     {"requirements"},
     {"lockfile", "snapshot"},
     {"receipt", "resolvers", "installers", "mutex", "progress", "streams"},
     {"drift", "changes"},
-    {"integrity"},
+    {"integrity", "index"},
     {"policy"},
     {"report"},
     {"workflow", "arguments"},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 # Those of nox_envs.report, which a command that prints no report need not import.
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
+_LONGEST = 3600
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,13 +29,7 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     listing.add_argument("--format", choices=("text", "json"), default="text")
     judging = _judging_parser()
-    drift = commands.add_parser("drift", parents=[shared, judging], help="compare spec, locks and venvs")
-    drift.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    drift.add_argument(
-        "--files",
-        choices=("off", "changed", "all"),
-        help="compare installed files with their RECORD: those that changed in size or time, or all",
-    )
+    _add_drift(commands.add_parser("drift", parents=[shared, judging], help="compare spec, locks and venvs"))
     _add_gathering(commands, judging)
     freeze = commands.add_parser("freeze", parents=[shared], help="print what a venv has, as requirements")
     freeze.add_argument("environment", metavar="ENVIRONMENT")
@@ -45,8 +40,51 @@ def parser() -> argparse.ArgumentParser:
     _add_review(commands, shared)
     schema = commands.add_parser("schema", help="print the JSON Schema of envs.yaml")
     schema.add_argument("--report", action="store_true", help="that of the JSON report instead")
+    schema.add_argument("--diff", action="store_true", help="that of the JSON of diff instead")
     _add_matrix(commands, shared)
     return whole
+
+
+def _add_drift(drift: argparse.ArgumentParser) -> None:
+    drift.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
+    drift.add_argument(
+        "--files",
+        choices=("off", "changed", "all"),
+        help="compare installed files with their RECORD: those that changed in size or time, or all",
+    )
+    drift.add_argument(
+        "--skew",
+        action="store_true",
+        help="compare the versions of all environments with one another, not in groups only",
+    )
+    add_index_options(drift)
+
+
+def add_index_options(drift: argparse.ArgumentParser) -> None:
+    """Add the options that compare locks with indexes and advisories (link 5)."""
+    drift.add_argument("--online", action="store_true", help="ask the index what is outdated or yanked")
+    drift.add_argument(
+        "--online-timeout", type=_seconds, metavar="SECONDS", help="for all that is asked (default: 20)"
+    )
+    drift.add_argument("--index-url", default="", metavar="URL", help="ask this index, not the set one")
+    drift.add_argument(
+        "--advisories",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help="an OSV export, a folder of JSON files or a .zip, to look pins up in; needs no network",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and {_LONGEST}")
+    return seconds
 
 
 def _add_review(

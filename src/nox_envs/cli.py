@@ -7,16 +7,20 @@ import io
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nox_envs.arguments import parser
 from nox_envs.errors import NoxEnvsError
-from nox_envs.streams import write_anything
+from nox_envs.machine import markers
+from nox_envs.streams import harmless, write_anything
 
 if TYPE_CHECKING:
+    from nox_envs.errors import Problem
+    from nox_envs.matrix import Point
     from nox_envs.report import Report
+    from nox_envs.workflow.index_side import IndexSide
     from nox_envs.workflow.project import Project
 
 
@@ -32,14 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(asked)
         sys.stdout.flush()
     except NoxEnvsError as error:
-        print(error, file=sys.stderr)
+        print(harmless(str(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:
         # The reader went away; without this the interpreter would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:
-        print(f"{error.filename or 'nox-envs'}: {error.strerror or error}", file=sys.stderr)
+        print(harmless(f"{error.filename or 'nox-envs'}: {error.strerror or error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -79,9 +83,11 @@ def _run(asked: argparse.Namespace) -> int:
 
 def _schema(asked: argparse.Namespace) -> int:
     from nox_envs.report.as_json import report_schema
+    from nox_envs.report.changes import changes_schema
     from nox_envs.spec.schema import json_schema
 
-    sys.stdout.write(report_schema() if asked.report else json_schema())
+    schema = report_schema if asked.report else changes_schema if asked.diff else json_schema
+    sys.stdout.write(schema())
     return 0
 
 
@@ -92,25 +98,23 @@ def _project(asked: argparse.Namespace, envdir: str = ".nox") -> Project:
         Path(asked.spec).absolute(),
         envdir=getattr(asked, "envdir", envdir),
         environ=os.environ,
-        host=_host,
+        host=markers,
         today=time.strftime("%Y-%m-%d"),
     )
 
 
-def _host() -> Mapping[str, str]:
-    from packaging.markers import default_environment
-
-    return {key: str(value) for key, value in default_environment().items()}
-
-
 def _check(asked: argparse.Namespace) -> int:
+    from nox_envs.errors import FileProblems
     from nox_envs.report.as_text import count_kinds, finding_lines
-    from nox_envs.workflow.inspection import stale_locks
+    from nox_envs.workflow.lock_check import stale_locks
 
     project = _project(asked)
-    findings = stale_locks(project, tuple(asked.environments))
+    checked = stale_locks(project, tuple(asked.environments))
+    findings = checked.findings
     for line in finding_lines(findings, colour=_colour()):
         print(line)
+    if checked.problems:
+        raise FileProblems(checked.problems)
     sessions = len(project.points_of(tuple(asked.environments)))
     environments = len({point.environment for point in project.points_of(tuple(asked.environments))})
     counted = f"{environments} environments, {sessions} sessions"
@@ -128,6 +132,9 @@ def _list(asked: argparse.Namespace) -> int:
     if asked.format == "json":
         import json
 
+        from nox_envs.errors import FileProblems
+
+        problems: list[Problem] = []
         rows = [
             {
                 "environment": point.environment,
@@ -135,7 +142,7 @@ def _list(asked: argparse.Namespace) -> int:
                 "python": point.python,
                 "axes": dict(point.axes),
                 "tags": list(point.tags),
-                "lock": project.plan_of(point).path,
+                "lock": _lock_path(project, point, problems),
                 "location": project.shown(project.location(point)),
                 "built": project.location(point).is_dir(),
                 "description": point.description,
@@ -143,31 +150,81 @@ def _list(asked: argparse.Namespace) -> int:
             for point in points
         ]
         print(json.dumps({"schema": 1, "sessions": rows}, indent=2, sort_keys=True))
+        if problems:
+            raise FileProblems(tuple(dict.fromkeys(problems)))
         return 0
     width = max((len(point.session) for point in points), default=0)
     for point in points:
-        print(f"{point.session:{width}}  {point.description}".rstrip())
+        print(harmless(f"{point.session:{width}}  {point.description}".rstrip()))
     return 0
 
 
+def _lock_path(project: Project, point: Point, problems: list[Problem]) -> str:
+    """Return the path of the lock of a point, or nothing where its requirements cannot be read."""
+    from nox_envs.errors import FileProblems
+
+    try:
+        return project.plan_of(point).path
+    except FileProblems as error:
+        problems += error.problems
+        return ""
+
+
 def _drift(asked: argparse.Namespace) -> int:
+    names = tuple(asked.environments)
+    project = _project(asked)
+    if asked.files in (None, "off") and not (asked.skew or _asks_index(asked)):
+        from nox_envs.workflow.glance import clean_report
+
+        if clean := clean_report(project, names):
+            return _conclude(clean, asked)
     from nox_envs.progress import progress_on
     from nox_envs.workflow.inspection import inspect
 
-    names = tuple(asked.environments)
     told = progress_on(sys.stderr)
-    return _conclude(inspect(_project(asked), names, files=asked.files, told=told), asked)
+    index = _index_side(project, asked)
+    report = inspect(project, names, files=asked.files, skew=asked.skew, index=index, told=told)
+    return _conclude(report, asked)
+
+
+def _asks_index(asked: argparse.Namespace) -> bool:
+    return bool(asked.online or asked.advisories or asked.index_url or asked.online_timeout)
+
+
+def _index_side(project: Project, asked: argparse.Namespace) -> IndexSide | None:
+    """Ask indexes and advisories what they say of the locks, where that is wanted."""
+    if not _asks_index(asked):
+        return None
+    from datetime import datetime, timezone
+
+    from nox_envs.workflow.index_side import IndexRequest, IndexSide
+
+    request = IndexRequest(
+        environ=os.environ,
+        prefix=Path(sys.prefix),
+        now=datetime.now(timezone.utc),
+        online=asked.online,
+        seconds=asked.online_timeout,
+        url=asked.index_url,
+        advisories=tuple(asked.advisories),
+    )
+    index = IndexSide(project, project.points_of(tuple(asked.environments)), request)
+    if asked.format != "text" or not sys.stdout.isatty():  # else they are on the terminal with the report
+        for note in index.notes:
+            print(harmless(f"note: {note}"), file=sys.stderr)
+    return index
 
 
 def _conclude(report: Report, asked: argparse.Namespace) -> int:
     """Print a report as it was asked for, and return the exit code."""
     from nox_envs.policy import fail_conditions
     from nox_envs.report import render
-    from nox_envs.workflow.acceptance import accept, read_baseline
-    from nox_envs.workflow.inspection import verdict
+    from nox_envs.workflow.verdict import verdict
 
     conditions = fail_conditions(asked.fail_on)
     if asked.baseline:
+        from nox_envs.workflow.acceptance import accept, read_baseline
+
         report = accept(report, read_baseline(asked.baseline))
     if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
@@ -208,18 +265,20 @@ def _colour() -> bool:
 
 
 def _freeze(asked: argparse.Namespace) -> int:
+    from nox_envs.pins import SEED_PACKAGES
     from nox_envs.snapshot import freeze
-    from nox_envs.workflow.inspection import asked_for, snapshot_of
+    from nox_envs.workflow.venvs import asked_for, snapshot_of
 
     project = _project(asked)
     snapshot = snapshot_of(project, asked.environment)
-    pinned = asked_for(project, asked.environment)
+    seeded = any(distribution.name in SEED_PACKAGES for distribution in snapshot.distributions)
+    pinned = asked_for(project, asked.environment) if seeded else ()
     sys.stdout.write(freeze(snapshot, all=asked.all, pinned=pinned))
     return 0
 
 
 def _activate(asked: argparse.Namespace) -> int:
-    from nox_envs.workflow.inspection import activation, built
+    from nox_envs.workflow.venvs import activation, built
 
     windows = sys.platform == "win32"
     shell = asked.shell or os.environ.get("SHELL") or ("pwsh" if windows else "sh")
@@ -232,11 +291,11 @@ def _diff(asked: argparse.Namespace) -> int:
     from nox_envs.workflow.review import Reviewer
 
     reviewer = Reviewer(
-        Path.cwd(), spec=Path(asked.spec).absolute(), project=lambda: _project(asked), host=_host
+        Path.cwd(), spec=Path(asked.spec).absolute(), project=lambda: _project(asked), host=markers
     )
     review = reviewer.review(asked.old, asked.new)
     for note in review.notes:
-        print(note, file=sys.stderr)
+        print(harmless(note), file=sys.stderr)
     sys.stdout.write(
         render_changes(review.comparison, asked.format, old=review.old, new=review.new, colour=_colour())
     )
@@ -244,7 +303,7 @@ def _diff(asked: argparse.Namespace) -> int:
 
 
 def _init(asked: argparse.Namespace) -> int:
-    from nox_envs.files import write_atomically
+    from nox_envs.files import remove_abandoned, write_atomically
     from nox_envs.workflow.adoption import adopt
 
     spec = Path(asked.spec).absolute()
@@ -253,10 +312,11 @@ def _init(asked: argparse.Namespace) -> int:
         raise NoxEnvsError(f"{asked.spec}: is there already, and stays as it is; {shown} shows another")
     adoption = adopt(spec.parent, spec=spec.name, environ=os.environ)
     for note in adoption.notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(harmless(f"note: {note}"), file=sys.stderr)
     if asked.print:
         sys.stdout.write(adoption.spec)
         return 0
+    remove_abandoned(spec.parent)
     write_atomically(spec, adoption.spec)
     count = f"{adoption.environments} environment{'' if adoption.environments == 1 else 's'}"
     option = "" if str(asked.spec) == "envs.yaml" else f" --spec {asked.spec}"

@@ -6,31 +6,35 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError
-from nox_envs.files import write_atomically
+from nox_envs.files import read_head, write_atomically
 from nox_envs.pins import INDEX, Source, SourceKind
 from nox_envs.snapshot import Distribution, Interpreter, Snapshot
-from nox_envs.snapshot.metadata import read_head
 from nox_envs.values import value
 
 FILE_NAME = "nox-envs.json"
 SCHEMA = 1
 
 _LIMIT = 1 << 24
-_RECORD_LIMIT = 1 << 28
+_RECORD_LIMIT = 1 << 25
 _SOURCE_KINDS: tuple[SourceKind, ...] = ("index", "archive", "vcs", "directory")
 
 
 @value
 class Recorded:
-    """Hold one distribution as it was installed; `record` is the sha256 of its RECORD (empty: none)."""
+    """Hold one distribution as it was installed; `record` is the sha256 of its RECORD (empty: none).
+
+    `tree` is a fingerprint of the directory that it was built from (empty: it was not, or none is known).
+    """
 
     name: str
     version: str
     source: Source = INDEX
     record: str = ""
+    tree: str = ""
 
 
 @value
@@ -72,27 +76,35 @@ def of(
     project: str = "",
     created: tuple[KnownFile, ...] = (),
     startup: tuple[KnownFile, ...] = (),
+    tree_of: Callable[[Distribution], str] = lambda distribution: "",
 ) -> Receipt:
-    """Make the receipt of a venv as it is now; the RECORD of every distribution is read."""
+    """Make the receipt of a venv as it is now; the RECORD of every distribution is read.
+
+    `tree_of` returns the fingerprint of the directory that a distribution was built from.
+    """
     return Receipt(
         lock=lock,
         interpreter=snapshot.interpreter,
         installer=installer,
         project=project,
-        distributions=tuple(_recorded(distribution) for distribution in snapshot.distributions),
+        distributions=tuple(_recorded(one, tree_of(one)) for one in snapshot.distributions),
         created=created,
         startup=startup,
     )
 
 
-def _recorded(distribution: Distribution) -> Recorded:
+def _recorded(distribution: Distribution, tree: str) -> Recorded:
     try:
         data = read_head(os.path.join(distribution.path, "RECORD"), _RECORD_LIMIT)
         record = hashlib.sha256(data).hexdigest()
     except (OSError, ValueError):
         record = ""
     return Recorded(
-        name=distribution.name, version=distribution.version, source=distribution.source, record=record
+        name=distribution.name,
+        version=distribution.version,
+        source=distribution.source,
+        record=record,
+        tree=tree,
     )
 
 
@@ -147,6 +159,8 @@ def _render(receipt: Receipt) -> str:
 def _row(recorded: Recorded) -> dict[str, object]:
     row: dict[str, object] = {"name": recorded.name, "version": recorded.version, "record": recorded.record}
     source = recorded.source
+    if recorded.tree:
+        row["tree"] = recorded.tree
     if source != INDEX:
         row["source"] = {
             "kind": source.kind,
@@ -197,6 +211,7 @@ def _read_row(row: dict[str, object]) -> Recorded:
         version=_text(row, "version"),
         record=_text(row, "record"),
         source=_source(_table(row["source"])) if "source" in row else INDEX,
+        tree=_text(row, "tree") if "tree" in row else "",
     )
 
 

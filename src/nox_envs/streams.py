@@ -1,4 +1,4 @@
-"""Owns how text reaches a stream that cannot show every character; knows nothing of what is written."""
+"""Owns how text reaches a stream: what a terminal would act on, and what its encoding lacks, as escapes."""
 
 from __future__ import annotations
 
@@ -11,3 +11,21 @@ def write_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that a terminal or the log of a CI job could act on written as escapes."""
+    if "##[" in text:  # a command to the runner of GitHub Actions, wherever it stands in a line
+        text = text.replace("##[", "#\\x23[")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def harmless(text: str) -> str:
+    """Return the lines of `text`, each of them `printable` and none a command to a CI job's runner."""
+    return "\n".join(_line(printable(line)) for line in text.split("\n"))
+
+
+def _line(text: str) -> str:
+    return text.replace("::", "\\x3a\\x3a", 1) if text.lstrip().startswith("::") else text

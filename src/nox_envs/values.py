@@ -7,7 +7,7 @@ Type checkers see dataclasses (PEP 681).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -22,6 +22,10 @@ T = TypeVar("T")
 _set = object.__setattr__
 
 
+class _Constructor(Protocol):
+    def __call__(self, made: object, /, **contents: object) -> None: ...
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def value(cls: type[T]) -> type[T]:
     """Make a class of annotated fields a value: immutable, compared and hashed by its fields."""
@@ -32,7 +36,7 @@ def value(cls: type[T]) -> type[T]:
         namespace.pop(added, None)
     namespace.update(
         __slots__=names,
-        __init__=_initializer(names, defaults),
+        __init__=_first(names, defaults),
         __eq__=_equal,
         __hash__=_hash,
         __repr__=_represent,
@@ -43,13 +47,24 @@ def value(cls: type[T]) -> type[T]:
     return cast("type[T]", type(cls.__name__, cls.__bases__, namespace))
 
 
-def _initializer(names: tuple[str, ...], defaults: dict[str, object]) -> object:
+def _first(names: tuple[str, ...], defaults: dict[str, object]) -> object:
+    """Return the constructor that the first value of a class replaces: most classes never have one."""
+
+    def initialize(self: object, **contents: object) -> None:
+        made = _initializer(names, defaults)
+        type.__setattr__(type(self), "__init__", made)
+        made(self, **contents)
+
+    return initialize
+
+
+def _initializer(names: tuple[str, ...], defaults: dict[str, object]) -> _Constructor:
     words = (f"{name}=default_{name}" if name in defaults else name for name in names)
     parameters = f", *, {', '.join(words)}" if names else ""
     body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or " pass"
     scope = {"_set": _set, **{f"default_{name}": default for name, default in defaults.items()}}
     exec(f"def __init__(self{parameters}):{body}", scope)
-    return scope["__init__"]
+    return cast("_Constructor", scope["__init__"])
 
 
 def fields(instance: object) -> tuple[str, ...]:

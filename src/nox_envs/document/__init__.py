@@ -4,7 +4,7 @@ The only importer of `yaml`. Nodes are composed from parser events (never constr
 positions, raw scalar text and duplicate keys survive and no tag is ever acted on.
 """
 
-from nox_envs.document.compose import compose, decode
+from nox_envs.document.compose import compose
 from nox_envs.document.nodes import Mapping, Node, Scalar, Sequence, is_null
 from nox_envs.document.problems import Problems, Unfit, join, mismatch, show
 from nox_envs.document.records import Fields, Key, Record
@@ -48,7 +48,6 @@ __all__ = [
     "Text",
     "Unfit",
     "compose",
-    "decode",
     "is_null",
     "join",
     "mismatch",

@@ -1,4 +1,4 @@
-"""Owns the way from a file's bytes to nodes, within limits; constructs no value and acts on no tag.
+"""Owns the way from a file's text to nodes, within limits; constructs no value and acts on no tag.
 
 Nodes are built from the parser's events with an own stack, not with `yaml.compose`: that one recurses
 (deep nesting would end the process) and follows aliases without a limit.
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from nox_envs.document.composer import Composer
+from nox_envs.document.composer import BIDIRECTIONAL, Composer
 from nox_envs.document.nodes import Mapping, Node, Scalar, is_null
 from nox_envs.document.problems import Problems, show
 from nox_envs.document.syntax import explain, position
-from nox_envs.errors import FileProblems, Place
+from nox_envs.errors import Place
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -32,28 +32,14 @@ MINIMAL = (
     '"environments: {lint: {requirements: [ruff>=0.6], commands: [ruff check]}}"'
 )
 
-_UNREADABLE = r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+_UNREADABLE = (
+    r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    rf"|[{BIDIRECTIONAL}]"
+)
 
 
 _PLAIN = b"\t\n\r" + bytes(range(0x20, 0x7F))
 _DIRECTIVE_START = "\n%"
-
-
-def decode(data: bytes, problems: Problems) -> str:
-    """Decode a file's bytes as UTF-8, with or without a byte order mark.
-
-    Raises: FileProblems when the bytes are too many or no UTF-8.
-    """
-    if len(data) > MAX_SIZE:
-        raise _too_large(problems)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        hint = "save the file as UTF-8" + ("; this looks like UTF-16" if data[:1] in b"\xff\xfe" else "")
-        message = f"the file is not UTF-8: the byte 0x{data[error.start]:02x} cannot stand here"
-        problems.add(_place_after(before, problems.origin), message, hint)
-        raise problems.error() from None
 
 
 def compose(text: str, problems: Problems, *, loader: Loader = LOADER) -> Mapping:
@@ -91,19 +77,15 @@ def _as_mapping(root: Node | None, problems: Problems) -> Mapping:
     raise problems.error()
 
 
-def _too_large(problems: Problems) -> FileProblems:
-    place = Place(origin=problems.origin)
-    problems.add(place, "the file is larger than 1 MiB", "move long requirement lists to files: {file: PATH}")
-    return problems.error()
-
-
 def _refuse_unreadable(text: str, problems: Problems) -> None:
     if len(text) > MAX_SIZE:
-        raise _too_large(problems)
+        hint = "move long requirement lists to files: {file: PATH}"
+        problems.add(Place(origin=problems.origin), "the file is larger than 1 MiB", hint)
+        raise problems.error()
     bad = re.search(_UNREADABLE, text) if _may_be_unreadable(text) else None
     if bad is not None:
         place = _place_after(text[: bad.start()], problems.origin)
-        problems.add(place, f"the character U+{ord(bad[0]):04X} is not allowed in YAML", "remove it")
+        problems.add(place, f"the character U+{ord(bad[0]):04X} is not allowed here", "remove it")
         raise problems.error()
     directive = _DIRECTIVE_START in f"\n{text}" and re.match(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*%", text)
     if directive:

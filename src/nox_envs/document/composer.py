@@ -14,7 +14,9 @@ from nox_envs.errors import FileProblems, Place
 MAX_DEPTH = 40
 MAX_ALIASED = 10_000
 
-_CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]"
+# Bidirectional overrides would show a reviewer another text than the one that is read (CVE-2021-42574).
+BIDIRECTIONAL = r"\u202a-\u202e\u2066-\u2069"
+_CONTROLS = rf"[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff{BIDIRECTIONAL}]"
 _OWN_TAGS = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", "!"})
 
 

@@ -102,8 +102,9 @@ def join(path: str, key: str) -> str:
 
 def show(text: str) -> str:
     """Quote a word of the file for a message: shortened, escaped and without credentials."""
-    if "@" in text:
-        text = re.sub(r"(?s)://.*@", "://***@", text)
+    scheme, at = text.find("://"), text.rfind("@")
+    if 0 <= scheme < at:
+        text = f"{text[:scheme]}://***{text[at:]}"
     if len(text) > _SHOWN_LENGTH:
         text = text[: _SHOWN_LENGTH - 1] + "…"
     return repr(text)

@@ -11,8 +11,10 @@ from typing import BinaryIO
 from nox_envs.errors import NoxEnvsError
 from nox_envs.values import value
 
-MAX_SIZE = 1 << 26
-_MAX_CHAIN = 10_000
+MAX_SIZE = 1 << 25
+# git's own limit of a chain is 4,095 deltas.
+_MAX_CHAIN = 4_096
+_MAX_BUILT = 1 << 31
 _CHUNK = 1 << 16
 _KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 _OFFSET_DELTA, _REFERENCE_DELTA = 6, 7
@@ -62,7 +64,8 @@ class Pack:
 
     def _at(self, stream: BinaryIO, offset: int) -> StoredObject:
         deltas: list[bytes] = []
-        while len(deltas) < _MAX_CHAIN:
+        room = MAX_SIZE
+        while len(deltas) < _MAX_CHAIN and room > 0 and offset < 1 << 62:
             stream.seek(offset)
             kind, size = self._head(stream)
             if kind in _KINDS:
@@ -71,6 +74,7 @@ class Pack:
             if base is None:
                 break
             deltas.append(self._inflate(stream, size))
+            room -= size + 1
             offset = base
         raise self._damaged("an object in it cannot be read")
 
@@ -82,9 +86,13 @@ class Pack:
         return self._offset(stream.read(20).hex().ljust(40, "0")) if kind == _REFERENCE_DELTA else None
 
     def _built(self, kind: str, data: bytes, deltas: list[bytes]) -> StoredObject:
+        built = 0
         try:
             for delta in reversed(deltas):
                 data = apply_delta(data, delta)
+                built += len(data)
+                if built > _MAX_BUILT:
+                    raise ValueError("too much has to be built")
         except (IndexError, ValueError):
             raise self._damaged("a difference in it does not fit its base") from None
         return StoredObject(kind=kind, data=data)

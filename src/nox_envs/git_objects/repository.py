@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError
+from nox_envs.files import read_head
 from nox_envs.git_objects.packs import StoredObject
 from nox_envs.git_objects.store import MissingObject, ObjectStore
 from nox_envs.values import value
@@ -19,6 +20,7 @@ _SUFFIX = re.compile(r"~(?P<back>\d*)|\^(?P<parent>\d*)(?!\{)|\^\{(?P<kind>|comm
 _EXTENSION = re.compile(r"^\s*(objectformat|refstorage)\s*=\s*\"?([\w:/.-]+)", re.IGNORECASE | re.MULTILINE)
 _RULES = ("{}", "refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
 _MOST_STEPS = 100_000
+_MAX_TEXT = 1 << 26
 
 
 @value
@@ -258,7 +260,9 @@ def _is_top_level(name: str) -> bool:
 
 def _text(file: Path) -> str | None:
     try:
-        return file.read_text(encoding="utf-8", errors="surrogateescape").strip() if file.is_file() else None
+        if not file.is_file():
+            return None
+        return read_head(str(file), _MAX_TEXT).decode("utf-8", "surrogateescape").strip()
     except OSError as error:
         raise NoxEnvsError(f"{file}: cannot be read: {error.strerror or error}") from None
     except ValueError:

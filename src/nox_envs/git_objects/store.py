@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError
+from nox_envs.files import read_head
 from nox_envs.git_objects.packs import MAX_SIZE, Pack, StoredObject, inflate
 
 _LOOSE_HEAD = re.compile(rb"(commit|tree|blob|tag) (0|[1-9][0-9]{0,9})\0")
 _MAX_ALTERNATES = 20
+_MAX_NAMES = 1 << 16
 
 
 class MissingObject(NoxEnvsError):
@@ -53,7 +55,7 @@ class ObjectStore:
     @cached_property
     def _packs(self) -> tuple[Pack, ...]:
         indexes = (index for folder in self._folders for index in sorted((folder / "pack").glob("*.idx")))
-        return tuple(Pack(index) for index in indexes if index.with_suffix(".pack").is_file())
+        return tuple(Pack(i) for i in indexes if i.is_file() and i.with_suffix(".pack").is_file())
 
     def _packed(self, wanted: str) -> StoredObject | None:
         found = (pack.read(wanted) for pack in self._packs)
@@ -91,7 +93,7 @@ def _with_alternates(objects: Path) -> tuple[Path, ...]:
     found = [objects]
     for folder in found:
         try:
-            text = (folder / "info" / "alternates").read_text(encoding="utf-8")
+            text = read_head(str(folder / "info" / "alternates"), _MAX_NAMES).decode("utf-8")
         except (OSError, ValueError):
             continue
         for line in text.splitlines():

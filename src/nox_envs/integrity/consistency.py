@@ -1,4 +1,4 @@
-"""Owns the question whether the requirements of installed distributions are met (link 2)."""
+"""Owns the question whether what installed distributions require is there: packages, a Python (link 2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from nox_envs.drift import Finding, marker_environment
 from nox_envs.drift.finding import difference
 from nox_envs.pins import SEED_PACKAGES, canonical_name
-from nox_envs.snapshot import Distribution, Snapshot, read_metadata
+from nox_envs.snapshot import Distribution, Interpreter, Metadata, Snapshot, read_metadata
 from nox_envs.values import value
 
 # The plain forms of a dependency specifier (PEP 508); packaging reads the others.
@@ -18,6 +18,9 @@ _REQUIREMENT = re.compile(
     r"(?:\((?P<bracketed>[^)]*)\)|@(?P<url>[^;]*?(?=\s;|$))|(?P<bare>(?:[<>=!~][^;@]*)?))\s*(?:;(?P<marker>.*))?",
     re.DOTALL,
 )
+# The clauses of a version specifier (PEP 440) that tell a lowest release, and that release.
+_LOWEST = re.compile(r"(?<![!<=>~])(>=|>|==|~=)\s*(\d+(?:\.\d+)*)")
+_RELEASE = re.compile(r"\d+\.\d+\.\d+")
 
 
 @value
@@ -33,7 +36,7 @@ class Needed:
 
 @value
 class Unmet:
-    """Hold a requirement that is not met: who has it, of what, and the finding."""
+    """Hold a requirement that is not met: who has it, of what (empty: of a Python), and the finding."""
 
     package: str
     needs: str
@@ -43,7 +46,7 @@ class Unmet:
 def unmet_requirements(
     snapshot: Snapshot, host: Mapping[str, str], *, extras: Iterable[tuple[str, tuple[str, ...]]] = ()
 ) -> tuple[Unmet, ...]:
-    """Return every requirement of an installed distribution that no installed one meets.
+    """Return every requirement of an installed distribution that no installed one, or its Python, meets.
 
     Markers are evaluated for the venv's interpreter on the platform of `host`. The requirements of an
     extra count where it is asked for: by `extras` (canonical name, extras), or by another installed
@@ -51,11 +54,14 @@ def unmet_requirements(
     out. The findings have no environment, session, reason and fix.
     """
     installed = {found.name: found for found in snapshot.distributions}
-    needed = {name: tuple(_needed(read_metadata(found).requires_dist)) for name, found in installed.items()}
+    metadata = {name: read_metadata(found) for name, found in installed.items()}
+    needed = {name: tuple(_needed(told.requires_dist)) for name, told in metadata.items()}
     rules = _Rules({key: str(value) for key, value in marker_environment(snapshot.interpreter, host).items()})
     wanted = _wanted_extras(needed, dict(extras), rules)
     found: list[Unmet] = []
     for name, distribution in installed.items():
+        if not rules.run(metadata[name].requires_python):
+            found.append(_for_another_python(distribution, metadata[name], snapshot.interpreter))
         for need in needed[name]:
             if rules.applies(need.marker, wanted.get(name, frozenset())):
                 other = installed.get(need.name)
@@ -66,7 +72,7 @@ def unmet_requirements(
 
 def _needed(requirements: Iterable[str]) -> Iterator[Needed]:
     for text in requirements:
-        match = _REQUIREMENT.fullmatch(text.strip())
+        match = _REQUIREMENT.fullmatch(" ".join(text.split()))  # long runs of spaces would take long
         if match:
             extras = match["extras"] or ""
             yield Needed(
@@ -118,6 +124,19 @@ class _Rules:
             self._markers[key] = _evaluated(marker, {**self._environment, "extra": extra})
         return self._markers[key]
 
+    def run(self, requires_python: str) -> bool:
+        """Tell whether a distribution is for the venv's Python, as uv has it: the lowest one counts.
+
+        It installs under a cap (`<4`) all the same. Of a venv that does not tell its whole version
+        nothing is claimed.
+        """
+        release = _RELEASE.match(self._environment["python_full_version"])
+        if release is None:
+            return True
+        python = _numbers(release[0])
+        bounds = ((operator, _numbers(bound)) for operator, bound in _LOWEST.findall(requires_python))
+        return all(python > bound if operator == ">" else python >= bound for operator, bound in bounds)
+
     def met(self, specifier: str, version: str) -> bool:
         """Tell whether a specifier admits an installed version; pre-releases count, as pip has it."""
         if not specifier:
@@ -126,6 +145,10 @@ class _Rules:
         if key not in self._specifiers:
             self._specifiers[key] = _contains(specifier, version)
         return self._specifiers[key]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
 
 
 def _evaluated(marker: str, environment: dict[str, str]) -> bool:
@@ -146,6 +169,17 @@ def _contains(specifier: str, version: str) -> bool:
         return SpecifierSet(specifier).contains(Version(version), prereleases=True)
     except (InvalidSpecifier, InvalidVersion):
         return True  # a broken version has a finding of its own; old metadata has specifiers of its own
+
+
+def _for_another_python(distribution: Distribution, told: Metadata, interpreter: Interpreter) -> Unmet:
+    finding = difference(
+        "inconsistent",
+        distribution.name,
+        expected=f"Python {told.requires_python}",
+        actual=f"Python {interpreter.version}",
+        path=distribution.path,
+    )
+    return Unmet(package=distribution.name, needs="", finding=finding)
 
 
 def _unmet(distribution: Distribution, need: Needed, other: Distribution | None) -> Unmet:

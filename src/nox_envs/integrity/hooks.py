@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from nox_envs.drift.finding import Finding, difference
+from nox_envs.files import read_head
 from nox_envs.integrity.claims import Claim, Claims
 from nox_envs.integrity.difference import modified
 from nox_envs.integrity.record import digest_of
@@ -13,7 +14,6 @@ from nox_envs.integrity.startup import code_files, digest, known_file, relative
 from nox_envs.pins import local_path
 from nox_envs.receipt import KnownFile, Receipt
 from nox_envs.snapshot import Snapshot
-from nox_envs.snapshot.metadata import read_head
 
 _HEAD = 4096
 

@@ -10,10 +10,10 @@ import os
 import re
 from pathlib import Path
 
+from nox_envs.files import read_head
 from nox_envs.integrity.types import Record
-from nox_envs.snapshot.metadata import read_head
 
-_LIMIT = 1 << 28
+_LIMIT = 1 << 25
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
@@ -32,6 +32,8 @@ def read_record(path: str) -> Record:
         return Record(whole=False, defect="RECORD is missing")
     except (OSError, ValueError) as error:
         return Record(whole=False, defect=f"RECORD cannot be read: {_reason(error)}")
+    if len(data) == _LIMIT:
+        return Record(whole=False, defect=f"RECORD is larger than {_LIMIT >> 20} MiB")
     return parse_record(data)
 
 
@@ -107,7 +109,7 @@ def _of_egg_info(path: str) -> Record:
     """Read installed-files.txt of an `*.egg-info`, whose paths are relative to it; others tell no files."""
     folder = Path(path)
     try:
-        text = (folder / "installed-files.txt").read_text(encoding="utf-8")
+        text = read_head(str(folder / "installed-files.txt"), _LIMIT).decode("utf-8")
     except (OSError, ValueError):
         return Record(whole=False)
     paths = [f"{folder.name}/{line}" for line in text.splitlines() if line]

@@ -7,17 +7,16 @@ import json
 import os
 from pathlib import Path
 
-from nox_envs.files import write_atomically
+from nox_envs.files import read_head, write_atomically
 from nox_envs.integrity.claims import Claims, content_digest, wheel_hash
 from nox_envs.integrity.tree import Status
 from nox_envs.integrity.types import Stamp
 from nox_envs.snapshot import Snapshot
-from nox_envs.snapshot.metadata import read_head
 
 FILE_NAME = "nox-envs-files.json"
 SCHEMA = 1
 
-_LIMIT = 1 << 28
+_LIMIT = 1 << 26
 
 
 class Trust:

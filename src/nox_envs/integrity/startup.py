@@ -12,9 +12,9 @@ import stat
 from pathlib import Path
 
 from nox_envs.drift.finding import Finding
+from nox_envs.files import read_head
 from nox_envs.receipt import KnownFile, Receipt
 from nox_envs.snapshot import Snapshot
-from nox_envs.snapshot.metadata import read_head
 
 _LIMIT = 1 << 26
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from nox_envs.lockfile.merging import requirement_key
+from nox_envs.lockfile.merging import minor_version, requirement_key
 from nox_envs.requirements import Declared
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def parts(plan: LockPlan) -> tuple[tuple[str, str], ...]:
     """
     options = plan.options
     prereleases = plan.prereleases
+    hashed = _keys(one for one in plan.requirements if one.hashes)
     found = {
         "resolution": "" if options.resolution in (None, "highest") else options.resolution,
         "exclude_newer": options.exclude_newer or "",
@@ -35,6 +36,9 @@ def parts(plan: LockPlan) -> tuple[tuple[str, str], ...]:
         "no_binary": _names(options.no_binary or ()),
         "allow_prereleases": "true" if prereleases is True else _names(prereleases or ()),
         "platforms": _names(plan.platforms),
+        "requires-python": "" if _told(plan.pythons) else f">={plan.floor}",
+        "layers": _names(plan.layers),
+        "hashes of requirements": _short(hashed) if hashed else "",
         "indexes": _short(_indexes(plan)) if plan.indexes else "",
         "build_constraints": _short(_keys(plan.build_constraints)) if plan.build_constraints else "",
         "project": _short(_dynamic(plan)) if plan.dynamic_extras is not None else "",
@@ -49,6 +53,11 @@ def _by_origin(plan: LockPlan) -> Iterable[tuple[str, list[Declared]]]:
     for constraint in plan.constraints:
         origins.setdefault(constraint.place.origin, []).append(constraint)
     return origins.items()
+
+
+def _told(pythons: tuple[str, ...]) -> bool:
+    """Tell whether names of interpreters give the lowest version; else the project's own counts."""
+    return any(map(minor_version, pythons))
 
 
 def _names(names: Iterable[str]) -> str:
@@ -74,7 +83,7 @@ def _meaning(plan: LockPlan) -> dict[str, object]:
         "constraints": _keys(plan.constraints),
         "build_constraints": _keys(plan.build_constraints),
         "dynamic": _dynamic(plan),
-        "pythons": sorted(plan.pythons) or [f">={plan.floor}"],
+        "pythons": [*sorted(plan.pythons), *([] if _told(plan.pythons) else [f">={plan.floor}"])],
         "platforms": sorted(plan.platforms),
         "layers": sorted(plan.layers),
         "resolver": plan.resolver,

@@ -10,6 +10,9 @@ from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock
 from nox_envs.pins import Pin
 from nox_envs.requirements import Declared
+from nox_envs.requirements.project import PYPROJECT
+
+_FLOOR = "requires-python"
 
 
 def staleness(plan: LockPlan, lock: Lock, known: tuple[Doubt, ...]) -> list[Doubt]:
@@ -103,6 +106,8 @@ def _changed_parts(plan: LockPlan, lock: Lock, *, satisfied: bool) -> Iterator[D
     now = dict(parts(plan))
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name, ""), now.get(name, "")
+        if name == _FLOOR and not (old and new):
+            continue  # what is told of the pythons says it
         if old != new:
             yield Doubt(
                 kind="lock-stale",
@@ -110,7 +115,7 @@ def _changed_parts(plan: LockPlan, lock: Lock, *, satisfied: bool) -> Iterator[D
                 actual=f"locked with {old}" if old else "locked without",
                 place=_place_of_part(plan, name),
                 lock_place=lock.origin,
-                satisfied=satisfied,
+                satisfied=satisfied and (name != _FLOOR or _floor(old) <= _floor(new)),
             )
     if lock.header.resolver != plan.resolver:
         yield Doubt(
@@ -123,11 +128,21 @@ def _changed_parts(plan: LockPlan, lock: Lock, *, satisfied: bool) -> Iterator[D
         )
 
 
+def _floor(text: str) -> tuple[int, ...]:
+    """Return the version that a `>=X.Y` names."""
+    return tuple(int(part) for part in text.removeprefix(">=").split(".") if part.isdecimal())
+
+
 def _place_of_part(plan: LockPlan, name: str) -> str:
     """Return where a part is written, as exactly as it is known."""
     for constraint in plan.constraints:
         if name == f"constraints of {constraint.place.origin}":
             return str(constraint.place)
+    if name == _FLOOR:
+        return PYPROJECT
+    if name == "hashes of requirements":
+        places = [str(one.place) for one in plan.requirements if one.hashes]
+        return places[0] if places else str(plan.points[0].place)
     if name == "build_constraints" and plan.build_constraints:
         return str(plan.build_constraints[0].place)
     if name == "indexes" and plan.indexes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from typing import TYPE_CHECKING
 
-from nox_envs.spec.types import Pairs
+if TYPE_CHECKING:
+    from nox_envs.spec.types import Pairs
 
 _UNSAFE = re.compile(r"[^\w\s-]")
 _DASHES = re.compile(r"[-\s]+")

@@ -8,14 +8,13 @@ import re
 from nox_envs.pins.types import Source
 
 # Patterns are texts here: most runs meet no URL, and re compiles and keeps what is used.
-_USERINFO = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/?#\s]*)@"
+# What precedes the `://` is not matched: in a long text that would take quadratic time.
+_USERINFO = r"(?P<ssh>ssh)?://(?P<user>[^/?#\s]*)@"
 _USERINFO_VARIABLES = r"\$\{[\w-]+\}(?::\$\{[\w-]+\})?"
-_SECRET_QUERY = (
-    r"(?i)(?P<key>[?&](?:[^=&#\s]*(?:token|secret|passw|signature|credential|api[-_]?key|auth(?!or))[^=&#\s]*|sig)=)"
-    r"(?!\$\{[\w-]+\}(?:[&#\s]|$))[^&#\s]+"
-)
+_QUERY = r"[?&](?P<name>[^=&?#\s]*)=(?!\$\{[\w-]+\}(?:[&#\s]|$))[^&#\s]+"
+_SECRET = r"(?i)token|secret|passw|signature|credential|api[-_]?key|auth(?!or)|^sig$"
 _VCS = r"(?i)(?:git|hg|svn|bzr)\+"
-_SCP = r"(?P<vcs>\w+)\+(?P<host>[^/:@\s]+@[^/:\s]+):(?!/)"
+_SCP = r"^(?P<vcs>\w+)\+(?P<host>[^/:@\s]+@[^/:\s]+):(?!/)"
 _FILE = r"(?i)file:(?://(?:localhost)?(?=/))?(?P<path>/(?!/).*)?"
 _ARCHIVE = r"(?i).*\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|zst))"
 _HASHES = frozenset({"md5", "sha1", "sha224", "sha256", "sha384", "sha512"})
@@ -27,7 +26,7 @@ def redact(text: str) -> str:
     Kept are the bare user of an SSH URL, `git@`, and variables such as `${TOKEN}` (PEP 610), for
     they are no secrets. The value of a query parameter named like a secret becomes `****`.
     """
-    return re.sub(_SECRET_QUERY, r"\g<key>****", re.sub(_USERINFO, _without_credentials, text))
+    return re.sub(_QUERY, _without_secret, re.sub(_USERINFO, _without_credentials, text))
 
 
 def holds_credentials(text: str) -> bool:
@@ -37,14 +36,17 @@ def holds_credentials(text: str) -> bool:
     return redact(text) != text
 
 
+def _without_secret(match: re.Match[str]) -> str:
+    name = match["name"]
+    return f"{match[0][0]}{name}=****" if re.search(_SECRET, name) else match[0]
+
+
 def _without_credentials(match: re.Match[str]) -> str:
-    scheme, user = match["scheme"], match["user"]
+    ssh, user = match["ssh"] or "", match["user"]
     name = user.partition(":")[0]
     if re.fullmatch(_USERINFO_VARIABLES, user):
         return match[0]
-    if name and (name == "git" or scheme.endswith("ssh")):
-        return f"{scheme}://{name}@"
-    return f"{scheme}://"
+    return f"{ssh}://{name}@" if name and (name == "git" or ssh) else f"{ssh}://"
 
 
 def source_of_url(url: str, *, editable: bool = False) -> Source:
@@ -74,6 +76,7 @@ def source_of_path(path: str, root: str, *, editable: bool = False) -> Source:
 
 def _split_revision(url: str) -> tuple[str, str]:
     """Split `git+https://host/path@revision`; an `@` before the path belongs to the host."""
+    url = url.rstrip("@")
     path = url.find("/", url.find("://") + 3)
     at = url.rfind("@", path) if path > 0 else -1
     return (url[:at], url[at + 1 :]) if at > 0 else (url, "")
@@ -110,7 +113,8 @@ def parse_direct_url(text: str) -> Source:
         record: object = json.loads(text)
     except (ValueError, RecursionError):
         raise ValueError("is no JSON") from None
-    url, subdirectory = redact(_text(record, "url")), _text(record, "subdirectory").strip("/")
+    url = redact(_text(record, "url"))
+    subdirectory = _text(record, "subdirectory").replace("%20", " ").strip("/")
     if not url:
         raise ValueError("has no url")
     vcs, archive, directory = (_table(record, key) for key in ("vcs_info", "archive_info", "dir_info"))
@@ -131,13 +135,14 @@ def _table(record: object, key: str) -> dict[str, object] | None:
 
 
 def _text(table: object, key: str) -> str:
-    """Return a text of a table; refuse one that could not be printed on one line."""
+    """Return a text of a table, its spaces quoted; refuse one that could not be printed on one line."""
     value = table.get(key) if isinstance(table, dict) else None
     if value is None:
         return ""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError(f"has a {key} that is no printable text")
-    return value
+    # Behind a space the installer that reads `freeze` would look for an option.
+    return value.replace(" ", "%20")
 
 
 def _recorded_vcs(url: str, subdirectory: str, vcs: dict[str, object]) -> Source:
@@ -170,7 +175,7 @@ def direct_reference(source: Source) -> str:
     best = sorted(source.hashes, key=lambda item: not item.startswith("sha256:"))[:1]
     parts = [item.replace(":", "=", 1) for item in best]
     if source.subdirectory:
-        parts.append(f"subdirectory={source.subdirectory}")
+        parts.append(f"subdirectory={source.subdirectory.replace(' ', '%20')}")
     return f"{source.url}{revision}{'#' if parts else ''}{'&'.join(parts)}"
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from nox_envs.drift import Finding
 from nox_envs.values import value
+
+if TYPE_CHECKING:
+    from nox_envs.drift import Finding
 
 Status: TypeAlias = Literal["clean", "repaired", "drift", "skipped"]
 Format: TypeAlias = Literal["text", "json", "markdown", "github", "sarif", "junit", "html"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from nox_envs.drift import Finding, Severity
 from nox_envs.report import Report
-from nox_envs.report.as_text import chain, difference, printable
+from nox_envs.report.as_text import chain, difference
 from nox_envs.report.places import place_of
+from nox_envs.streams import printable
+from nox_envs.values import replace
 
 # GitHub shows ten annotations of each level for a step, and drops the rest without a word.
 LIMIT = 10
+_TITLES = 5
 
 _LEVELS: tuple[tuple[Severity, str], ...] = (("error", "error"), ("warning", "warning"), ("note", "notice"))
 
@@ -21,17 +24,34 @@ def render_github(report: Report) -> str:
     entries: list[tuple[Severity, str]] = [
         ("error", _command("error", printable(text))) for text in report.problems
     ]
+    entries += [
+        _annotation(finding, _named(titles), lock, mended=mended)
+        for (finding, lock, mended), titles in _joined(report).items()
+    ]
     for environment in report.environments:
         if environment.status == "skipped":
             text = f"{environment.title} was not checked: {environment.reason}"
             entries.append(("warning", _command("warning", printable(text), title="skipped")))
-        for finding in environment.findings:
-            mended = environment.status == "repaired"
-            entries.append(_annotation(finding, environment.title, environment.lock, mended=mended))
     entries += [_annotation(finding, finding.session, "", mended=False) for finding in report.findings]
     entries += [("note", _command("notice", printable(text))) for text in report.notes]
     lines = (line for severity, level in _LEVELS for line in _limited(entries, severity, level))
     return "".join(f"{line}\n" for line in lines)
+
+
+def _joined(report: Report) -> dict[tuple[Finding, str, bool], list[str]]:
+    """Return each finding once, with its lock, whether it was mended, and the sessions that have it."""
+    found: dict[tuple[Finding, str, bool], list[str]] = {}
+    for environment in report.environments:
+        mended = environment.status == "repaired"
+        for finding in environment.findings:
+            same = replace(finding, environment="", session="")
+            found.setdefault((same, environment.lock, mended), []).append(environment.title)
+    return found
+
+
+def _named(titles: list[str]) -> str:
+    more = len(titles) - _TITLES
+    return ", ".join(titles[:_TITLES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _limited(entries: list[tuple[Severity, str]], severity: Severity, level: str) -> list[str]:

@@ -12,8 +12,9 @@ from string import Template
 
 from nox_envs.drift import Finding
 from nox_envs.report import EnvironmentReport, Report, Status
-from nox_envs.report.as_text import chain, printable
+from nox_envs.report.as_text import chain
 from nox_envs.report.meanings import MEANINGS
+from nox_envs.streams import printable
 
 _TILES: tuple[tuple[Status, str], ...] = (
     ("clean", "without drift"),

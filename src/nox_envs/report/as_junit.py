@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nox_envs.report import EnvironmentReport, Report
-from nox_envs.report.as_text import count_kinds, finding_lines, printable
+from nox_envs.report.as_text import count_kinds, finding_lines
+from nox_envs.streams import printable
 
 
 def render_junit(report: Report) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from nox_envs.drift import Finding, Severity
 from nox_envs.report import EnvironmentReport, Report, Status
-from nox_envs.report.as_text import chain, count_kinds, printable
+from nox_envs.report.as_text import chain, count_kinds
 from nox_envs.report.places import place_of
+from nox_envs.streams import printable
 
 # A comment takes 65,536 characters, a job summary 1 MiB for all steps together.
 BUDGET = 60_000

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from nox_envs.drift import KINDS, Finding, Severity
 from nox_envs.report import EnvironmentReport, Report
-from nox_envs.report.as_text import chain, difference, printable
+from nox_envs.report.as_text import chain, difference
 from nox_envs.report.meanings import MEANINGS
 from nox_envs.report.places import place_of
+from nox_envs.streams import printable
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -122,7 +123,9 @@ def _location(finding: Finding, environment: EnvironmentReport | None) -> dict[s
 
 def _artifact(file: str) -> dict[str, object]:
     uri = quote(file.replace("\\", "/"), safe="/._-~+@=,", errors="replace")
-    return {"uri": uri} if uri.startswith("/") else {"uri": uri, "uriBaseId": "%SRCROOT%"}
+    if uri.startswith("/"):
+        return {"uri": "/" + uri.lstrip("/")}  # two slashes would begin the name of a host
+    return {"uri": uri, "uriBaseId": "%SRCROOT%"}
 
 
 def _fingerprint(finding: Finding, environment: EnvironmentReport | None) -> str:

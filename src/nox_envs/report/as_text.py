@@ -7,16 +7,10 @@ from collections.abc import Iterable
 
 from nox_envs.drift import Finding
 from nox_envs.report import EnvironmentReport, Report
+from nox_envs.streams import harmless, printable
 from nox_envs.values import replace
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "dim": "2"}
-
-
-def printable(text: str) -> str:
-    """Return `text` with everything that a terminal could act on written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _paint(text: str, name: str, colour: bool) -> str:
@@ -92,7 +86,7 @@ def summary_line(report: EnvironmentReport, *, colour: bool = False, width: int 
             text = _paint("drift", "error", colour) + f": {count_kinds(report.findings)}{also}"
     if report.ignored:
         text += f"; {report.ignored} ignored"
-    return f"{printable(report.title)}: ".ljust(width + 2) + text
+    return f"{harmless(printable(report.title))}: ".ljust(width + 2) + text
 
 
 def count_kinds(findings: Iterable[Finding]) -> str:

@@ -6,14 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nox_envs.changes import CHANGE_KINDS, Change, ChangeKind, Comparison, PackageChange
-from nox_envs.report.as_text import printable
+from nox_envs.streams import printable
 
 ChangesFormat: TypeAlias = Literal["text", "json", "markdown"]
 
-CHANGES_FORMATS: tuple[ChangesFormat, ...] = ("text", "json", "markdown")
 SCHEMA = 1
 
 _COLOURS: dict[ChangeKind, str] = {
@@ -57,18 +57,15 @@ def count_changes(comparison: Comparison) -> str:
     return f"{total} package{'' if total == 1 else 's'}" + (f": {kinds}" if kinds else "")
 
 
+def changes_schema() -> str:
+    """Return the JSON Schema (draft 2020-12) of a comparison as text."""
+    return (Path(__file__).parent / "changes_schema.json").read_text(encoding="utf-8")
+
+
 def _json(comparison: Comparison, old: str, new: str) -> str:
     """Render as JSON: keys sorted, ASCII only, a newline at the end.
 
-    - `schema`: 1; a key that is taken away or changes its meaning makes it 2, a new key does not;
-    - `old`, `new`: the two sides as they were named; `different`: whether anything differs;
-    - `packages`: a table for each package that differs, sorted by name: `package`, `kind` (that of
-      its most important change), `environments`, `via` (who asks for it), and `changes`, each with
-      `from` and `to` (empty: not there), `kind`, `note` and its `environments`. A kind is major,
-      added, removed, minor, patch or other;
-    - `environments`: the names that both sides have, under `compared`; under `added` and `removed`
-      those of one side; under `uncompared` locks that stand against no venv;
-    - `summary`: the number of packages by kind.
+    The contract is `changes_schema.json` beside this module (`nox-envs schema --diff` prints it).
     """
     counts = Counter(one.kind for one in comparison.packages)
     value = {

@@ -1,7 +1,4 @@
-"""Owns one sentence on each kind of finding, for the formats that explain what they show.
-
-The last three are reserved: nothing asks an index about a lock, so no finding is of these kinds yet.
-"""
+"""Owns one sentence on each kind of finding, for the formats that explain what they show."""
 
 from __future__ import annotations
 
@@ -29,8 +26,8 @@ MEANINGS: dict[str, str] = {
     "unowned": "A file lies among the installed ones that no package brought.",
     "clobbered": "Two packages brought the same file, and one has overwritten the other's.",
     "startup-hook": "A file that no package owns runs whenever the interpreter starts.",
-    "skew": "Hosts that ran the same session do not have the same version of a package.",
-    "outdated": "Reserved, not produced yet: the index has a newer version.",
-    "yanked": "Reserved, not produced yet: the pinned version was withdrawn from the index.",
-    "advisory": "Reserved, not produced yet: a known vulnerability concerns the pinned version.",
+    "skew": "Environments of a group, or hosts that ran one session, differ in the version of a package.",
+    "outdated": "The index has a newer version than the lock pins.",
+    "yanked": "The pinned version was yanked from the index.",
+    "advisory": "A known vulnerability concerns the pinned version.",
 }

@@ -6,8 +6,9 @@ import json
 import math
 from typing import TypeVar
 
-from nox_envs.drift import KINDS, Finding, Severity
+from nox_envs.drift.finding import Finding
 from nox_envs.errors import FileProblems, Place, Problem
+from nox_envs.kinds import KINDS, Severity
 from nox_envs.report import SCHEMA, EnvironmentReport, Report, Status
 
 T = TypeVar("T")

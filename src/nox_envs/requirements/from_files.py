@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping
@@ -119,7 +120,7 @@ class RequirementFiles:
 
     def _unread(self, path: str, error: FileProblems, asked: Place, key: str) -> tuple[Problem, ...]:
         """Say where a file was asked for; of a file that is there, where in it the problem is."""
-        if (self._root / path).is_file():
+        if os.path.isfile(self._root / path):  # noqa: PTH113, Path's own raises for a name that is too long
             return error.problems
         hint = self._near(path)
         return tuple(

@@ -34,9 +34,6 @@ class Gathered:
         )
 
 
-NOTHING = Gathered()
-
-
 def failed(place: Place, message: str, hint: str = "", *, path: str = "") -> Gathered:
     """Return a result that is one problem."""
     return Gathered(problems=(Problem(place=place, path=path, message=message, hint=hint),))

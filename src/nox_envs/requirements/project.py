@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from nox_envs.values import value
 PYPROJECT = "pyproject.toml"
 
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
-_FLOOR = re.compile(r"(?:>=|~=|===?|>)\s*(\d+\.\d+)")
+_FLOOR = re.compile(r"(?:>=|~=|===?|>)\s*(\d{1,9}\.\d{1,9})")
 _LEGACY = ("setup.py", "setup.cfg")
 _BUILD_TOOLS = ("setuptools", "setuptools_scm", "poetry", "flit", "hatch", "pdm", "scikit-build", "maturin")
 
@@ -62,7 +63,7 @@ class Pyproject:
         self._root = root
         self.problems: tuple[Problem, ...] = ()
         self._text, self._data = "", dict[str, object]()
-        if (root / PYPROJECT).exists():
+        if os.path.exists(root / PYPROJECT):  # noqa: PTH110, Path's own raises for a name that is too long
             try:
                 self._text = read_text(root / PYPROJECT, shown=PYPROJECT)
                 self._data = _parse(self._text)

@@ -169,7 +169,10 @@ def _with_url(url: str, *, name: str, extras: tuple[str, ...], marker: str) -> R
         return _with_path(url, name=name, extras=extras, marker=marker)
     scheme, _, rest = url.partition(":")
     if re.fullmatch(_FILE_SCHEME, scheme):
-        if "+" in scheme or rest.startswith("/"):
+        if "+" in scheme:
+            hint = "name the repository by its https:// or ssh:// URL, or a folder as ./folder"
+            return Rejected(message=f"{_shown(url)} is a repository of this machine", hint=hint)
+        if rest.startswith("/"):
             return _machine_path(url)
         return Reference(name=name, extras=extras, path=_normal_path(rest), marker=marker)
     if not re.fullmatch(_SCHEMES, scheme) or not rest.startswith("//") or not rest.strip("/"):

@@ -1,10 +1,12 @@
-"""Owns what resolvers have in common in their answers: no path of this machine, and who asked."""
+"""Owns what resolvers have in common in their answers: no path of this machine, no secret, and who asked."""
 
 from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Iterable
 
+from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.doubt import via_entry, via_label
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.satisfaction import meets
@@ -37,3 +39,14 @@ def relative_pin(pin: Pin, plan: LockPlan, root_url: str) -> Pin:
     path = path if path == "." or path.startswith("..") else f"./{path}"
     editable = any(one.editable and one.path == path for one in plan.requirements)
     return replace(pin, source=Source(kind=pin.source.kind, url=path, editable=editable))
+
+
+def refuse_credentials(pins: Iterable[Pin]) -> None:
+    """Raise NoxEnvsError for pins that the resolver gave a URL with credentials, which only it was told."""
+    wrong = [
+        f"{pin.name}: {' and '.join(pin.via) or 'the resolver'} names a URL with credentials, which no lock"
+        " may hold; take them out of it and leave them to netrc or the environment"
+        for pin in pins
+    ]
+    if wrong:
+        raise NoxEnvsError("\n".join(wrong))

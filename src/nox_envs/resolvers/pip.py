@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock
-from nox_envs.pins import Pin, canonical_name, parse_direct_url
-from nox_envs.resolvers.answer import Askers, relative_pin
+from nox_envs.pins import Pin, canonical_name, holds_credentials, parse_direct_url, redact
+from nox_envs.resolvers.answer import Askers, refuse_credentials, relative_pin
 from nox_envs.resolvers.request import Request
 from nox_envs.resolvers.settings import assigned, general
 from nox_envs.values import replace, value
@@ -58,35 +58,38 @@ def _refuse_unsupported(plan: LockPlan) -> None:
 
 @value
 class _Item:
-    """Hold one entry of a report: a pin, what it requires (PEP 508) and the extras asked of it."""
+    """Hold one entry of a report: a pin, what it requires (PEP 508) and the extras asked of it.
+
+    `secret` tells that the URL of it holds credentials.
+    """
 
     pin: Pin
     requires: tuple[str, ...]
     extras: tuple[str, ...]
+    secret: bool
 
 
 def read_pip_report(text: str, plan: LockPlan, *, origin: str, project: str, root_url: str) -> Lock:
     """Read pip's installation report (its version 1) into a lock without header.
 
     `project` is the canonical name of the project itself, which is no pin of its own lock. Raises
-    NoxEnvsError for anything else than such a report.
+    NoxEnvsError for anything else than such a report, and for a URL with credentials.
     """
     try:
         report = _table(json.loads(text))
         items = [_item(entry) for entry in _list(report, "install")]
         environment = {name: str(value) for name, value in _table(report["environment"]).items()}
         via = _askers(items, environment, project)
-    except (ValueError, KeyError) as error:
-        raise NoxEnvsError(f"{origin}: the report of pip cannot be read: {error}") from None
+        secret = {name for item in items for name in _with_credentials(item)}
+    except (ValueError, KeyError, RecursionError) as error:
+        raise NoxEnvsError(f"{origin}: the report of pip cannot be read: {redact(str(error))}") from None
     direct = Askers(plan)
-    pins = [relative_pin(item.pin, plan, root_url) for item in items if item.pin.name != project]
-    return Lock(
-        origin=origin,
-        header=None,
-        pins=tuple(
-            replace(pin, via=tuple(sorted({*direct.entries(pin), *via.get(pin.name, ())}))) for pin in pins
-        ),
+    found = (relative_pin(item.pin, plan, root_url) for item in items if item.pin.name != project)
+    pins = tuple(
+        replace(pin, via=tuple(sorted({*direct.entries(pin), *via.get(pin.name, ())}))) for pin in found
     )
+    refuse_credentials(pin for pin in pins if pin.name in secret and pin.source.kind != "index")
+    return Lock(origin=origin, header=None, pins=pins)
 
 
 def _table(value: object) -> dict[str, object]:
@@ -105,7 +108,8 @@ def _list(table: Mapping[str, object], key: str) -> list[object]:
 def _item(entry: object) -> _Item:
     table = _table(entry)
     metadata = _table(table["metadata"])
-    source = parse_direct_url(json.dumps(table["download_info"]))
+    origin = json.dumps(table["download_info"])
+    source = parse_direct_url(origin)
     pin = Pin(
         name=canonical_name(str(metadata["name"])), version=str(metadata["version"]), hashes=source.hashes
     )
@@ -115,7 +119,19 @@ def _item(entry: object) -> _Item:
         pin=pin,
         requires=tuple(str(text) for text in _list(metadata, "requires_dist")),
         extras=tuple(canonical_name(str(name)) for name in _list(table, "requested_extras")),
+        secret=holds_credentials(origin),
     )
+
+
+def _with_credentials(item: _Item) -> Iterator[str]:
+    """Yield what has a URL with credentials: a package, or what it requires, which pip tells without them."""
+    from packaging.requirements import Requirement
+
+    if item.secret:
+        yield item.pin.name
+    for text in item.requires:
+        if holds_credentials(text):
+            yield canonical_name(Requirement(text).name)
 
 
 def _askers(items: list[_Item], environment: Mapping[str, str], project: str) -> dict[str, set[str]]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock, parse
-from nox_envs.pins import Pin, canonical_name
-from nox_envs.resolvers.answer import Askers, relative_pin
+from nox_envs.pins import Pin, canonical_name, holds_credentials
+from nox_envs.resolvers.answer import Askers, refuse_credentials, relative_pin
 from nox_envs.resolvers.request import Request
 from nox_envs.resolvers.settings import INDEXES, PLATFORMS, general, merged_index_options, uv_index_options
 from nox_envs.values import replace
@@ -111,16 +111,18 @@ def _repeat(option: str, values: Iterable[str]) -> list[str]:
 def read_uv_output(text: str, plan: LockPlan, files: Request, *, origin: str, root_url: str) -> Lock:
     """Read what `uv pip compile` wrote into a lock without header, its `# via` naming sets.
 
-    Raises FileProblems for a line that is no pin.
+    Raises FileProblems for a line that is no pin, NoxEnvsError for a URL with credentials.
     """
     # The user's own configuration of uv may ask for index options in the output; a lock has none.
     kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("--"))
     lock = parse(kept, origin=origin)
     labels = {file.name: file.label for file in files.files}
     askers = Askers(plan)
-    pins = (relative_pin(pin, plan, root_url) for pin in lock.pins)
-    found = tuple(replace(pin, via=_via(pin, labels, askers), line=0) for pin in pins)
-    return replace(lock, pins=found, leaks=())
+    relative = (relative_pin(pin, plan, root_url) for pin in lock.pins)
+    pins = [replace(pin, via=_via(pin, labels, askers)) for pin in relative]
+    lines = kept.splitlines()
+    refuse_credentials(pin for pin in pins if holds_credentials(lines[pin.line - 1]))
+    return replace(lock, pins=tuple(replace(pin, line=0) for pin in pins), leaks=())
 
 
 def _via(pin: Pin, labels: Mapping[str, str], askers: Askers) -> tuple[str, ...]:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nox
 
+from nox_envs.arguments import add_index_options
 from nox_envs.errors import NoxEnvsError
 from nox_envs.integrity.types import FILES_MODES
 from nox_envs.policy import fail_conditions
 from nox_envs.progress import progress_on
-from nox_envs.report import FORMATS, render
+from nox_envs.report import FORMATS, Report, render
 from nox_envs.sessions.arguments import Arguments, HelpShown
 from nox_envs.sessions.github import publish
-from nox_envs.streams import write_anything
+from nox_envs.streams import printable, write_anything
 from nox_envs.workflow.acceptance import accept, read_baseline
-from nox_envs.workflow.inspection import inspect, verdict
+from nox_envs.workflow.inspection import inspect
 from nox_envs.workflow.project import Project
+from nox_envs.workflow.verdict import verdict
+
+if TYPE_CHECKING:
+    from nox_envs.workflow.index_side import IndexSide
 
 
 def drift_session(project: Project, session: nox.Session) -> None:
@@ -27,14 +34,15 @@ def drift_session(project: Project, session: nox.Session) -> None:
     parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--files", choices=FILES_MODES, help="compare installed files with their RECORD")
+    parser.add_argument("--skew", action="store_true", help="compare environments with one another")
+    add_index_options(parser)
     parser.add_argument("--fail-on", action="append", default=[], metavar="WHAT")
     parser.add_argument("--baseline", type=Path, metavar="FILE")
     project.envdir = os.fspath(session.env_dir.parent)
     try:
         asked = parser.parse_args(session.posargs)
         conditions = fail_conditions(asked.fail_on)
-        names, told = tuple(asked.environments), progress_on(sys.stderr)
-        report = inspect(project, names, files=asked.files, otherwise="changed", told=told)
+        report = _checked(project, session, asked)
         if asked.baseline:
             report = accept(report, read_baseline(asked.baseline))
     except HelpShown:
@@ -51,3 +59,40 @@ def drift_session(project: Project, session: nox.Session) -> None:
     reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions).reason
     if reason:
         session.error(reason)
+
+
+def _checked(project: Project, session: nox.Session, asked: argparse.Namespace) -> Report:
+    index = _index_side(project, session, asked)
+    return inspect(
+        project,
+        tuple(asked.environments),
+        files=asked.files,
+        otherwise="changed",
+        skew=asked.skew,
+        index=index,
+        told=progress_on(sys.stderr),
+    )
+
+
+def _index_side(project: Project, session: nox.Session, asked: argparse.Namespace) -> IndexSide | None:
+    """Ask indexes and advisories what they say of the locks, where that is wanted."""
+    if not (asked.online or asked.advisories or asked.index_url or asked.online_timeout):
+        return None
+    from datetime import datetime, timezone
+
+    from nox_envs.workflow.index_side import IndexRequest, IndexSide
+
+    request = IndexRequest(
+        environ=os.environ,
+        prefix=Path(sys.prefix),
+        now=datetime.now(timezone.utc),
+        online=asked.online,
+        seconds=asked.online_timeout,
+        url=asked.index_url,
+        advisories=tuple(asked.advisories),
+    )
+    index = IndexSide(project, project.points_of(tuple(asked.environments)), request)
+    if asked.format != "text" or not sys.stdout.isatty():  # else they are on the terminal with the report
+        for note in index.notes:
+            session.warn("%s", printable(note))
+    return index

@@ -80,8 +80,10 @@ class SessionHost:
                     success_codes=command.success_codes,
                     external=command.external or None,
                 )
-            except nox.command.CommandFailed:
+            except nox.command.CommandFailed as error:
                 if not command.allow_failure:
+                    if error.return_code is None:
+                        self._session.error(_not_found(command))
                     raise
                 self.warn(f"{self._point.session}: {command.argv[0]} failed, which its spec allows")
 
@@ -96,6 +98,14 @@ class SessionHost:
     def stop(self, reason: str) -> NoReturn:
         """End the session as failed."""
         self._session.error(reason)
+
+
+def _not_found(command: Command) -> str:
+    program = command.argv[0]
+    return (
+        f"{command.place}: {program!r} is neither in the venv nor on PATH: add the package that brings it to"
+        " the requirements, or install it on this machine"
+    )
 
 
 def _passed(patterns: tuple[str, ...] | None, environ: Mapping[str, str]) -> dict[str, str | None]:

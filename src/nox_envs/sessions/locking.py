@@ -16,10 +16,10 @@ import nox.command
 import nox.popen
 import nox.virtualenv
 
-from nox_envs.errors import NoxEnvsError
+from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.report.as_text import count_kinds, finding_lines
 from nox_envs.sessions.arguments import Arguments, HelpShown
-from nox_envs.workflow.inspection import stale_locks
+from nox_envs.workflow.lock_check import stale_locks
 from nox_envs.workflow.locking import (
     Completed,
     LockRequest,
@@ -80,9 +80,12 @@ def _refuse_beside_check(asked: argparse.Namespace) -> None:
 
 
 def _check_locks(project: Project, session: nox.Session, names: tuple[str, ...]) -> None:
-    findings = stale_locks(project, names)
+    checked = stale_locks(project, names)
+    findings = checked.findings
     for line in finding_lines(findings):
         session.warn("%s", line)
+    if checked.problems:
+        raise FileProblems(checked.problems)
     failing = [finding for finding in findings if finding.severity == "error"]
     if failing:
         session.error(f"locks are not fresh: {count_kinds(failing)}; run: nox -s lock")
@@ -116,7 +119,9 @@ def _lock(project: Project, session: nox.Session, asked: argparse.Namespace) -> 
     for stale in stale_layers(project, results):
         names = " ".join(stale.environments)
         session.warn("%s", f"{stale.path} builds on {', '.join(stale.bases)}; next: nox -s lock -- {names}")
-    failed = [result.path for result in results if result.outcome == "failed"]
+    failed = [
+        result.path or ", ".join(result.environments) for result in results if result.outcome == "failed"
+    ]
     if asked.prune and not failed:
         _prune(project, session, dry_run=asked.dry_run)
     if failed:

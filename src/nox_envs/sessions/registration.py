@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nox
 from nox._decorators import Func  # the type that nox.session returns; nox names it nowhere else
 
 from nox_envs.errors import NoxEnvsError
+from nox_envs.machine import markers
+from nox_envs.sessions.exclusion import exclude_others
 from nox_envs.spec.types import Pairs
+from nox_envs.values import replace
 from nox_envs.workflow.memory import SessionRow
 from nox_envs.workflow.project import Project
+
+if TYPE_CHECKING:
+    from nox_envs.matrix import Point
 
 
 def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drift: str = "drift") -> None:
@@ -28,7 +34,7 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
             _beside_the_noxfile(spec),
             envdir=".nox",
             environ=os.environ,
-            host=_host,
+            host=markers,
             reserved=(lock, drift),
             today=time.strftime("%Y-%m-%d"),
         )
@@ -41,6 +47,7 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     _register_builtin(project, lock, drift)
+    exclude_others(_mutex, _open, _skip)
 
 
 def _beside_the_noxfile(spec: str | os.PathLike[str]) -> Path:
@@ -52,12 +59,6 @@ def _beside_the_noxfile(spec: str | os.PathLike[str]) -> Path:
             f" move it there, and call load({path.name!r})"
         )
     return here / path.name
-
-
-def _host() -> Mapping[str, str]:
-    from packaging.markers import default_environment
-
-    return {key: str(value) for key, value in default_environment().items()}
 
 
 class _AtPython:
@@ -80,12 +81,14 @@ class _AtPython:
 class _Pythons(dict[object, _AtPython]):
     """Map the Pythons of an environment; one that the spec does not name (`nox -P`) has every row once."""
 
-    def __init__(self, rows: tuple[SessionRow, ...]) -> None:
+    def __init__(self, rows: tuple[SessionRow, ...], project: Project) -> None:
         grouped: dict[object, list[SessionRow]] = {}
         for row in rows:
             grouped.setdefault(row.python, []).append(row)
         super().__init__((python, _AtPython(tuple(group))) for python, group in grouped.items())
         self._rows = rows
+        self.project = project
+        self.environment = rows[0].environment
 
     def __missing__(self, python: object) -> _AtPython:
         once = {row.axes: row for row in reversed(self._rows)}
@@ -134,13 +137,52 @@ def _with_pythons(func: Func, pythons: _Pythons) -> Func:
     return func
 
 
+def _pythons_of(func: object) -> _Pythons | None:
+    """Return the environment of a session function, also of one parameter set of it."""
+    func = func if isinstance(func, _EnvironmentFunc) else getattr(func, "func", None)
+    return func.pythons if isinstance(func, _EnvironmentFunc) else None
+
+
+def _mutex(runner: nox.sessions.SessionRunner, venv: Path) -> Path | None:
+    """Return the mutex of the venv of a session, None for one that is not of a spec."""
+    pythons = _pythons_of(runner.func)
+    if pythons is None:
+        return None
+    pythons.project.envdir = os.fspath(venv.parent)
+    return pythons.project.mutex(venv.name)
+
+
+def _open(runner: nox.sessions.SessionRunner, venv: Path) -> None:
+    """Read the lock of a session before nox makes its venv; raises NoxEnvsError for one that is broken."""
+    pythons = _pythons_of(runner.func)
+    if pythons is None or ((venv / "pyvenv.cfg").is_file() and runner.reuse_existing_venv()):
+        return  # a venv that is there is verified, and its lock with it
+    from nox_envs.sessions.opening import require_lock
+
+    require_lock(pythons.project, _point_of(pythons, runner), venv.name)
+
+
+def _skip(runner: nox.sessions.SessionRunner, venv: Path, reason: str) -> None:
+    """Report that a session was not run, for a report that says it is clean may be there."""
+    pythons = _pythons_of(runner.func)
+    if pythons is not None:
+        from nox_envs.sessions.opening import report_skipped
+
+        report_skipped(pythons.project, _point_of(pythons, runner), venv.name, reason)
+
+
+def _point_of(pythons: _Pythons, runner: nox.sessions.SessionRunner) -> Point:
+    axes: Pairs = tuple(getattr(runner.func, "call_spec", {}).items())
+    return _point(pythons, runner.func.python, axes, runner.friendly_name)
+
+
 def _register(project: Project, rows: tuple[SessionRow, ...]) -> None:
     first = rows[0]
-    pythons = _Pythons(rows)
+    pythons = _Pythons(rows, project)
     listed = first.session != first.environment and first.session.startswith(f"{first.environment}-")
 
     def run(session: nox.Session, **axes: str) -> None:
-        _run_point(project, first.environment, session, tuple(axes.items()))
+        _run_point(pythons, session, tuple(axes.items()))
 
     run.__doc__ = first.description
     func = nox.session(
@@ -154,24 +196,30 @@ def _register(project: Project, rows: tuple[SessionRow, ...]) -> None:
     _with_pythons(func, pythons)
 
 
-def _run_point(project: Project, environment: str, session: nox.Session, axes: Pairs) -> None:
-    from nox_envs.sessions.host import SessionHost
-    from nox_envs.workflow.environment import EnvironmentRun
+def _point(pythons: _Pythons, python: object, axes: Pairs, session: str) -> Point:
+    point = pythons.project.point_of(pythons.environment, python if isinstance(python, str) else None, axes)
+    pythons.project.remember()
+    # At a Python that the spec does not name only nox knows what it calls the session.
+    return point if point.session == session else replace(point, session=session)
 
+
+def _run_point(pythons: _Pythons, session: nox.Session, axes: Pairs) -> None:
+    from nox_envs.sessions.host import SessionHost
+    from nox_envs.workflow.session import SessionRun
+
+    project = pythons.project
     project.envdir = os.fspath(session.env_dir.parent)
     try:
-        python = session.python if isinstance(session.python, str) else None
-        point = project.point_of(environment, python, axes)
-        project.remember()
-        run = EnvironmentRun(project, point, SessionHost(session, point), time.monotonic)
+        point = _point(pythons, session.python, axes, session.name)
+        run = SessionRun(project, point, SessionHost(session, point), time.monotonic)
         try:
             run.run()
         finally:
-            if run.journal.report and os.environ.get("GITHUB_ACTIONS"):
+            if os.environ.get("GITHUB_ACTIONS") and run.report:
                 from nox_envs.report import Report
                 from nox_envs.sessions.github import publish
 
-                publish(Report(environments=(run.journal.report,)))
+                publish(Report(environments=(run.report,)))
     except NoxEnvsError as error:
         session.error(str(error))
     except OSError as error:

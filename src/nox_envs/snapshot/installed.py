@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError
+from nox_envs.files import read_head
 from nox_envs.pins import (
     INDEX,
     Source,
@@ -17,9 +18,11 @@ from nox_envs.pins import (
     source_of_path,
     versions_equal,
 )
-from nox_envs.snapshot.metadata import metadata_path, read_head, read_name_and_version
+from nox_envs.snapshot.metadata import metadata_path, read_name_and_version
 from nox_envs.snapshot.types import Distribution, Snapshot
 from nox_envs.snapshot.venv import layout
+
+METADATA_MISSING = "METADATA is missing"
 
 _DIRECT_URL_LIMIT = 1 << 16
 _CUSTOMIZE = ("sitecustomize", "usercustomize")
@@ -98,7 +101,7 @@ def _dist_info(directory: str, path: str) -> Distribution:
     try:
         told = read_name_and_version(f"{path}{os.sep}METADATA")
     except FileNotFoundError:
-        defects.append("METADATA is missing")
+        defects.append(METADATA_MISSING)
     except (OSError, ValueError) as error:
         defects.append(f"METADATA cannot be read: {_reason(error)}")
     else:

@@ -6,43 +6,27 @@ import os
 import re
 from pathlib import Path
 
+from nox_envs.files import read_head
 from nox_envs.pins import canonical_name
 from nox_envs.snapshot.types import Distribution
 from nox_envs.values import value
 
 _HEAD = 4096
 _LIMIT = 1 << 20
-_CHUNK = 1 << 20
 _FOLD = r"\r?\n[ \t]+"
-# Without O_NONBLOCK the opening of a named pipe would wait for a writer for ever.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @value
 class Metadata:
     """Hold what the core metadata of a distribution says; texts are as written.
 
-    `requires_dist` are requirements (PEP 508), `provides_extra` the names of extras.
+    `requires_dist` are requirements (PEP 508), `requires_python` a version specifier (empty: any).
     """
 
     name: str
     version: str
     requires_dist: tuple[str, ...] = ()
-    provides_extra: tuple[str, ...] = ()
-
-
-def read_head(path: str, limit: int) -> bytes:
-    """Read at most `limit` bytes from the beginning of a file, never waiting; raises OSError."""
-    descriptor = os.open(path, _FLAGS)
-    try:
-        data = os.read(descriptor, min(limit, _CHUNK))
-        more = data
-        while more and len(data) < limit:
-            more = os.read(descriptor, min(limit - len(data), _CHUNK))
-            data += more
-        return data
-    finally:
-        os.close(descriptor)
+    requires_python: str = ""
 
 
 def read_name_and_version(path: str) -> tuple[str, str]:
@@ -96,7 +80,7 @@ def read_metadata(distribution: Distribution) -> Metadata:
         name=fields.get("name", [distribution.name])[0],
         version=fields.get("version", [distribution.version])[0],
         requires_dist=tuple(fields.get("requires-dist", ())),
-        provides_extra=tuple(fields.get("provides-extra", ())),
+        requires_python=fields.get("requires-python", [""])[0],
     )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from nox_envs.snapshot.metadata import read_head
+from nox_envs.files import read_head
 from nox_envs.snapshot.types import Interpreter, NotAVenv
 
 _CONFIGURATION_LIMIT = 1 << 16
@@ -30,6 +30,11 @@ def layout(location: Path) -> tuple[Interpreter, tuple[str, ...]]:
     sites = _distinct(library / "site-packages" for library in libraries)
     if not sites:
         raise NotAVenv(f"{location}: is no complete virtual environment: it has no site-packages directory")
+    root = os.path.join(os.path.realpath(location), "")
+    for site in sites:
+        # A repair would remove and install in a place that is not the venv's.
+        if not os.path.realpath(site).startswith(root):
+            raise NotAVenv(f"{location}: is no virtual environment of its own: {site} leads out of it")
     return _interpreter(location, settings, version, libraries[0].name), sites
 
 

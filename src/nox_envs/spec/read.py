@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nox_envs.document import Mapping, Problems, Scalar, compose, decode
+from nox_envs.document import Mapping, Problems, Scalar, compose
 from nox_envs.spec.drafts import Draft, DraftCombination, Named
 from nox_envs.spec.file_keys import FILE, VERSION, File
 from nox_envs.spec.inherit import inherit
+from nox_envs.spec.lock_conflicts import check_lock
 from nox_envs.spec.merging import leaves, merge
 from nox_envs.spec.placeholder_texts import PlaceholderTexts
 from nox_envs.spec.point_references import PointReferences
-from nox_envs.spec.scope import find
 from nox_envs.spec.session_references import Environments
 from nox_envs.spec.set_references import check_environment_sets, check_sets
 from nox_envs.spec.types import Axis, AxisValue, Combination, Environment, Layer, Override, Spec
@@ -45,15 +45,6 @@ def read_spec(text: str, *, origin: str) -> Spec:
     )
 
 
-def read_spec_bytes(data: bytes, *, origin: str) -> Spec:
-    """Read a spec from the bytes of its file, which are UTF-8 with or without a byte order mark.
-
-    Raises:
-        FileProblems: every problem of the file, sorted by position.
-    """
-    return read_spec(decode(data, Problems(origin)), origin=origin)
-
-
 def _refuse_other_version(root: Mapping, problems: Problems) -> None:
     # Whatever a later version changes would only look like a heap of mistakes.
     node = root.value("version")
@@ -77,21 +68,13 @@ def _check(file: File, merged: tuple[Named, ...], problems: Problems) -> None:
         environments.check_written(written)
     points, texts = PointReferences(problems), PlaceholderTexts(problems)
     for named in leaves(merged):
-        _check_lock_files(named, problems)
+        check_lock(named, problems)
         if named.draft.solid:
             points.check(named)
             texts.check(named)
             environments.check_requires(named)
     points.finish()
     environments.check_circles()
-
-
-def _check_lock_files(named: Named, problems: Problems) -> None:
-    lock = named.draft.layer.lock
-    if lock is not None and lock.file is not None and len(lock.file) > 1 and lock.managed is not False:
-        place = find(named.draft.chain, "lock", lock.file[1])
-        message = "several files cannot be written as one lock"
-        problems.add(place, message, "add 'managed: false' if they are only read, else name one file")
 
 
 def _environment(named: Named) -> Environment:

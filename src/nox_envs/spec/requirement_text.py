@@ -126,8 +126,18 @@ def check_requirement(text: str) -> None:
     except InvalidRequirement:
         raise Unfit(f"{show(text)} is no valid requirement", _advice(text)) from None
     if requirement.url is not None and not re.match(r"[A-Za-z][\w+.-]*:", requirement.url):
-        hint = f"write the path alone, such as {show('./' + requirement.url.lstrip('./'))}"
-        raise Unfit(f"{show(text)} has no URL behind '@'", hint)
+        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        raise Unfit(f"{show(text)} has no URL behind '@'", _instead_of_url(requirement.url, extras))
+
+
+def _instead_of_url(target: str, extras: str) -> str:
+    repository = re.fullmatch(r"(?:[\w.-]+@)?[\w.-]+:(?P<path>\S+\.git|\S+/\S+)", target)
+    if repository:
+        return f"a repository is git+ssh://{target.partition(':')[0]}/{repository['path']}"
+    if target.startswith(("/", "~")):
+        return "write the path alone, and relative to this file, such as './folder' or '../folder'"
+    path = target if target.startswith(("./", "../")) else f"./{target}"
+    return f"write the path alone, such as {show(path + extras)}"
 
 
 def _advice(text: str) -> str:
@@ -135,7 +145,9 @@ def _advice(text: str) -> str:
     option = re.search(r"\s(--?[A-Za-z].*)", text)
     if option:
         return option_hint(option[1])
-    if re.match(r"[\w+]+://|git\+|file:", text):
+    if re.match(r"(?:\w+\+)?file:", text):
+        return "name a repository by its https:// or ssh:// URL, and a folder as ./folder or ../folder"
+    if re.match(r"[\w+]+://|git\+", text):
         return f"a URL is written with its name: {show('NAME @ ' + text)}"
     if re.search(r"\s#", text):
         return "remove the comment"

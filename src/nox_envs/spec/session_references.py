@@ -53,7 +53,8 @@ class Environments:
             message, hint = f"{show(name)} is a template and makes no session", "name an environment"
         else:
             message = f"{show(name)} is no environment"
-            hint = self._problems.suggest(name, self.names) or f"environments: {', '.join(self.names[:10])}"
+            known = ", ".join(self.names[:10]) or "there are none, only templates"
+            hint = self._problems.suggest(name, self.names) or f"environments: {known}"
         self._problems.add(place, message, hint)
 
     def check_circles(self) -> None:

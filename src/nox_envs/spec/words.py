@@ -13,8 +13,11 @@ from nox_envs.pins import canonical_name, holds_credentials
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]*$"
 ENVIRONMENT_PATTERN = "^_?[a-z0-9][a-z0-9_-]*$"
 AXIS_PATTERN = "^[A-Za-z_][A-Za-z0-9_]*$"
-PYTHON_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._+-]*$"
-PACKAGE_PATTERN = "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+# The names that nox finds an interpreter by, except paths and ranges.
+PYTHON_PATTERN = (
+    "^((c?python|py|pypy-?|graalpy)?[23](\\.?[0-9]+){0,2}t?d?(-(32|64))?(-[a-z][A-Za-z0-9_.]*)?"
+    "|c?python|pypy|graalpy)$"
+)
 VARIABLE_PATTERN = "^[^=\\s]+$"
 DATE_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
@@ -71,7 +74,7 @@ def python(text: str) -> str:
     """Check an interpreter's name; whether it exists is found out when it is used."""
     if text in ("true", "false"):
         raise Unfit(f"expected a Python version, found {show(text)}", 'such as "3.12"')
-    if text[:1].isalnum() and not text.strip(_WORD_CHARACTERS + "+"):
+    if text.isascii() and re.fullmatch(PYTHON_PATTERN[1:-1], text):
         return text
     if "/" in text or "\\" in text:
         raise Unfit(f"{show(text)} is a path of one machine", 'name the version, such as "3.12"')

@@ -9,7 +9,7 @@ from nox_envs.policy import Identity, beyond_baseline, identity
 from nox_envs.report import EnvironmentReport, Report
 from nox_envs.report.reading import read_report
 from nox_envs.values import replace
-from nox_envs.workflow.inspection import status_of
+from nox_envs.workflow.verdict import status_of
 
 
 def read_baseline(path: Path) -> Report:

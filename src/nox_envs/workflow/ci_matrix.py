@@ -15,7 +15,6 @@ from nox_envs.workflow.project import Project
 
 MatrixFormat: TypeAlias = Literal["json", "github", "gitlab"]
 
-MATRIX_FORMATS: tuple[MatrixFormat, ...] = ("json", "github", "gitlab")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -61,7 +60,8 @@ def select(project: Project, names: tuple[str, ...], tags: tuple[str, ...]) -> t
     known = {tag for point in project.points for tag in point.tags}
     for tag in tags:
         if tag not in known:
-            raise NoxEnvsError(f"--tag: no environment has {tag!r} (there are: {', '.join(sorted(known))})")
+            shown = f"there are: {', '.join(sorted(known))}" if known else "the spec has no tags"
+            raise NoxEnvsError(f"--tag: no environment has {tag!r} ({shown})")
     if tags:
         return tuple(point for point in points if set(tags) & set(point.tags))
     return points if names else tuple(point for point in points if point.default)
@@ -108,7 +108,7 @@ def part_of(all_rows: tuple[Row, ...], shard: Shard, seconds: Mapping[str, float
 
 
 def render_matrix(shown: tuple[Row, ...], format: MatrixFormat) -> str:  # noqa: A002
-    """Render rows in one of MATRIX_FORMATS: a list, a matrix for GitHub, a child pipeline for GitLab."""
+    """Render rows: a list, a matrix for GitHub, a child pipeline for GitLab."""
     match format:
         case "json":
             return json.dumps([_table(row) for row in shown], indent=2, sort_keys=True) + "\n"

@@ -1,4 +1,4 @@
-"""Owns one session of an environment: verify, mend, freeze, write the receipt, run, verify again."""
+"""Owns the judgement on the venv of one session: verify, mend, freeze, write the receipt, verify again."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from nox_envs.drift import Finding, rebuild_command
 from nox_envs.errors import InstallationFailed, NoxEnvsError
 from nox_envs.integrity.types import Depth
 from nox_envs.matrix import Point
-from nox_envs.mutex import held
-from nox_envs.placeholders import expand, expand_command
 from nox_envs.receipt import KnownFile, Receipt
 from nox_envs.report import Status
 from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
 from nox_envs.snapshot import NotAVenv, Snapshot, take, untouched
 from nox_envs.values import replace
+from nox_envs.workflow.clean_check import Clean, CleanCheck
 from nox_envs.workflow.expectation import (
     SHALLOW,
     Checked,
     advised,
     check_venv,
-    lock_command,
     lock_findings,
     project_fingerprint,
     requirements_changed,
@@ -30,6 +28,7 @@ from nox_envs.workflow.expectation import (
 )
 from nox_envs.workflow.host import Host
 from nox_envs.workflow.journal import Journal
+from nox_envs.workflow.opening import refusal, remedy
 from nox_envs.workflow.project import Project
 
 if TYPE_CHECKING:
@@ -37,56 +36,40 @@ if TYPE_CHECKING:
 
 
 class EnvironmentRun:
-    """Run one point of an environment on a host, from its lock to its commands.
+    """Bring the venv of one point to what its lock says, or tell what differs.
 
-    `clock` returns seconds since some moment; `journal` holds the report of the session.
+    `check` remembers for the next session that nothing was found; `clock` returns the seconds since
+    the session began; `journal` holds the report of the session.
     """
 
     def __init__(
-        self, project: Project, point: Point, host: Host, clock: Callable[[], float] = lambda: 0.0
+        self, project: Project, point: Point, host: Host, check: CleanCheck, clock: Callable[[], float]
     ) -> None:
         self._project = project
         self._point = point
         self._host = host
+        self._clean_check = check
         self._plan = project.remembered_plan_of(point)
         self.journal = Journal(project, point, self._plan, host.location.name, clock)
         self._policy = point.drift.policy or "repair"
         self._depth = Depth(files=point.drift.files or "off")
         self._created: tuple[KnownFile, ...] = ()
+        self._verified: Checked | None = None
 
-    def run(self) -> None:
-        """Verify or build the venv, run the commands, verify again, and write the report."""
+    def verify(self) -> None:
+        """Leave the venv as its lock says, or as it is where policy wants that; else end the session."""
+        sources = self._project.sources_of(self._point)
+        self._clean_check.begin(None if sources is None else (*sources, *self._plan.files))
         self._require_lock()
-        name = self._host.location.name
-        with held(self._project.state / "mutexes" / name, waiting=self._say_waiting):
-            checked = self._usable_venv()
-        try:
-            self._run_commands()
-        finally:
-            self._verify_after(checked)
-
-    def _say_waiting(self) -> None:
-        self._host.say(f"{self._point.session}: another process works on {self._host.location}; waiting")
+        self._verified = self._usable_venv()
 
     def _require_lock(self) -> None:
         findings = self.journal.judged(lock_findings(self._project, self._plan, self._point), link="lock")
         self.journal.locked = findings
         self._tell(findings)
-        broken = [finding for finding in findings if finding.severity == "error"]
-        if broken or (self._plan.path and self._project.lock_of(self._plan) is None):
+        if reason := refusal(self._project, self._plan, findings):
             self.journal.write("drift", (), None)
-            self._host.stop(
-                f"{self._plan.path} does not answer {self._project.origin} "
-                f"({count_kinds(broken) or 'lock-missing'}); {self._remedy}"
-            )
-
-    @property
-    def _remedy(self) -> str:
-        if not self._plan.foreign:
-            return f"run: {lock_command(self._plan)}"
-        from nox_envs.workflow.foreign import regeneration
-
-        return regeneration(self._project, self._plan)
+            self._host.stop(reason)
 
     def _usable_venv(self) -> Checked:
         """Return the venv once it is what its lock says, or is left as it is by policy."""
@@ -99,7 +82,7 @@ class EnvironmentRun:
         self._created = receipt.created
         moved_on = receipt.lock != self._installed_from
         if checked.drift or (self.journal.locked and self._policy == "fail" and not self._plan.path):
-            return self._answer_drift(checked, moved_on=moved_on)
+            return self._answer_drift(checked, self._causes(checked, receipt))
         if moved_on and (self._plan.path or not self.journal.locked):
             self._write_receipt(checked)  # the lock changed in nothing that this venv has
         self._conclude("clean", checked.findings, checked)
@@ -156,11 +139,22 @@ class EnvironmentRun:
     def _installed_from(self) -> str:
         return self._project.lock_digest(self._plan)
 
-    def _answer_drift(self, checked: Checked, *, moved_on: bool) -> Checked:
-        source = self._plan.path or "its requirements"
-        cause = f"{source} changed since" if moved_on else "the venv was changed after"
+    def _causes(self, checked: Checked, receipt: Receipt) -> str:
+        """Return what happened since the installation, as far as the receipt can tell."""
+        causes: list[str] = []
+        if receipt.lock != self._installed_from:
+            causes.append(f"{self._plan.path or 'its requirements'} changed since")
+        own = checked.expectation.project
+        if own is not None and receipt.project != project_fingerprint(self._project, self._point):
+            causes.append("the project changed since")
+            others = any(finding.package != own.name for finding in checked.drift)
+            if others and len(causes) == 1:
+                causes.append("the venv was changed after")
+        return " and ".join(causes) or "the venv was changed after"
+
+    def _answer_drift(self, checked: Checked, causes: str) -> Checked:
         kinds = count_kinds(checked.drift or self.journal.locked)
-        self._host.warn(f"{self._point.session}: drift, {cause} it was installed: {kinds}")
+        self._host.warn(f"{self._point.session}: drift, {causes} it was installed: {kinds}")
         self._tell(checked.findings)
         if self._mends and checked.mendable:
             return self._repair(checked)
@@ -201,7 +195,7 @@ class EnvironmentRun:
         if damage.findings:
             self._host.warn(f"{self._point.session}: installed with {count_kinds(damage.findings)}")
             self._tell(damage.findings)
-            self._installation.mend(damage)
+            self._installation.mend(damage, cached=False)
             checked = self._check(receipt(), proof.PROOF)
         return proof.as_deep_as(checked, self._depth)
 
@@ -227,7 +221,12 @@ class EnvironmentRun:
             return self._rebuild(f"after the repair {count_kinds(left)} left")
         self._require_clean(after)
         self._write_receipt(after)
-        self._conclude("repaired", checked.findings, after)
+        if after.drift or self.journal.doubted:
+            mended = [finding for finding in checked.drift if finding not in after.findings]
+            self._host.say(f"{self._point.session}: repaired: {count_kinds(mended)}")
+            self._conclude("drift", after.findings, after)
+        else:
+            self._conclude("repaired", checked.findings, after)
         return after
 
     def _require_clean(self, checked: Checked) -> None:
@@ -238,7 +237,7 @@ class EnvironmentRun:
         self._host.stop(
             f"what was installed is not what {self._plan.path or self._project.origin} says: "
             f"{count_kinds(checked.findings)}; "
-            f"{self._remedy if self._plan.path else 'change the requirements'}"
+            f"{remedy(self._project, self._plan) if self._plan.path else 'change the requirements'}"
         )
 
     def _receipt(self, snapshot: Snapshot) -> Receipt:
@@ -249,6 +248,7 @@ class EnvironmentRun:
             lock=self._installed_from,
             installer=self._host.installer.name,
             project=project_fingerprint(self._project, self._point),
+            own=self._project.composer.project_name if self._point.package.mode != "none" else "",
             created=self._created,
         )
 
@@ -258,43 +258,38 @@ class EnvironmentRun:
         proof.write(self._host.location, self._receipt(checked.snapshot), checked)
 
     def _conclude(self, status: Status, findings: tuple[Finding, ...], checked: Checked) -> None:
-        self._host.say(summary_line(self.journal.write(status, findings, checked)))
+        report = self.journal.write(status, findings, checked)
+        line = summary_line(report)
+        self._host.say(line)
+        if report.status == "clean" and not report.findings and not report.ignored:
+            self._clean_check.remember(
+                lambda: Clean(line=line, report=self.journal.text, sound=self._sound(checked))
+            )
+
+    def _sound(self, checked: Checked) -> bool:
+        from nox_envs.workflow.soundness import Sounding
+
+        sounding = Sounding(self._project, self._plan, self._point, checked.expectation, checked.snapshot)
+        return not sounding.sound((), None, Depth(consistency=True)).findings
 
     def _tell(self, findings: tuple[Finding, ...]) -> None:
         for line in finding_lines(shown_findings(self._project, findings)):
             self._host.warn(line)
 
-    def _run_commands(self) -> None:
-        for command in self._point.commands:
-            self._host.run(
-                replace(
-                    command,
-                    argv=expand_command(command.argv, posargs=self._host.posargs, envdir=self._envdir),
-                    change_dir=self._expand(command.change_dir or self._point.change_dir),
-                ),
-                tuple((k, self._expand(v)) for k, v in (*self._point.set_env, *command.set_env)),
-                self._point.pass_env,
-            )
-
-    @property
-    def _envdir(self) -> str:
-        return str(self._host.location)
-
-    def _expand(self, text: str) -> str:
-        return expand(text, posargs=self._host.posargs, envdir=self._envdir)
-
-    def _verify_after(self, before: Checked) -> None:
+    def verify_after(self) -> None:
         """Report how long the commands took and what they changed in their own venv."""
         self.journal.end()
-        if self._depth.files == "off" and untouched(before.snapshot):
+        before = self._verified
+        if before and self._depth.files == "off" and untouched(before.snapshot):
             return
+        known = before.findings if before else ()
         session = self._point.session
         try:
             after = self._check(receipts.read(self._host.location))
         except NoxEnvsError as error:
             self._host.warn(f"{session}: the commands broke their own venv: {error}")
             return
-        new = tuple(finding for finding in after.drift if finding not in before.findings)
+        new = tuple(finding for finding in after.drift if finding not in known)
         if not new:
             return
         self._host.warn(f"{session}: the commands changed their own venv: {count_kinds(new)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nox_envs import snapshot as snapshots
@@ -22,13 +22,13 @@ from nox_envs.integrity.types import Depth, Stamp
 from nox_envs.lockfile.freshness import Doubt, via_entry
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.matrix import Point
-from nox_envs.pins import SEED_PACKAGES, Pin, source_of_path
+from nox_envs.pins import SEED_PACKAGES, Pin, local_path, source_of_path
 from nox_envs.receipt import Receipt
 from nox_envs.report import EnvironmentReport, Status
 from nox_envs.snapshot import Snapshot
 from nox_envs.values import replace, value
 from nox_envs.workflow.project import Project
-from nox_envs.workflow.source_tree import fingerprint
+from nox_envs.workflow.source_tree import fingerprint, tree_of
 
 SHALLOW = Depth()
 
@@ -157,16 +157,16 @@ def check_venv(
         snapshot,
         environment=point.environment,
         session=point.session,
-        requested_by=_requested_by(plan, pins),
+        requested_by=askers(plan, pins),
         root=project.root,
     )
     if plan.limiting:
         from nox_envs.workflow.foreign import unpinned_findings
 
         findings += unpinned_findings(plan, point, expectation, snapshot)
-    stale = _stale_project(project, point, receipt)
-    if stale is not None and not any(finding.package == stale.package for finding in findings):
-        findings = (*findings, stale)
+    named = {finding.package for finding in findings}
+    stale = (*_stale_project(project, point, receipt), *_stale_directories(project, point, receipt))
+    findings += tuple(finding for finding in stale if finding.package not in named)
     checked = Checked(snapshot=snapshot, expectation=expectation, findings=findings)
     hooks = receipt is not None and (snapshot.startup or receipt.created)
     return _sounded(project, plan, point, checked, receipt, depth) if hooks or depth != SHALLOW else checked
@@ -180,7 +180,7 @@ def _sounded(
 
     sounding = Sounding(project, plan, point, checked.expectation, checked.snapshot)
     found = sounding.sound(checked.findings, receipt, depth)
-    requested_by = _requested_by(plan, _pins(project, plan, receipt))
+    requested_by = askers(plan, _pins(project, plan, receipt))
     findings = tuple(
         replace(f, why=requested_by(f.package)) if f.package and not f.why else f for f in found.findings
     )
@@ -193,19 +193,29 @@ def project_fingerprint(project: Project, point: Point) -> str:
     return "" if mode == "none" else fingerprint(project.root, editable=mode == "editable")
 
 
-def _stale_project(project: Project, point: Point, receipt: Receipt | None) -> Finding | None:
-    """Return a finding if the installed project was built from other sources."""
+def _stale_project(project: Project, point: Point, receipt: Receipt | None) -> Iterator[Finding]:
+    """Yield a finding if the installed project was built from other sources."""
     if point.package.mode == "none" or receipt is None:
-        return None
-    if receipt.project == project_fingerprint(project, point):
-        return None
+        return
+    if receipt.project != project_fingerprint(project, point):
+        yield _stale_build(point, project.composer.project_name, "the project")
+
+
+def _stale_directories(project: Project, point: Point, receipt: Receipt | None) -> Iterator[Finding]:
+    """Yield a finding for each other directory whose build was made from other sources."""
+    for built in receipt.distributions if receipt else ():
+        if built.tree and built.tree != tree_of(built.source):
+            yield _stale_build(point, built.name, project.shown_path(local_path(built.source.url)))
+
+
+def _stale_build(point: Point, package: str, what: str) -> Finding:
     return Finding(
         kind="artifact",
         severity=KINDS["artifact"],
         environment=point.environment,
         session=point.session,
-        package=project.composer.project_name,
-        expected="a build of the project as it is now",
+        package=package,
+        expected=f"a build of {what} as it is now",
         actual="one made before its files changed",
         fix=run_command(point.session),
     )
@@ -228,7 +238,9 @@ def environment_report(
     `seconds` is how long the session took, `ignored` the number of findings that are accepted.
     """
     installed = checked.snapshot.distributions if checked else ()
-    pinned = {pin.name for pin in checked.expectation.pins} if checked else set()
+    # Without a lock everything that was there is expected, the seed packages too.
+    asked = checked.expectation.pins if checked and plan.path else plan.requirements
+    pinned = {one.name for one in asked}
     return EnvironmentReport(
         environment=point.environment,
         session=point.session,
@@ -254,7 +266,7 @@ def shown_findings(project: Project, findings: tuple[Finding, ...]) -> tuple[Fin
     )
 
 
-def _requested_by(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, ...]]:
+def askers(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, ...]]:
     """Return a function that tells who asked for a package, and where that is written."""
     by_via = requested_by_via(pins)
 

@@ -14,8 +14,8 @@ from nox_envs.lockfile.satisfaction import Markers
 from nox_envs.matrix import Point
 from nox_envs.pins import SEED_PACKAGES, Pin
 from nox_envs.receipt import Receipt
-from nox_envs.report.as_text import printable
 from nox_envs.snapshot import Snapshot
+from nox_envs.streams import printable
 from nox_envs.values import replace
 from nox_envs.workflow.project import Project
 

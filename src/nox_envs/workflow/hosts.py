@@ -9,7 +9,7 @@ from nox_envs.drift import KINDS, Finding, run_command
 from nox_envs.pins import SEED_PACKAGES
 from nox_envs.report import EnvironmentReport
 from nox_envs.values import replace
-from nox_envs.workflow.inspection import status_of
+from nox_envs.workflow.inspection import with_findings
 
 _Group: TypeAlias = tuple[str, str, str]
 _Versions: TypeAlias = tuple[str, ...]
@@ -78,9 +78,8 @@ def _most(counted: Counter[_Versions], absent: int) -> tuple[_Versions, int]:
 def _with(environment: EnvironmentReport, skews: tuple[Finding, ...]) -> EnvironmentReport:
     if environment.status == "repaired":
         # What was mended is gone; what is left is that this host is not like the others.
-        return replace(environment, findings=skews, status=status_of(skews, environment.reason))
-    findings = (*environment.findings, *skews)
-    return replace(environment, findings=findings, status=status_of(findings, environment.reason))
+        environment = replace(environment, findings=())
+    return with_findings(environment, skews)
 
 
 def _skew(

@@ -37,10 +37,13 @@ class Installation:
         with self._choosing():
             self._everything(expectation)
 
-    def mend(self, checked: Checked) -> None:
-        """Add, change and remove what the findings name, and nothing else."""
+    def mend(self, checked: Checked, *, cached: bool = True) -> None:
+        """Add, change and remove what the findings name, and nothing else.
+
+        Without `cached` nothing that lost files is taken from the installer's cache.
+        """
         with self._choosing():
-            self._mend(checked)
+            self._mend(checked, cached=cached)
 
     @contextmanager
     def _choosing(self) -> Iterator[None]:
@@ -72,7 +75,7 @@ class Installation:
             return False  # pip reads it as an experiment at most, but takes the pins in it
         return all(pin.source.kind == "index" and pin.hashes for pin in pins)
 
-    def _mend(self, checked: Checked) -> None:
+    def _mend(self, checked: Checked, *, cached: bool) -> None:
         mending = mending_of(checked.mendable, checked.expectation)
         for hook in mending.hooks:  # before a Python of this venv is started
             Path(hook).unlink(missing_ok=True)
@@ -84,9 +87,10 @@ class Installation:
             self._uninstall(mending.uninstall)
             self._pins(mending.install, fresh=False)
             self._pins(mending.reinstall, fresh=True)
+        self._pins(mending.incomplete, fresh=True, uncached=not cached)
         self._pins(mending.damaged, fresh=True, uncached=True)
         if mending.project:
-            self._own_package(uncached=mending.project_damaged)
+            self._own_package(uncached=mending.project_damaged or not cached)
 
     def _limited(self, expectation: Expectation) -> None:
         from nox_envs.workflow.limited_installation import LimitedInstallation
@@ -111,8 +115,10 @@ class Installation:
             with pins_written(route.pins, self._host.location) as (hashed, direct):
                 for file, hashes in ((hashed, True), (direct, False)):
                     if file:
-                        installer = route.installer
-                        self._run(installer.install((file,), hashes=hashes, fresh=fresh, uncached=uncached))
+                        # uv would take a build of a directory from its cache whose sources have changed.
+                        again = fresh or (not hashes and any(p.source.kind == "directory" for p in pins))
+                        argv = route.installer.install((file,), hashes=hashes, fresh=again, uncached=uncached)
+                        self._run(argv)
 
     def _declared(self) -> None:
         plan, root = self._plan, self._project.root
@@ -123,7 +129,8 @@ class Installation:
             if requirements:
                 installer = self._host.installer
                 limits = (*(("-c", constraints) if constraints else ()), *prerelease_options(plan, installer))
-                argv = installer.install((requirements,), hashes=False, dependencies=True)
+                fresh = any(declared.path for declared in plan.requirements)  # as for pins
+                argv = installer.install((requirements,), hashes=False, dependencies=True, fresh=fresh)
                 self._run((*argv, *limits))
         if plan.dynamic_extras is not None and self._point.package.mode == "none":
             self._uninstall((name,))  # only its dependencies are asked for

@@ -17,8 +17,8 @@ from nox_envs.workflow.project import Project
 class Journal:
     """Write the report of the session of `point`, whose venv's directory has the name `venv`.
 
-    `clock` returns seconds since some moment. `locked` are the findings about the lock, which every
-    report of the session holds; `report` is the last one that was written.
+    `clock` returns the seconds since the session began. `locked` are the findings about the lock, which every
+    report of the session holds; `report` is the last one that was written, `text` the same as JSON.
     """
 
     def __init__(
@@ -26,13 +26,18 @@ class Journal:
     ) -> None:
         self.locked: tuple[Finding, ...] = ()
         self.report: EnvironmentReport | None = None
+        self.text = ""
         self._project = project
         self._point = point
         self._plan = plan
-        self._file = project.state / "reports" / f"{venv}.json"
+        self._file = project.report_file(venv)
         self._clock = clock
-        self._began = clock()
         self._ignored: dict[str, int] = {}
+
+    @property
+    def doubted(self) -> bool:
+        """Tell whether anything is wrong with the lock that is more than a note."""
+        return any(finding.severity != "note" for finding in self.locked)
 
     def judged(self, findings: tuple[Finding, ...], *, link: str) -> tuple[Finding, ...]:
         """Return what counts by the severities and ignore rules of the spec; `link` is lock or venv."""
@@ -46,10 +51,13 @@ class Journal:
         return judgement.findings
 
     def write(
-        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None
+        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None, *, reason: str = ""
     ) -> EnvironmentReport:
-        """Write the report; a venv that is clean under a lock in doubt is drift all the same."""
-        if status == "clean" and any(finding.severity != "note" for finding in self.locked):
+        """Write the report; a venv that is clean under a lock in doubt is drift all the same.
+
+        `reason` says why a session was skipped.
+        """
+        if status == "clean" and self.doubted:
             status = "drift"
         report = environment_report(
             self._project,
@@ -58,7 +66,8 @@ class Journal:
             checked,
             status,
             (*self.locked, *findings),
-            seconds=self._clock() - self._began,
+            reason,
+            seconds=self._clock(),
             ignored=sum(self._ignored.values()),
         )
         self._save(report)
@@ -67,8 +76,9 @@ class Journal:
     def end(self) -> None:
         """Write how long the session took in all."""
         if self.report and self._point.commands:
-            self._save(replace(self.report, seconds=self._clock() - self._began))
+            self._save(replace(self.report, seconds=self._clock()))
 
     def _save(self, report: EnvironmentReport) -> None:
         self.report = report
-        write_atomically(self._file, render(Report(environments=(report,)), "json"), durable=False)
+        self.text = render(Report(environments=(report,)), "json")
+        write_atomically(self._file, self.text, durable=False)

@@ -12,7 +12,7 @@ from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.files import read_text
 from nox_envs.git_objects import Repository
 from nox_envs.lockfile.text import Lock, parse
-from nox_envs.values import value
+from nox_envs.values import replace, value
 
 _OPTION = re.compile(
     r"(?P<include>-r|--requirement)(?:[ =]\s*|(?=[^\s=]))(?P<path>\S+)\s*(?:#.*)?"
@@ -144,9 +144,7 @@ def _lock(tree: LockTree, path: str, shown: str, stack: tuple[str, ...]) -> Lock
     if path in stack or len(stack) > _DEEPEST:
         raise NoxEnvsError(f"{shown}{path}: includes itself: {' -> '.join((*stack, path))}")
     if path.endswith(".toml"):
-        from nox_envs.lockfile.pylock import parse_pylock
-
-        return parse_pylock(tree.text(path), origin=f"{shown}{path}")
+        return _pylock(tree.text(path), path, shown)
     text, included = _without_options(tree.text(path))
     lock = parse(text, origin=f"{shown}{path}")
     pins = lock.pins
@@ -155,6 +153,18 @@ def _lock(tree: LockTree, path: str, shown: str, stack: tuple[str, ...]) -> Lock
         pins += _lock(tree, nested, shown, (*stack, path)).pins
     distinct = {(pin.name, pin.version, pin.source, pin.marker): pin for pin in reversed(pins)}
     return Lock(origin=lock.origin, header=lock.header, pins=tuple(reversed(distinct.values())))
+
+
+def _pylock(text: str, path: str, shown: str) -> Lock:
+    """Read a pylock; its local paths stay relative to itself, so that a revision of it has the same."""
+    from nox_envs.lockfile.pylock import parse_pylock
+
+    try:
+        return parse_pylock(text, origin=posixpath.basename(path))
+    except FileProblems as error:
+        places = (replace(problem.place, origin=f"{shown}{path}") for problem in error.problems)
+        problems = (replace(one, place=place) for one, place in zip(error.problems, places, strict=True))
+        raise FileProblems(tuple(problems)) from None
 
 
 def _without_options(text: str) -> tuple[str, tuple[str, ...]]:

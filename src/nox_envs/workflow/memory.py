@@ -9,24 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
+from zlib import crc32
 
-from nox_envs import errors
 from nox_envs.errors import NoxEnvsError
-from nox_envs.files import write_atomically
-from nox_envs.lockfile.plan import LockPlan
-from nox_envs.matrix.point import Point
-from nox_envs.requirements import Declared
-from nox_envs.spec import types
-from nox_envs.spec.types import Pairs
-from nox_envs.values import fields, replace
+from nox_envs.files import read_head, write_atomically
+from nox_envs.values import fields
+
+if TYPE_CHECKING:
+    from nox_envs.matrix import Point
+    from nox_envs.spec.types import Pairs
 
 _FILE = "spec"
 _LIMIT = 1 << 26
-_READERS = ("document", "spec", "matrix", "requirements", "lockfile", "pins")
 
 
 class SessionRow(NamedTuple):
@@ -69,22 +68,15 @@ class Memory:
     """
 
     def __init__(self, state: Path, spec: bytes, names: tuple[str, ...]) -> None:
+        self.key = _key(spec, names)
         self._file = state / _FILE
-        self._state = state
-        self._key = _key(spec, names)
         self._points: bytes = b""
-
-    def plan(self, point: Point, venv: str, root: Path) -> PlanMemory:
-        """Return the memory of the lock plan of a point; `venv` is the name of its venv's directory."""
-        file = self._state / "plans" / f"{venv}.json"
-        return PlanMemory(file, f"{self._key} {point.session} {point.python}", root)
 
     def recall(self) -> tuple[SessionRow, ...] | None:
         """Return the sessions of the spec, in order, or None if it is not remembered."""
         try:
-            with self._file.open("rb") as stream:
-                key, rows, points = stream.read(_LIMIT).split(b"\n", 2)
-            if key.decode() != self._key or points.count(b"\n") != len(found := json.loads(rows)):
+            key, rows, points = read_head(str(self._file), _LIMIT).split(b"\n", 2)
+            if key.decode() != self.key or points.count(b"\n") != len(found := json.loads(opened(rows))):
                 return None
             recalled = tuple([_row(*columns) for columns in found])
         except (OSError, ValueError, TypeError, RecursionError):
@@ -95,75 +87,31 @@ class Memory:
     def point(self, number: int) -> Point | None:
         """Return the point of the session in place `number` of those recalled, from 0."""
         try:
-            return cast("Point", _restored(json.loads(self._points.split(b"\n")[number])))
+            return cast("Point", restored(json.loads(opened(self._points.split(b"\n")[number]))))
         except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
             return None
+
+    def points(self) -> tuple[Point, ...] | None:
+        """Return all points of the spec, or None if one of them is not remembered."""
+        found = [self.point(number) for number in range(len(self.recall() or ()))]
+        known = tuple(point for point in found if point is not None)
+        return known if known and len(known) == len(found) else None
 
     def remember(self, points: tuple[Point, ...]) -> None:
         """Remember the points of the spec; nothing happens where nox has no folder yet."""
         if not self._file.parent.parent.is_dir():
             return
-        lines = [self._key, json.dumps(tuple(map(row_of, points)))]
-        lines += [json.dumps(_plain(point), separators=(",", ":")) for point in points]
+        lines = [self.key, sealed(json.dumps(tuple(map(row_of, points))))]
+        lines += [sealed(json.dumps(plain(point), separators=(",", ":"))) for point in points]
         with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
             write_atomically(self._file, "\n".join(lines) + "\n", durable=False)
 
 
-class PlanMemory:
-    """Remember the lock plan of one session, as long as the spec and the files it came from are the same.
-
-    `file` belongs to the session alone, so that sessions at the same time do not disturb each other.
-    """
-
-    def __init__(self, file: Path, key: str, root: Path) -> None:
-        self._file = file
-        self._key = key
-        self._root = root
-
-    def recall(self) -> LockPlan | None:
-        """Return the plan, or None if it is not remembered or one of its files is another by now."""
-        try:
-            with self._file.open("rb") as stream:
-                document = json.loads(stream.read(_LIMIT))
-            if document["key"] != self._key or self._digests(document["files"]) != document["files"]:
-                return None
-            return cast("LockPlan", _restored(document["plan"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
-
-    def remember(self, plan: LockPlan, point: Point, files: tuple[str, ...]) -> None:
-        """Remember a plan for one of its points; `files` are those it was composed from.
-
-        A plan that depends on more than the spec and these files is not remembered: on local paths,
-        other locks, dynamic metadata or locks that others made.
-        """
-        alone = replace(plan, points=(point,))
-        paths = any(declared.path for declared in (*plan.requirements, *plan.constraints))
-        more = plan.layers or plan.related or plan.dynamic_extras is not None or plan.options.managed is False
-        if paths or more or plan.options.group or alone.digest != plan.digest:
-            return
-        document = {"key": self._key, "files": self._digests(files), "plan": _plain(alone)}
-        with suppress(NoxEnvsError):
-            write_atomically(self._file, json.dumps(document, separators=(",", ":")), durable=False)
-
-    def _digests(self, files: Iterable[str]) -> dict[str, str]:
-        return {name: self._digest(self._root / name) for name in files}
-
-    @staticmethod
-    def _digest(file: Path) -> str:
-        try:
-            return hashlib.sha256(file.read_bytes()).hexdigest()
-        except FileNotFoundError:
-            return ""
-
-
 def _key(spec: bytes, names: tuple[str, ...]) -> str:
     digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
-    package = str(Path(__file__).parent.parent)
-    for reader in _READERS:
-        for entry in _sources(f"{package}{os.sep}{reader}"):
-            status = entry.stat()
-            digest.update(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for entry in _sources(str(Path(__file__).parent.parent)):
+        status = entry.stat()
+        digest.update(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 
@@ -193,26 +141,50 @@ def _row(
     )
 
 
-def _plain(content: object) -> object:
+def sealed(line: str) -> str:
+    """Return an ASCII line behind its checksum, by which `opened` tells that it is damaged."""
+    return f"{crc32(line.encode('ascii')):08x}{line}"
+
+
+def opened(line: bytes) -> bytes:
+    """Return the line that `sealed` was given; raises ValueError if it is damaged."""
+    content = line[8:]
+    if line[:8] != b"%08x" % crc32(content):
+        raise ValueError("damaged")
+    return content
+
+
+def plain(content: object) -> object:
     """Return a value as JSON has it: `{"Class": {field: …}}`, tuples as lists."""
     if isinstance(content, tuple):
-        return [_plain(one) for one in content]
+        return [plain(one) for one in content]
     if content is None or isinstance(content, str | bool | int):
         return content
-    return {type(content).__name__: {name: _plain(getattr(content, name)) for name in fields(content)}}
+    return {type(content).__name__: {name: plain(getattr(content, name)) for name in fields(content)}}
 
 
-def _restored(content: object) -> object:
+def restored(content: object) -> object:
+    """Return the value that `plain` made this JSON of; raises AttributeError, TypeError, ValueError."""
     if isinstance(content, list):
-        return tuple([_restored(one) for one in content])
+        return tuple([restored(one) for one in content])
     if isinstance(content, dict):
         ((name, found),) = content.items()
-        return _class(name)(**{key: _restored(one) for key, one in found.items()})
+        return _class(name)(**{key: restored(one) for key, one in found.items()})
     return content
 
 
 def _class(name: str) -> type[object]:
-    if name in ("Point", "Declared", "LockPlan"):
-        return {"Point": Point, "Declared": Declared, "LockPlan": LockPlan}[name]
-    made: type[object] = getattr(errors if name == "Place" else types, name)
+    if name in _ELSEWHERE:
+        module = import_module(f"nox_envs.{_ELSEWHERE[name]}")
+    else:
+        from nox_envs.spec import types as module
+    made: type[object] = getattr(module, name)
     return made
+
+
+_ELSEWHERE = {
+    "Point": "matrix",
+    "Place": "errors",
+    "LockPlan": "lockfile.plan",
+    "Declared": "requirements.types",
+}

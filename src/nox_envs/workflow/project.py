@@ -8,20 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nox_envs import matrix
-from nox_envs.errors import FileProblems, NoxEnvsError
-from nox_envs.files import read_text
-from nox_envs.lockfile.freshness import Doubt, doubts
-from nox_envs.lockfile.plan import FLOOR, Inputs, LockPlan, plan, plan_unlocked
-from nox_envs.lockfile.text import Lock, parse
-from nox_envs.matrix import Point, venv_directory_name
-from nox_envs.requirements import Composer
-from nox_envs.spec.types import Pairs, Spec
-from nox_envs.values import replace
+from nox_envs.errors import NoxEnvsError
 from nox_envs.workflow.memory import Memory, SessionRow, row_of
+from nox_envs.workflow.reading import read_lock, spec_text
 
+# A run that finds everything as it was reads no lock and composes no requirements.
 if TYPE_CHECKING:
     from nox_envs.lockfile.foreign import ForeignLock
+    from nox_envs.lockfile.freshness import Doubt
+    from nox_envs.lockfile.plan import Inputs, LockPlan
+    from nox_envs.lockfile.text import Lock
+    from nox_envs.matrix import Point
+    from nox_envs.requirements import Composer
+    from nox_envs.spec.types import Pairs, Spec
+    from nox_envs.workflow.plan_memory import PlanMemory
 
 STATE = ".nox-envs"
 
@@ -52,12 +52,13 @@ class Project:
         self._host = host
         self._environ = environ
         self._reserved = reserved
-        self._text = _spec_text(spec_path)
+        self._text = spec_text(spec_path)
         self._memory = Memory(self.state, self._text.encode(), (self.origin, *reserved))
         self._plans: dict[str, tuple[LockPlan, ...]] = {}
         self._groups: dict[str, tuple[LockPlan, ...]] = {}
         self._locks: dict[str, Lock | None] = {}
         self._foreign: dict[tuple[tuple[str, ...], bool], ForeignLock] = {}
+        self._sources: dict[str, tuple[str, ...] | None] = {}
 
     @cached_property
     def sessions(self) -> tuple[SessionRow, ...]:
@@ -66,7 +67,7 @@ class Project:
 
     def remember(self) -> None:
         """Remember the points of the spec for the next run, if they had to be read."""
-        if "points" in self.__dict__:
+        if "spec" in self.__dict__:
             self._memory.remember(self.points)
 
     @cached_property
@@ -79,7 +80,11 @@ class Project:
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Return the points of the spec; raises FileProblems with every problem of the file."""
-        return matrix.expand(self.spec, reserved=self._reserved)
+        if "spec" not in self.__dict__ and (known := self._memory.points()):
+            return known
+        from nox_envs.matrix import expand
+
+        return expand(self.spec, reserved=self._reserved)
 
     @cached_property
     def composer(self) -> Composer:
@@ -94,12 +99,27 @@ class Project:
         return self._host()
 
     @property
+    def key(self) -> str:
+        """Return a digest of the spec's bytes and of the code that reads and judges them."""
+        return self._memory.key
+
+    @property
     def state(self) -> Path:
         """Return the folder, inside nox's, that holds reports and mutexes."""
         return self.root / self.envdir / STATE
 
+    def report_file(self, venv: str) -> Path:
+        """Return the file of the report of the session whose venv's directory has this name."""
+        return self.state / "reports" / f"{venv}.json"
+
+    def mutex(self, venv: str) -> Path:
+        """Return the file that whoever works on the venv of this directory name holds."""
+        return self.state / "mutexes" / venv
+
     def location(self, point: Point) -> Path:
         """Return the directory of a point's venv, as nox names it."""
+        from nox_envs.matrix import venv_directory_name
+
         return self.root / venv_directory_name(self.envdir, point.session)
 
     def shown(self, path: Path) -> str:
@@ -131,7 +151,9 @@ class Project:
                 return self._memory.point(number) or self.points[number]
         points = self.points
         if python:
-            points = matrix.expand(self.spec, extra_pythons=(python,), forced=True, reserved=())
+            from nox_envs.matrix import expand
+
+            points = expand(self.spec, extra_pythons=(python,), forced=True, reserved=())
         for point in points:
             if (point.environment, point.python, point.axes) == wanted:
                 return point
@@ -141,18 +163,26 @@ class Project:
         """Return the plans of one environment's locks."""
         if environment not in self._plans:
             points = tuple(p for p in self.points if p.environment == environment)
-            self._plans[environment] = self._related(plan(points, self.inputs))
+            self._plans[environment] = self._related(self._planned(points))
         return self._plans[environment]
 
-    def plans(self) -> tuple[LockPlan, ...]:
-        """Return the plans of all locks, shared ones once; raises FileProblems where two collide."""
-        return self._related(plan(self.points, self.inputs))
+    def plans(self, *, without: tuple[str, ...] = ()) -> tuple[LockPlan, ...]:
+        """Return the plans of all locks, shared ones once; raises FileProblems where two collide.
+
+        `without` names environments to leave out.
+        """
+        return self._related(self._planned(tuple(p for p in self.points if p.environment not in without)))
 
     def group(self, name: str) -> tuple[LockPlan, ...]:
         """Return the plans of a group, without what they depend on besides their own inputs."""
         if name not in self._groups:
-            self._groups[name] = plan(tuple(p for p in self.points if p.lock.group == name), self.inputs)
+            self._groups[name] = self._planned(tuple(p for p in self.points if p.lock.group == name))
         return self._groups[name]
+
+    def _planned(self, points: tuple[Point, ...]) -> tuple[LockPlan, ...]:
+        from nox_envs.lockfile.plan import plan
+
+        return plan(points, self.inputs)
 
     def _related(self, plans: tuple[LockPlan, ...]) -> tuple[LockPlan, ...]:
         if not any(one.layers or one.options.group for one in plans):
@@ -163,20 +193,36 @@ class Project:
         return tuple(with_relations(one, self, self.lock_of) for one in plans)
 
     def remembered_plan_of(self, point: Point) -> LockPlan:
-        """Return the plan that `point` belongs to, from memory if nothing that it came from changed."""
-        memory = self._memory.plan(point, self.location(point).name, self.root)
-        known = memory.recall()
-        if known is not None:
-            return known
-        made = self.plan_of(point)
-        if self.composer.files is not None and any(p.session == point.session for p in made.points):
-            memory.remember(made, point, self.composer.files)
+        """Return the plan that `point` belongs to, and remember it if it had to be made."""
+        memory = self._plan_memory(point)
+        made = memory.recall()
+        if made is None:
+            made = self.plan_of(point)
+            if self.composer.files is not None and any(p.session == point.session for p in made.points):
+                memory.remember(made, point, self.composer.files)
+        self._sources[point.session] = memory.files
         return made
+
+    def recalled_plan_of(self, point: Point) -> LockPlan:
+        """Return the plan that `point` belongs to, and write nothing."""
+        return self._plan_memory(point).recall() or self.plan_of(point)
+
+    def _plan_memory(self, point: Point) -> PlanMemory:
+        from nox_envs.workflow.plan_memory import PlanMemory
+
+        file = self.state / "plans" / f"{self.location(point).name}.json"
+        return PlanMemory(file, f"{self.key} {point.session} {point.python}", self.root)
+
+    def sources_of(self, point: Point) -> tuple[str, ...] | None:
+        """Return the files that the remembered plan of a point came from; None if it came from more."""
+        return self._sources.get(point.session)
 
     def plan_of(self, point: Point) -> LockPlan:
         """Return the plan that `point` belongs to; for `lock: false` one without a path."""
         if point.lock.enabled is False:
-            return plan_unlocked(point, self.inputs)
+            from nox_envs.lockfile.plan import plan_unlocked
+
+            return self._related((plan_unlocked(point, self.inputs),))[0]
         plans = self.plans_of(point.environment)
         for made in plans:
             if any(known.session == point.session for known in made.points):
@@ -185,11 +231,13 @@ class Project:
         for made in plans:
             if any(known.axes == point.axes for known in made.points) and not point.lock.per:
                 return made
-        return self._related(plan((point,), self.inputs))[0]
+        return self._related(self._planned((point,)))[0]
 
     @cached_property
     def inputs(self) -> Inputs:
         """Return what lock plans take from the project."""
+        from nox_envs.lockfile.plan import FLOOR, Inputs
+
         metadata = self.composer.metadata
         return Inputs(
             compose=self.composer.compose,
@@ -202,7 +250,7 @@ class Project:
         """Return the lock at `path` (relative to the spec), None if there is no file."""
         if path not in self._locks:
             file = self.root / path
-            self._locks[path] = _parse(read_text(file, shown=path), path) if file.is_file() else None
+            self._locks[path] = read_lock(file, path) if file.is_file() else None
         return self._locks[path]
 
     def lock_of(self, made: LockPlan) -> Lock | None:
@@ -247,6 +295,8 @@ class Project:
 
     def doubts(self, made: LockPlan, *, points: tuple[Point, ...] | None = None) -> tuple[Doubt, ...]:
         """Return why the lock of a plan is not fresh."""
+        from nox_envs.lockfile.freshness import Doubt, doubts
+
         if made.foreign:
             from nox_envs.lockfile.foreign_freshness import foreign_doubts
 
@@ -258,24 +308,6 @@ class Project:
         layers = self.layers(made)
         pylock = self.lock(made.pylock) if made.pylock else None
         return doubts(made, self.lock(made.path), self.host, points=points, layers=layers, pylock=pylock)
-
-
-def _spec_text(path: Path) -> str:
-    try:
-        return read_text(path, shown=path.name)
-    except FileProblems as error:
-        if any(problem.message != "no such file" for problem in error.problems):
-            raise
-        hint = "nox-envs init writes one; or name it with --spec"
-        raise FileProblems(tuple(replace(problem, hint=hint) for problem in error.problems)) from None
-
-
-def _parse(text: str, path: str) -> Lock:
-    if path.endswith(".toml"):
-        from nox_envs.lockfile.pylock import parse_pylock
-
-        return parse_pylock(text, origin=path)
-    return parse(text, origin=path)
 
 
 def unknown_environment(name: str, known: set[str]) -> str:

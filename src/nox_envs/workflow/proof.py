@@ -13,6 +13,7 @@ from nox_envs.receipt import KnownFile, Receipt
 from nox_envs.snapshot import Snapshot, take
 from nox_envs.values import replace
 from nox_envs.workflow.expectation import Checked
+from nox_envs.workflow.source_tree import tree_of
 
 # What an installer left is read down to its files, whatever later runs look at: a file in its cache
 # may have been edited through a link.
@@ -28,9 +29,12 @@ def created_in(location: Path) -> tuple[KnownFile, ...]:
 
 
 def receipt_of(
-    snapshot: Snapshot, *, lock: str, installer: str, project: str, created: tuple[KnownFile, ...]
+    snapshot: Snapshot, *, lock: str, installer: str, project: str, own: str, created: tuple[KnownFile, ...]
 ) -> Receipt:
-    """Make the receipt of a venv as it is now, with the startup files that RECORDs answer for."""
+    """Make the receipt of a venv as it is now, with the startup files that RECORDs answer for.
+
+    `own` is the name of the project itself, whose fingerprint is `project`.
+    """
     return receipts.of(
         snapshot,
         lock=lock,
@@ -38,6 +42,7 @@ def receipt_of(
         project=project,
         created=created,
         startup=owned_hooks(snapshot),
+        tree_of=lambda distribution: "" if distribution.name == own else tree_of(distribution.source),
     )
 
 
@@ -45,11 +50,13 @@ def after_repair(receipt: Receipt | None, *, project: str) -> Receipt | None:
     """Return what is left of a receipt when parts of its venv were installed again.
 
     They have other RECORDs than before, and the project, whose fingerprint is `project`, was built
-    again if it had changed.
+    again if it had changed, as was every other directory.
     """
     if receipt is None:
         return None
-    distributions = tuple(replace(d, record="") for d in receipt.distributions)
+    distributions = tuple(
+        replace(one, record="", tree=tree_of(one.source) if one.tree else "") for one in receipt.distributions
+    )
     return replace(receipt, distributions=distributions, project=project)
 
 

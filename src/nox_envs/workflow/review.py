@@ -19,6 +19,7 @@ from nox_envs.snapshot import take
 from nox_envs.values import replace, value
 from nox_envs.workflow.installed_sets import host_of, of_report, of_venv
 from nox_envs.workflow.lock_trees import DiskTree, RevisionTree, read_folder, read_lock
+from nox_envs.workflow.planning import planned
 from nox_envs.workflow.project import Project, unknown_environment
 
 
@@ -134,9 +135,11 @@ class Reviewer:
         if path.is_dir():
             if (path / "pyvenv.cfg").is_file():
                 return _Side(sets=(of_venv(take(path), name=path.name, environment=path.name),))
+            if self._has_spec and path.resolve() == self._project.root.resolve():
+                declared = self._declared(DiskTree(root=self._project.root), "", "")
+                if declared.sets:
+                    return declared
             found = read_folder(DiskTree(root=path), "")
-            if not found.sets and self._has_spec and path.resolve() == self._project.root.resolve():
-                return self._declared(DiskTree(root=self._project.root), "", "")
             if not found.sets and not any(path.iterdir()):
                 return _Side(sets=())
             if not found.sets:
@@ -218,7 +221,7 @@ class Reviewer:
 
     def _declared(self, tree: DiskTree | RevisionTree, shown: str, prefix: str) -> _Side:
         """Read the folders that the spec has its locks in."""
-        folders = {posixpath.dirname(made.path) for made in self._project.plans() if made.path}
+        folders = {posixpath.dirname(made.path) for made in planned(self._project).plans if made.path}
         found = [
             read_folder(tree, posixpath.join(prefix, folder), shown=shown, whole=True)
             for folder in sorted(folders)

@@ -20,7 +20,7 @@ from nox_envs.workflow.project import Project
 
 # A package that is not the one expected is not held to the files and requirements of that one.
 _REPLACED = frozenset({"version", "source", "revision", "artifact", "duplicate"})
-_OTHERWISE = frozenset({*_REPLACED, "missing", "extraneous"})
+_OTHERWISE = frozenset({*_REPLACED, "missing", "extraneous", "python"})
 
 
 @value

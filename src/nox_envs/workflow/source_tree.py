@@ -1,4 +1,4 @@
-"""Owns the fingerprint of the project's own sources: does an installed build still stand for them."""
+"""Owns the fingerprint of sources in a directory: does an installed build still stand for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from nox_envs.pins import Source, local_path
 
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
 _GENERATED = frozenset({"__pycache__", "node_modules"})
@@ -27,6 +29,13 @@ def fingerprint(root: Path, *, editable: bool) -> str:
         for entry in sorted(_files(str(root), "", _GENERATED | _BUILT)):
             digest.update(entry.encode("utf-8", "surrogateescape"))
     return f"sha256:{digest.hexdigest()}"
+
+
+def tree_of(source: Source) -> str:
+    """Return the fingerprint of the directory that a source names, empty for another kind of source."""
+    if source.kind != "directory":
+        return ""
+    return fingerprint(Path(local_path(source.url), source.subdirectory), editable=source.editable)
 
 
 def _files(folder: str, prefix: str, skipped: frozenset[str]) -> Iterator[str]:

@@ -32,15 +32,17 @@ def read_pylock(text: str, *, origin: str) -> Pylock:
         raise NoxEnvsError(f"{origin}: packaging 26 or newer reads this; pip install -U packaging") from None
     try:
         return Pylock.from_dict(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise _problem(origin, f"is no TOML: {error}") from None
     except PylockValidationError as error:
         raise _problem(origin, f"is no pylock: {error}") from None
+    except ValueError as error:  # what is no TOML, and a number with more digits than int() takes
+        line = re.search(r"line (\d{1,9})", str(error))
+        raise _problem(origin, f"is no TOML: {error}", int(line[1]) if line else 1) from None
+    except RecursionError:
+        raise _problem(origin, "is no TOML that can be read: nested too deep") from None
 
 
-def _problem(origin: str, message: str) -> FileProblems:
-    line = re.search(r"line (\d+)", message)
-    place = Place(origin=origin, line=int(line[1]) if line else 1)
+def _problem(origin: str, message: str, line: int = 1) -> FileProblems:
+    place = Place(origin=origin, line=line)
     return FileProblems((Problem(place=place, message=message, hint="regenerate the file: nox -s lock"),))
 
 
@@ -56,7 +58,11 @@ def parse_pylock(text: str, *, origin: str) -> Lock:
     leaks = list(url_leaks(text))
     for number, package in enumerate(pylock.packages):
         line = lines[number] if number < len(lines) else 1
-        pins.append(_pin(package, folder, line))
+        pin = _pin(package, folder, line)
+        if _breaks_its_line(pin):
+            message = f"{pin.name}: a URL, path, hash or marker holds what none can, such as a space"
+            raise _problem(origin, message, line)
+        pins.append(pin)
         leaks += [Leak(what="an absolute path", line=line) for path in _paths(package) if _absolute(path)]
     return Lock(
         origin=origin,
@@ -64,6 +70,15 @@ def parse_pylock(text: str, *, origin: str) -> Lock:
         pins=tuple(pins),
         leaks=tuple(leaks),
     )
+
+
+def _breaks_its_line(pin: Pin) -> bool:
+    """Tell whether a pin could not stand on a line of a requirements file, where an option might follow."""
+    source = pin.source
+    words = (source.revision, source.subdirectory, *pin.hashes)
+    texts = (*words, source.url, pin.marker)
+    spaced = any(" " in word for word in words) or " -" in source.url
+    return spaced or not all(text.isprintable() for text in texts)
 
 
 def _absolute(path: str) -> bool:

@@ -21,14 +21,14 @@ from nox_envs.pins import (
 
 _FIELDS = frozenset({"environment", "python", "resolver", "input", "omitted", "with"})
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_EXTRAS = r"(?:\[(?P<extras>[^\]]*)\])?\s*"
+_EXTRAS = r"(?:\s*\[(?P<extras>[^\]]*)\])?"
 _MARKER = r"\s*(?:;\s*(?P<marker>.+))?"
 _PINNED = re.compile(
-    rf"(?P<name>{_NAME})\s*{_EXTRAS}"
+    rf"(?P<name>{_NAME}){_EXTRAS}\s*"
     rf"(?:(?P<equals>===?)\s*(?P<version>[^\s;,*#]+)|@\s*(?P<url>\S+)){_MARKER}"
 )
 # Compiled when a line needs them, which the lines of a generated lock do not.
-_LOCAL = rf"(?P<editable>-e\s+)?(?P<path>\.{{1,2}}(?:/[^;\[]*?)?){_EXTRAS}{_MARKER}"
+_LOCAL = r"(?P<editable>-e\s+)?(?P<path>\.{1,2}(?:/[^\[]*)?)(?:\[(?P<extras>[^\]]*)\])?"
 _NAMED = rf"(?P<name>{_NAME})(?:==(?P<version>\S+))?"
 _COMMENT = r"(?:^|\s)#(.*)"
 _HASH_OPTION = r"\s--hash[= ]\s*(\S+)"
@@ -38,6 +38,7 @@ _INDEX_OPTION = (
 )
 _HASH = r"sha(?:256|384|512):[0-9a-f]+"
 _BLOCK_START = re.compile(r"\n(?=[^\s#])")
+_LONGEST = 8000
 _ODD_LINE_ENDS = "\r\v\f\x1c\x1d\x1e"
 
 
@@ -194,6 +195,8 @@ def _pin(line: str, via: tuple[str, ...], number: int) -> Pin:
     line, comment = _split_comment(line)
     hashes = tuple([_checked_hash(digest) for digest in re.findall(_HASH_OPTION, line)])
     line = re.sub(_HASH_OPTION, "", line).strip()
+    if len(line) > _LONGEST:
+        raise _Wrong(f"the line is longer than {_LONGEST} characters")
     if line.startswith((".", "-e ")):
         return _local_pin(line, comment, hashes, via, number)
     match = _PINNED.fullmatch(line)
@@ -221,19 +224,21 @@ def _index_pin(match: re.Match[str], hashes: tuple[str, ...], via: tuple[str, ..
 
 
 def _local_pin(line: str, comment: str, hashes: tuple[str, ...], via: tuple[str, ...], number: int) -> Pin:
-    match = re.fullmatch(_LOCAL, line)
-    if match is None:
+    target, _, marker = line.partition(";")
+    match = re.fullmatch(_LOCAL, target.strip())
+    if match is None or re.search(_OPTION, match["path"]):
         raise _not_a_pin(line)
+    path = match["path"].rstrip()
     named = re.fullmatch(_NAMED, comment)
     if named is None:
         raise _Wrong("a path without the name of its package", "write it behind: ./folder  # name")
-    kind = source_of_path(match["path"], "/", editable=bool(match["editable"])).kind
+    kind = source_of_path(path, "/", editable=bool(match["editable"])).kind
     return Pin(
         name=canonical_name(named["name"]),
         version=named["version"] or "",
-        source=Source(kind=kind, url=match["path"], editable=bool(match["editable"])),
+        source=Source(kind=kind, url=path, editable=bool(match["editable"])),
         extras=_extras(match["extras"] or ""),
-        marker=_marker(match["marker"] or ""),
+        marker=_marker(marker),
         hashes=hashes,
         via=via,
         line=number,

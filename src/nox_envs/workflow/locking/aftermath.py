@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from nox_envs.files import read_text
 from nox_envs.lockfile.text import read_header
 from nox_envs.values import value
-from nox_envs.workflow.inspection import orphans
+from nox_envs.workflow.lock_check import orphans
 from nox_envs.workflow.locking.types import LockResult
+from nox_envs.workflow.planning import planned
 from nox_envs.workflow.project import Project
 
 
@@ -25,7 +26,7 @@ def stale_layers(project: Project, results: Sequence[LockResult]) -> tuple[Stale
     """Return the locks that were not made now, but build on one that changed, at any depth."""
     made = {result.path for result in results}
     changed = {name for result in results if result.outcome == "written" for name in result.environments}
-    plans = project.plans()
+    plans = planned(project).plans
     found: dict[str, StaleLayer] = {}
     grown = True
     while grown:

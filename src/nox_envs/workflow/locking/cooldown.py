@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-_HOURS = {"hour": 1, "day": 24, "week": 24 * 7, "month": 24 * 30, "year": 24 * 365}
+_HOURS = {"hour": 1, "day": 24, "week": 24 * 7}
 
 
 def cutoff(text: str | None, now: datetime | None) -> str:

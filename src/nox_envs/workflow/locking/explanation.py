@@ -12,7 +12,6 @@ from nox_envs.lockfile.text import Lock, requirement_line
 from nox_envs.pins import redact
 from nox_envs.resolvers import Request
 
-_SILENT = "the resolver failed and said nothing"
 _SLOW = re.compile(r"(?i)\btimed? ?out\b")
 
 
@@ -24,17 +23,19 @@ def explanation(
     root_url: str,
     plans: tuple[LockPlan, ...],
     layers: tuple[Lock, ...] = (),
+    code: int = 1,
 ) -> str:
     """Return what a resolver said, and below it who asks for the packages that it names.
 
-    `folder` holds the files of the request; `plans` are those that were resolved together.
+    `folder` holds the files of the request; `plans` are those that were resolved together, and
+    `code` is what the resolver ended with (negative: the signal that ended it).
     """
     for file in files.files:
         shown = file.label or file.name
         output = output.replace(f"{folder}{os.sep}{file.name}", shown).replace(file.name, shown)
     told = redact(output.replace(root_url, "./").strip())
     if not told:
-        return _SILENT
+        return f"the resolver said nothing and ended with {f'signal {-code}' if code < 0 else f'code {code}'}"
     asked = [*named_in(told, plans), *_layered(told, layers)]
     lines = [told, *(["asked for by:", *(f"  {one}" for one in asked)] if asked else [])]
     if _SLOW.search(told) and "UV_HTTP_TIMEOUT" not in told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError
@@ -13,6 +14,7 @@ from nox_envs.lockfile.text import Header, Lock, render, requirement_line
 from nox_envs.pins import Pin, holds_credentials
 from nox_envs.resolvers import (
     Request,
+    at_commits,
     pin_lines,
     pip_report,
     read_pip_report,
@@ -69,7 +71,23 @@ class Resolution:
         self._root_url = root.as_uri() + "/"
         self._project_name = project_name
         self._folder = folder
-        self._files = request(plan, root_url=self._root_url, layers=wish.layers, common=wish.common)
+        given = (*wish.common, *(pin for layer in wish.layers for pin in layer.pins))
+        self._open = self._request(given)
+        self._files = self._request((*given, *self._staying()))
+
+    def _request(self, pins: Iterable[Pin]) -> Request:
+        """Return the request in which branches and tags are the commits that `pins` hold."""
+        wish = self._wish
+        plan = at_commits(self._plan, pins)
+        return request(plan, root_url=self._root_url, layers=wish.layers, common=wish.common)
+
+    def _staying(self) -> tuple[Pin, ...]:
+        free = {one.name for one in self._wish.upgrades}
+        return () if self._wish.upgrade else tuple(pin for pin in self._wish.kept if pin.name not in free)
+
+    def _hand_over(self, files: Request) -> None:
+        for file in files.files:
+            write_atomically(self._folder / file.name, file.text)
 
     def run(self, *, pylock: bool = False) -> Resolved:
         """Resolve; with `pylock` in that format too.
@@ -94,21 +112,29 @@ class Resolution:
         return Resolved(lock=made, pylock=self._pylock(made) if pylock else "")
 
     def _with_uv(self) -> Lock:
+        try:
+            return self._resolved_by_uv(self._files)
+        except NoxEnvsError:
+            if self._files == self._open:
+                raise
+        # A commit that was kept may be gone, or not be what another package asks for by now.
+        return self._resolved_by_uv(self._open)
+
+    def _resolved_by_uv(self, files: Request) -> Lock:
         if not any(index.packages for index in self._plan.indexes):
-            return self._checked(self._compile(self._files))
+            return self._checked(self._compile(files))
         # Few projects assign packages to indexes.
         from nox_envs.workflow.locking.assignment import resolve_assigned
 
-        return resolve_assigned(self._plan, self._files, self._compile, self._checked)
+        return resolve_assigned(self._plan, files, self._compile, self._checked)
 
     def _compile(self, files: Request, merged: bool = False) -> Lock | Completed:
         """Run uv; return what it resolved, or how it failed."""
         plan, wish = self._plan, self._wish
-        for file in files.files:
-            write_atomically(self._folder / file.name, file.text)
+        self._hand_over(files)
         output = self._folder / "lock.txt"
         # uv prefers the pins that stand in its output file.
-        write_atomically(output, pin_lines(wish.kept))
+        write_atomically(output, pin_lines(_of_index(wish.kept)))
         quick, thorough = (
             uv_compile(
                 self._processes.uv,
@@ -140,12 +166,9 @@ class Resolution:
 
     def _with_pip(self) -> Lock:
         plan, wish = self._plan, self._wish
-        for file in self._files.files:
-            write_atomically(self._folder / file.name, file.text)
         python = self._processes.pip_python(plan.points[0].python)
         fixed = "".join(f"{one.text}\n" for one in wish.upgrades if one.specifier)
-        free = {one.name for one in wish.upgrades}
-        kept = tuple(pin for pin in wish.kept if pin.name not in free and not wish.upgrade)
+        kept = _of_index(self._staying())
         write_atomically(self._folder / "kept.txt", pin_lines(kept) + fixed)
         write_atomically(self._folder / "fixed.txt", fixed)
         # pip has no preferences: what cannot be kept as it is gets resolved without the old pins.
@@ -153,7 +176,10 @@ class Resolution:
             pip_report(python, plan, self._files, folder=str(self._folder), root=self._root, kept=name)
             for name in ("kept.txt", "fixed.txt" if fixed else "")
         )
-        if not kept or self._processes.run(keeping).returncode:
+        self._hand_over(self._files)
+        anew = not kept and self._files == self._open
+        if anew or self._processes.run(keeping).returncode:
+            self._hand_over(self._open)
             self._run(without)
         text = read_text(self._folder / "report.json", shown=f"{plan.path} (from pip)")
         return read_pip_report(
@@ -165,11 +191,13 @@ class Resolution:
         if not made.pins:
             python = f'requires-python = ">={self._plan.floor}"'
             return f'lock-version = "1.0"\n{python}\ncreated-by = "uv"\npackages = []\n'
+        files = self._request(made.pins)
+        self._hand_over(files)
         offline, online = (
             uv_compile_pylock(
                 self._processes.uv,
                 self._plan,
-                self._files,
+                files,
                 folder=str(self._folder),
                 root=self._root,
                 cutoff=self._wish.cutoff,
@@ -195,7 +223,12 @@ class Resolution:
             root_url=self._root_url,
             plans=self._wish.asking or (self._plan,),
             layers=self._wish.layers,
+            code=completed.returncode,
         )
+
+
+def _of_index(pins: Iterable[Pin]) -> tuple[Pin, ...]:
+    return tuple(pin for pin in pins if pin.source.kind == "index")
 
 
 def refuse_unfit(made: Lock) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nox_envs.errors import FileProblems, NoxEnvsError
-from nox_envs.files import read_text, write_atomically
+from nox_envs.files import read_text, remove_abandoned, write_atomically
 from nox_envs.lockfile.groups import union
 from nox_envs.lockfile.paths import is_pylock
 from nox_envs.lockfile.plan import LockPlan
@@ -25,6 +25,7 @@ from nox_envs.workflow.locking.cooldown import cutoff
 from nox_envs.workflow.locking.differences import changes, stayed
 from nox_envs.workflow.locking.resolution import Resolution, Resolved, Wish
 from nox_envs.workflow.locking.types import LockRequest, LockResult, Outcome, Processes, Progress
+from nox_envs.workflow.planning import planned
 from nox_envs.workflow.project import Project
 from nox_envs.workflow.relations import bases, with_relations
 
@@ -44,16 +45,25 @@ def lock(
     `dry_run` nothing is written. `now` is the time that spans such as `7 days` count from (None: the
     resolver looks at its clock); `told` hears of each lock that begins or ends, from several threads.
 
-    Raises NoxEnvsError for an unknown environment or package, FileProblems for a spec that cannot be
-    planned.
+    An environment whose requirements cannot be read is a failure of its own. Raises NoxEnvsError for an
+    unknown environment or package, FileProblems for locks that collide or groups that cannot be one.
     """
-    project.points_of(asked.environments)
-    chosen = choose(project.plans(), asked.environments)
+    names = {point.environment for point in project.points_of(asked.environments)}
+    found = planned(project)
+    chosen = choose(found.plans, asked.environments)
     chosen, left = apart(project, chosen, asked.environments)
     run = _Run(project, asked, processes, chosen, now=now, told=told)
     ordered = list(waves(chosen))
+    if not asked.dry_run:
+        paths = [project.root / path for one in chosen for path in one.files]
+        for folder in {path.resolve().parent for path in paths}:
+            remove_abandoned(folder)
     for plan in left:
         yield LockResult(path=", ".join(plan.files), environments=plan.environments, outcome="left")
+    for one in found.unplanned:
+        if one.environment in names:
+            message = str(FileProblems(one.problems))
+            yield LockResult(path="", environments=(one.environment,), outcome="failed", message=message)
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         for wave in ordered:
             groups = [unit for unit in wave if unit.common is not None]
@@ -189,9 +199,9 @@ class _Run:
         return self._made.get(plan.path) or self._project.lock_of(plan)
 
     def _kept(self, plan: LockPlan) -> tuple[Pin, ...]:
-        """Return the pins to prefer."""
+        """Return the pins to prefer, those that can move by themselves."""
         old = self._old[plan.path]
-        return tuple(pin for pin in old.pins if pin.source.kind == "index") if old else ()
+        return tuple(pin for pin in old.pins if pin.source.kind in ("index", "vcs")) if old else ()
 
     def _resolve(self, plan: LockPlan, wish: Wish) -> Resolved:
         with tempfile.TemporaryDirectory(prefix="nox-envs-") as folder:

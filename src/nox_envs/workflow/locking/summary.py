@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from nox_envs.report.as_text import printable
+from nox_envs.streams import printable
 from nox_envs.workflow.locking.types import Change, LockResult
 
 _KINDS = ("added", "removed", "changed")
@@ -13,7 +13,7 @@ _KINDS = ("added", "removed", "changed")
 
 def result_lines(result: LockResult) -> list[str]:
     """Return a result as lines: what became of the lock, then package by package."""
-    name = f"{', '.join(result.environments)} ({result.path})"
+    name = ", ".join(result.environments) + (f" ({result.path})" if result.path else "")
     if result.outcome == "failed":
         return [f"{name}: failed, the old file is as it was", *_indented(result.message)]
     if result.outcome == "left":

@@ -46,7 +46,9 @@ class Change:
 
 @value
 class LockResult:
-    """Hold what became of one lock; `message` is the resolver's explanation of a failure.
+    """Hold what became of one lock; `message` explains a failure.
+
+    `path` is empty where the requirements tell of no lock, because they cannot be read.
 
     `pins` counts what the lock holds, `stayed` the packages whose version is what it was.
     """

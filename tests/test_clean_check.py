@@ -1,0 +1,155 @@
+"""What is remembered of a check that found nothing: it holds for the very same disk, and for nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nox_envs.evidence import evidence
+from nox_envs.workflow.clean_check import Clean, CleanCheck
+from nox_envs.workflow.project import Project
+from tests.conftest import BareVenv
+
+SPEC = """\
+version: 1
+requirements:
+  app: [{file: app.in}]
+environments:
+  tests: {requirements: [app], package: {mode: editable}}
+  deep: {requirements: [app], drift: {files: changed}}
+"""
+FILES = ("app.in", "requirements/tests.txt", "pyproject.toml")
+CLEAN = Clean(line="tests: no drift", report='{"summary": {"seconds": 1.25}}', sound=True)
+
+
+def check(root: Path, venv: Path, environment: str = "tests", system: str = "linux") -> CleanCheck:
+    """Return the check of an environment as a new process would make it."""
+    project = Project(
+        root / "envs.yaml", envdir=".nox", environ={}, host=lambda: {"sys_platform": system, "os_name": "posix"}
+    )
+    return CleanCheck(project, project.point_of(environment, None, ()), venv)
+
+
+@pytest.fixture
+def checked(tmp_path: Path, bare_venv: BareVenv) -> Path:
+    """Make a project whose environment was checked and is remembered as clean."""
+    bare_venv.add("apple", "1.0")
+    bare_venv.add("plum", "2.0")
+    (bare_venv.site / "plum.pth").write_text("plum\n")
+    (bare_venv.site / "_virtualenv.py").write_text("patched = True\n")
+    (bare_venv.location / "nox-envs.json").write_text("{}")
+    (tmp_path / ".nox").mkdir(exist_ok=True)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "envs.yaml").write_text(SPEC)
+    (tmp_path / "app.in").write_text("apple\n")
+    (tmp_path / "requirements/tests.txt").write_text("apple==1.0\nplum==2.0\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "ours"\nversion = "1"\n')
+    first = check(tmp_path, bare_venv.location)
+    first.begin(FILES)
+    first.remember(lambda: CLEAN)
+    assert check(tmp_path, bare_venv.location).recall() == CLEAN
+    return tmp_path
+
+
+def _edit(path: Path) -> None:
+    """Write another content of the same length, as an editor does: the time tells."""
+    text = path.read_text()
+    path.write_text(text[:-2] + ("x" if text[-2:-1] != "x" else "y") + text[-1:])
+    os.utime(path, ns=(1, 1))
+
+
+CHANGES: dict[str, Callable[[Path, BareVenv], object]] = {
+    "the lock": lambda root, venv: _edit(root / "requirements/tests.txt"),
+    "a requirements file": lambda root, venv: _edit(root / "app.in"),
+    "the spec, in a comment": lambda root, venv: (root / "envs.yaml").write_text(SPEC + "# more\n"),
+    "the project": lambda root, venv: (root / "pyproject.toml").write_text('[project]\nname = "ours"\n'),
+    "the lock is gone": lambda root, venv: (root / "requirements/tests.txt").unlink(),
+    "a package is added": lambda root, venv: venv.add("pear", "1.0"),
+    "a package is removed": lambda root, venv: (venv.site / "apple-1.0.dist-info").rename(root / "apple"),
+    "metadata is edited": lambda root, venv: _edit(venv.site / "apple-1.0.dist-info/METADATA"),
+    "metadata is gone": lambda root, venv: (venv.site / "apple-1.0.dist-info/METADATA").unlink(),
+    "a source is recorded": lambda root, venv: (
+        venv.site / "apple-1.0.dist-info/direct_url.json"
+    ).write_text("{}"),
+    "a hook is added": lambda root, venv: (venv.site / "evil.pth").write_text("import os\n"),
+    "a hook is edited": lambda root, venv: _edit(venv.site / "plum.pth"),
+    "a companion is edited": lambda root, venv: _edit(venv.site / "_virtualenv.py"),
+    "sitecustomize is added": lambda root, venv: (venv.site / "sitecustomize.py").touch(),
+    "a directory sitecustomize": lambda root, venv: (venv.site / "sitecustomize").mkdir(),
+    "a leftover": lambda root, venv: (venv.site / "~pple").mkdir(),
+    "an egg-info": lambda root, venv: (venv.site / "fig-1.0.egg-info").mkdir(),
+    "the configuration": lambda root, venv: _edit(venv.location / "pyvenv.cfg"),
+    "the configuration is gone": lambda root, venv: (venv.location / "pyvenv.cfg").unlink(),
+    "the receipt": lambda root, venv: (venv.location / "nox-envs.json").write_text("{ }"),
+    "the receipt is gone": lambda root, venv: (venv.location / "nox-envs.json").unlink(),
+    "the interpreter": lambda root, venv: _swap_interpreter(venv.location),
+}
+
+
+def _swap_interpreter(venv: Path) -> None:
+    python = venv / "bin/python"
+    python.parent.mkdir(exist_ok=True)
+    python.unlink(missing_ok=True)
+    python.symlink_to(venv / "another")
+    (venv / "another").touch()
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_any_change_is_judged_anew(
+    checked: Path, bare_venv: BareVenv, change: Callable[[Path, BareVenv], object]
+) -> None:
+    change(checked, bare_venv)
+    assert check(checked, bare_venv.location).recall() is None
+
+
+def test_another_machine_judges_anew(checked: Path, bare_venv: BareVenv) -> None:
+    assert check(checked, bare_venv.location, system="darwin").recall() is None
+
+
+def test_an_environment_that_compares_files_is_always_judged(checked: Path, bare_venv: BareVenv) -> None:
+    deep = check(checked, bare_venv.location, "deep")
+    deep.begin(FILES)
+    deep.remember(lambda: CLEAN)
+    assert deep.recall() is None
+
+
+def test_what_came_from_more_than_files_is_always_judged(checked: Path, bare_venv: BareVenv) -> None:
+    file = checked / ".nox/.nox-envs/clean" / f"{bare_venv.location.name}.json"
+    file.unlink()
+    unknown = check(checked, bare_venv.location)
+    unknown.begin(None)
+    unknown.remember(lambda: CLEAN)
+    assert not file.exists()
+
+
+def test_a_lock_that_is_written_while_a_session_checks_is_not_remembered_as_checked(
+    checked: Path, bare_venv: BareVenv
+) -> None:
+    second = check(checked, bare_venv.location)
+    second.begin(FILES)
+    (checked / "requirements/tests.txt").write_text("apple==3.0\n")
+    second.remember(lambda: CLEAN)
+    assert check(checked, bare_venv.location).recall() is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"seen": 1}', '{"seen": {"": "x"}}', "\udcff"])
+def test_a_damaged_memory_is_not_used(checked: Path, bare_venv: BareVenv, content: str) -> None:
+    (file,) = (checked / ".nox/.nox-envs/clean").iterdir()
+    file.write_text(content, errors="surrogateescape")
+    assert check(checked, bare_venv.location).recall() is None
+
+
+def test_the_report_says_how_long_this_session_took() -> None:
+    report = json.dumps({"environments": [{"reason": '"seconds": 9', "seconds": 0.25}]})
+    assert json.loads(Clean(line="", report=report, sound=True).lasting(3.14159)) == {
+        "environments": [{"reason": '"seconds": 9', "seconds": 3.142}]
+    }
+
+
+def test_a_named_pipe_among_the_hooks_is_not_waited_for(checked: Path, bare_venv: BareVenv) -> None:
+    os.mkfifo(bare_venv.site / "pipe.pth")
+    assert evidence(bare_venv.location) == ""
