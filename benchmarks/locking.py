@@ -1,18 +1,18 @@
-"""Owns the benchmarks of locks: regenerating twelve of them, and checking three hundred."""
+"""Owns the benchmark of locks: regenerating twelve of them."""
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import shutil
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.harness import Contender, Row, race, run
+from benchmarks.harness import Aim, Contender, Failed, Table, race, run
+from benchmarks.projects import NOXFILE, Workshop, nox
+from benchmarks.tools import PYTHON, uv
 
-PYTHON = sys.executable
-NOXFILE = 'from nox_envs import load\n\nload("envs.yaml")\n'
 STACKS = {
     "web": "fastapi uvicorn[standard] jinja2 python-multipart itsdangerous",
     "django": "django djangorestframework django-filter django-debug-toolbar celery redis",
@@ -28,40 +28,29 @@ STACKS = {
 }
 # As in most projects, one environment has what all of the others have: the one people work in.
 STACKS["dev"] = " ".join(STACKS.values())
-_ONE_BY_ONE = """import subprocess, sys
+_ONE_BY_ONE = """import subprocess
 for name in {names!r}:
     subprocess.run([*{argv!r}, "-o", f"one/{{name}}.txt", f"in/{{name}}.in"], check=True, capture_output=True)
 """
-
-_MEMORY = """import resource
-from nox_envs.cli import main
-assert main(["check"]) == 0
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
+_OFFLINE = {"UV_OFFLINE": "1"}
+# Seconds after which a contender that asks the index for each candidate is stopped.
+_PATIENCE = 300.0
 
 
-def _uv() -> str:
-    from uv import find_uv_bin
-
-    return find_uv_bin()
+def _compile() -> tuple[str, ...]:
+    return (uv(), "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--python-version=3.12")
 
 
-def _compile() -> list[str]:
-    return [_uv(), "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--python-version=3.12"]
+def _emptying(*folders: Path) -> Callable[[], None]:
+    def empty() -> None:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+
+    return empty
 
 
-def _emptied(*folders: Path) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-
-
-def lock(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
-    """Measure `nox -s lock` of twelve environments beside the same files made in other ways.
-
-    The cache is filled first; then no contender of uv asks the index, whose answers take as long as
-    they like.
-    """
+def _inputs(folder: Path) -> None:
     (folder / "in").mkdir()
     lines = ["version: 1", "defaults: {python: '3.12'}", "environments:"]
     for name, packages in STACKS.items():
@@ -71,81 +60,74 @@ def lock(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
     (folder / "envs.yaml").write_text("\n".join(lines) + "\n")
     (folder / "noxfile.py").write_text(NOXFILE)
     (folder / "all.py").write_text(_ONE_BY_ONE.format(names=list(STACKS), argv=_compile()))
-    targets = [folder / "requirements", folder / "one"]
-    _emptied(*targets)
+
+
+def lock(workshop: Workshop) -> list[Table]:
+    """Measure `nox -s lock` of twelve environments beside the same files made in other ways.
+
+    The cache is filled first; then no contender of uv asks the index, whose answers take as long as
+    they like. The two that resolve with pip have their own warm cache, and ask it all the same.
+    """
+    folder = workshop.new("lock")
+    _inputs(folder)
+    empty = _emptying(folder / "requirements", folder / "one")
+    empty()
     run((PYTHON, "all.py"), folder)
-    run((PYTHON, "-m", "nox", "-s", "lock"), folder)
-    os.environ["UV_OFFLINE"] = "1"
+    run(nox("-s", "lock"), folder)
     slowest = max(STACKS, key=lambda name: _seconds(folder, name))
-
-    def empty() -> None:
-        _emptied(*targets)
-
     single = (*_compile(), "-o", f"one/{slowest}.txt", f"in/{slowest}.in")
+    alone, each = f"the slowest uv pip compile ({slowest})", "uv pip compile, one after another"
+    only_one = "one environment of twelve"
     contenders = [
-        Contender(name=f"the slowest `uv pip compile` ({slowest})", argv=single, cwd=folder, prepare=empty,
-                  note="one environment of twelve"),
+        Contender(name=alone, argv=single, cwd=folder, prepare=empty, env=_OFFLINE, note=only_one),
         Contender(name="the same, told which Python to build with", argv=(*single, f"--python={PYTHON}"),
-                  cwd=folder, prepare=empty, note="one environment of twelve"),
-        Contender(name="nox-envs lock", argv=(PYTHON, "-m", "nox", "-s", "lock"), cwd=folder, prepare=empty),
-        Contender(name="`uv pip compile`, one after the other", argv=(PYTHON, "all.py"), cwd=folder,
-                  prepare=empty, note="no digest, no names of sets"),
+                  cwd=folder, prepare=empty, env=_OFFLINE, note=only_one),
+        Contender(name="nox-envs lock", argv=nox("-s", "lock"), cwd=folder, prepare=empty, env=_OFFLINE),
+        Contender(name=each, argv=(PYTHON, "all.py"), cwd=folder, prepare=empty, env=_OFFLINE,
+                  note="no digest, no names of sets"),
+        *_peers(workshop, folder, slowest),
     ]  # fmt: skip
-    if shutil.which("pip-compile-multi"):
-        options = ("--generate-hashes", "--backtracking", "--no-upgrade")
-        argv = ("pip-compile-multi", "--directory", "in", *options)
-        contenders.append(
-            Contender(name="pip-compile-multi", argv=argv, cwd=folder, note="this platform and Python only")
-        )
-    rows = race(contenders, rounds)
-    os.environ.pop("UV_OFFLINE")
-    return [("Locking twelve environments, warm cache", rows)]
+    aims = (
+        Aim(ours="nox-envs lock", against=alone, limit=1.5),
+        Aim(ours="nox-envs lock", against=each, limit=0.7),
+        Aim(ours="nox-envs lock", against="pip-compile-multi", limit=0.1),
+    )
+    rows = race(contenders, min(workshop.rounds, 5))
+    return [Table(title="Locking twelve environments, warm cache", rows=rows, aims=aims)]
+
+
+def _peers(workshop: Workshop, folder: Path, slowest: str) -> list[Contender]:
+    """Return the contenders that resolve for one platform; those that do so with pip run once."""
+    for name in ("multi", "multi-uv", "tools"):
+        shutil.copytree(folder / "in", folder / name)
+    program = workshop.tools.program
+    multi = (program("pip-compile-multi"), "--backtracking")
+    hashes = tuple(word for name in STACKS for word in ("--generate-hashes", name))
+    path = f"{Path(uv()).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    single = (program("pip-tools", "pip-compile"), "--quiet", "--generate-hashes", "--resolver=backtracking")
+    here = "this Python and platform only"
+
+    def remove() -> None:
+        for file in (folder / "multi-uv").glob("*.txt"):
+            file.unlink()
+
+    with_uv = (multi[0], "--uv", "--directory", "multi-uv", *hashes)
+    with contextlib.suppress(Failed):  # which fails again in the race, and says why there
+        run(with_uv, folder, {"PATH": path})
+    return [
+        Contender(name="pip-compile-multi --uv", argv=with_uv, cwd=folder, note=here,
+                  prepare=remove, env={**_OFFLINE, "PATH": path}),
+        Contender(name="pip-compile-multi", argv=(*multi, "--directory", "multi", *hashes), cwd=folder,
+                  note=here, limit=_PATIENCE, once=True),
+        Contender(name=f"pip-compile, of pip-tools ({slowest})",
+                  argv=(*single, "--output-file", f"tools/{slowest}.txt", f"tools/{slowest}.in"), cwd=folder,
+                  note=f"one environment of twelve, {here}", limit=_PATIENCE / 2, once=True),
+    ]  # fmt: skip
 
 
 def _seconds(folder: Path, name: str) -> float:
     """Return what one environment takes."""
-    argv = [*_compile(), "-o", f"one/{name}.txt", f"in/{name}.in"]
     (folder / "one" / f"{name}.txt").unlink()
     start = time.perf_counter()
-    run(argv, folder)
+    run((*_compile(), "-o", f"one/{name}.txt", f"in/{name}.in"), folder, _OFFLINE)
     return time.perf_counter() - start
-
-
-def freshness(folder: Path, rounds: int) -> list[tuple[str, list[Row]]]:
-    """Measure `nox-envs check` of 300 locks with 100 pins each."""
-    lines = ["version: 1", "defaults: {python: '3.12'}", "environments:"]
-    for number in range(300):
-        direct = ", ".join(f'"package-{number}-{n}>=1"' for n in range(0, 100, 5))
-        lines.append(f"  env{number}: {{requirements: [{direct}]}}")
-    (folder / "envs.yaml").write_text("\n".join(lines) + "\n")
-    _written(folder)
-    row = race(
-        [Contender(name="nox-envs check", argv=(PYTHON, "-m", "nox_envs", "check"), cwd=folder)], rounds
-    )
-    memory = int(run((PYTHON, "-c", _MEMORY), folder)) / 1024
-    title = f"Freshness of 300 locks with 30,000 pins ({memory:.0f} MiB at most)"
-    return [(title, row)]
-
-
-def _written(folder: Path) -> None:
-    """Write the locks that a resolver would make, without one."""
-    from nox_envs.lockfile.text import Header, Lock, render
-    from nox_envs.pins import Pin
-    from nox_envs.workflow.project import Project
-
-    project = Project(folder / "envs.yaml", envdir=".nox", environ={}, host=dict)
-    for number, plan in enumerate(project.plans()):
-        pins = []
-        for n in range(100):
-            name = f"package-{number}-{n}"
-            hashes = tuple(
-                sorted("sha256:" + hashlib.sha256(f"{name}{k}".encode()).hexdigest() for k in range(3))
-            )
-            via = f"environment env{number}: {name}>=1" if n % 5 == 0 else f"package-{number}-{n - n % 5}"
-            pins.append(Pin(name=name, version=f"1.{n}", hashes=hashes, via=(via,)))
-        header = Header(
-            environments=plan.environments, pythons=plan.pythons, resolver="uv", input=plan.digest
-        )
-        file = folder / plan.path
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(render(Lock(origin=plan.path, header=header, pins=tuple(pins))))

@@ -199,7 +199,9 @@ class Index:
     requests: list[str] = field(default_factory=list)
     _files: dict[str, _File] = field(default_factory=dict)
     _yanked: dict[tuple[str, str], str] = field(default_factory=dict)
-    _corrupt: set[str] = field(default_factory=set)
+    _corrupt: dict[str, bytes] = field(default_factory=dict)
+    _broken_off: set[str] = field(default_factory=set)
+    _advisories: dict[tuple[str, str], list[object]] | None = None
 
     def add(self, path: Path, uploaded: str = "2024-01-01T00:00:00Z") -> Path:
         """Serve a wheel or sdist; `uploaded` is the time that the index tells of it."""
@@ -257,9 +259,31 @@ class Index:
         """Mark a release as yanked (PEP 592)."""
         self._yanked[name, version] = reason
 
+    def advise(self, name: str, version: str, *advisories: object) -> None:
+        """Serve advisories on a release, and from now on for every release those that there are."""
+        self._advisories = {**(self._advisories or {}), (name, version): list(advisories)}
+
     def corrupt(self, filename: str) -> None:
         """Serve other bytes from now on than the page of the index gives the hash of."""
-        self._corrupt.add(filename)
+        self._corrupt[filename] = self._files[filename].data + b"\0"
+
+    def truncate(self, filename: str) -> None:
+        """Serve only the first half of a file from now on, as if that were all of it."""
+        data = self._files[filename].data
+        self._corrupt[filename] = data[: len(data) // 2]
+
+    def break_off(self, path: str) -> None:
+        """Drop the connection half-way through every answer for a path of the index from now on."""
+        self._broken_off.add(path)
+
+    def mend(self) -> None:
+        """Serve everything as it is again."""
+        self._corrupt.clear()
+        self._broken_off.clear()
+
+    def length(self, path: str, body: bytes) -> int:
+        """Return how many bytes of a body are sent."""
+        return len(body) // 2 if path in self._broken_off else len(body)
 
     def sha256(self, filename: str) -> str:
         """Return the hash of a served file, in hexadecimal."""
@@ -271,9 +295,12 @@ class Index:
         kind, _, rest = path.lstrip("/").partition("/")
         if kind == "files":
             file = self._files.get(rest)
-            if file is not None and rest in self._corrupt:
-                return "application/octet-stream", file.data + b"\0"
-            return ("application/octet-stream", file.data) if file else None
+            data = self._corrupt.get(rest, file.data) if file else b""
+            return ("application/octet-stream", data) if file else None
+        if kind == "pypi" and self._advisories is not None:
+            name, version, _ = rest.split("/")
+            found = {"vulnerabilities": self._advisories.get((name, version), [])}
+            return "application/json", json.dumps(found).encode()
         if kind != "simple":
             return None
         project = rest.strip("/")
@@ -324,6 +351,8 @@ class Index:
 
 
 class _Server(ThreadingHTTPServer):
+    # uv asks for dozens of files at once; with the default of 5 it would wait for the refused ones.
+    request_queue_size = 128
     index: Index
 
 
@@ -337,7 +366,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            self.wfile.write(body[: cast(_Server, self.server).index.length(path, body)])
 
     do_HEAD = do_GET
 

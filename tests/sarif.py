@@ -1,143 +1,56 @@
-"""Owns the part of the SARIF 2.1.0 schema (OASIS, errata 01) that is about what this tool writes.
-
-Objects take no other properties than those the standard names for them, as in the published schema.
-"""
+"""Owns the check of a SARIF document: against the published schema, and what that leaves open."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from typing import Any
 
-TEXT = {"type": "string"}
-INDEX = {"type": "integer", "minimum": -1}
-BAG = {"$ref": "#/definitions/propertyBag"}
-MESSAGE = {"$ref": "#/definitions/message"}
-LEVEL = {"enum": ["none", "note", "warning", "error"]}
+import jsonschema
+import pytest
+
+# SARIF 2.1.0, errata 01, as OASIS publishes it: its bytes, and a package that ships them.
+DIGEST = "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
+PACKAGE, FILE = "linceo", "linceo/data/sarif-schema-2.1.0.json"
+
+# The characters of a URI reference (RFC 3986): the schema names the format, which no validator here checks.
+_REFERENCE = re.compile(r"[!#$%&'()*+,\-./:;=?@A-Z\[\]_a-z~0-9]*")
 
 
-def closed(required: tuple[str, ...] = (), **properties: object) -> dict[str, Any]:
-    """Return the schema of an object with these properties and no others."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(required),
-        "properties": {**properties, "properties": BAG},
-    }
+@cache
+def published() -> dict[str, Any]:
+    """Return the published schema; skip the test where the package that ships it is not installed."""
+    try:
+        data = Path(str(distribution(PACKAGE).locate_file(FILE))).read_bytes()
+    except PackageNotFoundError:
+        pytest.skip(f"{PACKAGE}, which ships the schema of SARIF, is not installed; it is for Python 3.11 on")
+    assert hashlib.sha256(data).hexdigest() == DIGEST, f"{FILE} is not the published schema"
+    return dict(json.loads(data))
 
 
-def listed(items: object, *, unique: bool = False) -> dict[str, Any]:
-    """Return the schema of a list."""
-    return {"type": "array", "items": items, "uniqueItems": unique}
+def check_published(document: object) -> None:
+    """Check a document against the published schema."""
+    checker = jsonschema.FormatChecker()
+    jsonschema.Draft4Validator(published(), format_checker=checker).validate(document)
 
 
-def to(name: str) -> dict[str, str]:
-    """Refer to a definition."""
-    return {"$ref": f"#/definitions/{name}"}
+def check_references(document: object) -> None:
+    """Check that every URI of a document is one."""
+    for reference in _references(document):
+        assert _REFERENCE.fullmatch(reference), reference
 
 
-DEFINITIONS: dict[str, Any] = {
-    "propertyBag": {
-        "type": "object",
-        "properties": {"tags": listed(TEXT, unique=True)},
-    },
-    "message": {
-        **closed(text=TEXT, markdown=TEXT, id=TEXT, arguments=listed(TEXT)),
-        "anyOf": [{"required": ["text"]}, {"required": ["id"]}],
-    },
-    "multiformatMessageString": closed(("text",), text=TEXT, markdown=TEXT),
-    "artifactLocation": closed(
-        uri={
-            "type": "string",
-            "format": "uri-reference",
-            "pattern": r"^[!#$%&'()*+,\-./:;=?@A-Z\[\]_a-z~0-9]*$",
-        },
-        uriBaseId=TEXT,
-        index=INDEX,
-        description=MESSAGE,
-    ),
-    "region": closed(
-        startLine={"type": "integer", "minimum": 1},
-        startColumn={"type": "integer", "minimum": 1},
-        endLine={"type": "integer", "minimum": 1},
-        endColumn={"type": "integer", "minimum": 1},
-        message=MESSAGE,
-    ),
-    "physicalLocation": {
-        **closed(artifactLocation=to("artifactLocation"), region=to("region"), contextRegion=to("region")),
-        "anyOf": [{"required": ["address"]}, {"required": ["artifactLocation"]}],
-    },
-    "logicalLocation": closed(
-        name=TEXT, fullyQualifiedName=TEXT, decoratedName=TEXT, kind=TEXT, index=INDEX, parentIndex=INDEX
-    ),
-    "location": closed(
-        id=INDEX,
-        physicalLocation=to("physicalLocation"),
-        logicalLocations=listed(to("logicalLocation"), unique=True),
-        message=MESSAGE,
-    ),
-    "reportingConfiguration": closed(
-        enabled={"type": "boolean"}, level=LEVEL, rank={"type": "number", "minimum": -1, "maximum": 100}
-    ),
-    "reportingDescriptor": closed(
-        ("id",),
-        id=TEXT,
-        name=TEXT,
-        shortDescription=to("multiformatMessageString"),
-        fullDescription=to("multiformatMessageString"),
-        help=to("multiformatMessageString"),
-        helpUri={"type": "string", "format": "uri"},
-        defaultConfiguration=to("reportingConfiguration"),
-    ),
-    "toolComponent": closed(
-        ("name",),
-        name=TEXT,
-        version=TEXT,
-        semanticVersion=TEXT,
-        informationUri={"type": "string", "format": "uri"},
-        rules=listed(to("reportingDescriptor"), unique=True),
-    ),
-    "tool": closed(("driver",), driver=to("toolComponent")),
-    "notification": closed(
-        ("message",), message=MESSAGE, level=LEVEL, locations=listed(to("location"), unique=True)
-    ),
-    "invocation": closed(
-        ("executionSuccessful",),
-        executionSuccessful={"type": "boolean"},
-        exitCode={"type": "integer"},
-        commandLine=TEXT,
-        toolExecutionNotifications=listed(to("notification")),
-        toolConfigurationNotifications=listed(to("notification")),
-    ),
-    "result": closed(
-        ("message",),
-        ruleId=TEXT,
-        ruleIndex=INDEX,
-        kind={"enum": ["notApplicable", "pass", "fail", "review", "open", "informational"]},
-        level=LEVEL,
-        message=MESSAGE,
-        locations=listed(to("location")),
-        fingerprints={"type": "object", "additionalProperties": TEXT},
-        partialFingerprints={"type": "object", "additionalProperties": TEXT},
-    ),
-    "run": closed(
-        ("tool",),
-        tool=to("tool"),
-        invocations=listed(to("invocation")),
-        columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-        results={"type": ["array", "null"], "items": to("result")},
-        originalUriBaseIds={"type": "object", "additionalProperties": to("artifactLocation")},
-    ),
-}
-
-SARIF: dict[str, Any] = {
-    "$schema": "http://json-schema.org/draft-07/schema#",
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["version", "runs"],
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"enum": ["2.1.0"]},
-        "runs": listed(to("run")),
-        "properties": BAG,
-    },
-    "definitions": DEFINITIONS,
-}
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in ("uri", "$schema"):
+                yield str(item)
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)

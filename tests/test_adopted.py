@@ -14,11 +14,11 @@ import pytest
 
 from nox_envs.pins import canonical_name
 from tests.conftest import Machine, Project
+from tests.public_files import example
 
 pytestmark = [pytest.mark.functional, pytest.mark.network]
 
 REPOSITORY = Path(__file__).parent.parent
-EXAMPLES = REPOSITORY.parent / "shared" / "examples"
 # Distributions of each session, as the projects' own tools install them.
 AIOHTTP = {
     "base-3.10": 20,
@@ -72,9 +72,7 @@ def some(counts: dict[str, int]) -> list[object]:
 
 def adopt(name: str, root: Path, online: Project) -> Project:
     """Copy a real project and give it our spec and noxfile; its locks stay as they are."""
-    source = EXAMPLES / name
-    if not source.is_dir():
-        pytest.skip("the folder of examples is not beside this repository")
+    source = example(name)
     shutil.copytree(source, root)
     for file in (root, *root.rglob("*")):
         file.chmod(0o755 if file.is_dir() else 0o644)
@@ -164,9 +162,7 @@ def test_a_session_of_a_documentation_project_holds_what_its_lock_pins(
 
 
 def test_a_library_regenerates_its_locks_from_its_own_files_and_has_no_drift(online: Project) -> None:
-    source = EXAMPLES / "aiohttp"
-    if not source.is_dir():
-        pytest.skip("the folder of examples is not beside this repository")
+    source = example("aiohttp")
     shutil.copytree(source, online.root, dirs_exist_ok=True)
     shutil.copyfile(REPOSITORY / "tests/examples/aiohttp-managed.yaml", online.root / "envs.yaml")
     online.nox("-s", "lock", check=True)

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "nox_envs"
 STAGES = (
     {"values", "machine"},
     {"errors", "kinds"},
-    {"pins", "files", "placeholders"},
+    {"pins", "files", "placeholders", "toml"},
     {"document", "git_objects", "evidence"},
     {"spec"},
     {"matrix"},
@@ -66,7 +66,14 @@ def test_imports_run_strictly_downward(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("package", "owners"),
-    [("yaml", {"document"}), ("nox", {"sessions"}), ("argparse", {"arguments", "cli", "sessions"})],
+    [
+        ("yaml", {"document"}),
+        ("nox", {"sessions"}),
+        ("argparse", {"arguments", "cli", "sessions"}),
+        ("http", {"index"}),
+        ("ssl", {"index"}),
+        ("socket", {"index"}),
+    ],
 )
 def test_a_foreign_package_has_one_owner(package: str, owners: set[str]) -> None:
     users = {stage_of(path) for path in MODULES for name, _ in imports(path) if name.split(".")[0] == package}

@@ -139,6 +139,12 @@ def test_a_wrong_choice_is_refused(matrix: Command, arguments: tuple[str, ...], 
     assert message in matrix.refused(*arguments)
 
 
+def test_a_tag_in_a_spec_without_tags_is_refused_without_an_empty_list(matrix: Command, spec: Path) -> None:
+    spec.write_text("version: 1\nenvironments:\n  docs: {lock: false}\n")
+    refused = matrix.refused("--tag", "zz")
+    assert "--tag: no environment has 'zz' (the spec has no tags)" in refused
+
+
 # shards
 
 

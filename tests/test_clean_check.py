@@ -29,7 +29,10 @@ CLEAN = Clean(line="tests: no drift", report='{"summary": {"seconds": 1.25}}', s
 def check(root: Path, venv: Path, environment: str = "tests", system: str = "linux") -> CleanCheck:
     """Return the check of an environment as a new process would make it."""
     project = Project(
-        root / "envs.yaml", envdir=".nox", environ={}, host=lambda: {"sys_platform": system, "os_name": "posix"}
+        root / "envs.yaml",
+        envdir=".nox",
+        environ={},
+        host=lambda: {"sys_platform": system, "os_name": "posix"},
     )
     return CleanCheck(project, project.point_of(environment, None, ()), venv)
 
@@ -72,9 +75,9 @@ CHANGES: dict[str, Callable[[Path, BareVenv], object]] = {
     "a package is removed": lambda root, venv: (venv.site / "apple-1.0.dist-info").rename(root / "apple"),
     "metadata is edited": lambda root, venv: _edit(venv.site / "apple-1.0.dist-info/METADATA"),
     "metadata is gone": lambda root, venv: (venv.site / "apple-1.0.dist-info/METADATA").unlink(),
-    "a source is recorded": lambda root, venv: (
-        venv.site / "apple-1.0.dist-info/direct_url.json"
-    ).write_text("{}"),
+    "a source is recorded": lambda root, venv: (venv.site / "apple-1.0.dist-info/direct_url.json").write_text(
+        "{}"
+    ),
     "a hook is added": lambda root, venv: (venv.site / "evil.pth").write_text("import os\n"),
     "a hook is edited": lambda root, venv: _edit(venv.site / "plum.pth"),
     "a companion is edited": lambda root, venv: _edit(venv.site / "_virtualenv.py"),

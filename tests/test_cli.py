@@ -61,6 +61,8 @@ def test_a_spec_that_is_not_there_is_told(here: Path, verb: str, capsys: pytest.
     assert main([verb]) == 2
     told = capsys.readouterr().err
     assert told == "envs.yaml:1:1: no such file (nox-envs init writes one; or name it with --spec)\n"
+    assert main([verb, "--spec", "ci/more.yaml"]) == 2
+    assert capsys.readouterr().err.startswith("ci/more.yaml:1:1: no such file")
     assert os.listdir(here) == []
 
 
@@ -85,11 +87,51 @@ def test_a_venv_that_is_not_built_is_a_skip_and_fails_in_ci(
     assert "not checked: tests" in capsys.readouterr().err
 
 
+def test_colours_are_for_terminals_unless_the_environment_says_otherwise(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
+
+    def coloured(**variables: str) -> bool:
+        for name in ("NO_COLOR", "FORCE_COLOR"):
+            monkeypatch.setenv(name, variables.get(name, ""))
+        assert main(["drift"]) == 0
+        return "\x1b[33mskipped\x1b[0m" in capsys.readouterr().out
+
+    assert not coloured()
+    assert coloured(FORCE_COLOR="1")
+    assert not coloured(FORCE_COLOR="1", NO_COLOR="1")
+
+
 def test_a_missing_lock_is_drift(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n")
     assert main(["check"]) == 1
     assert "lock-missing" in capsys.readouterr().out
     assert main(["drift"]) == 1
+
+
+def test_a_requirement_that_cannot_be_read_leaves_the_others_listed_and_checked(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "envs.yaml").write_text(
+        "version: 1\nrequirements: {bad: [{file: missing.in}]}\n"
+        "environments:\n  broken: {requirements: [bad]}\n  tests: {requirements: [apple>=1]}\n"
+    )
+    problem = "envs.yaml:2:22: requirements.bad: missing.in: no such file\n"
+    assert main(["list", "--format", "json"]) == 2
+    told = capsys.readouterr()
+    listed = json.loads(told.out)["sessions"]
+    assert [(one["session"], one["lock"]) for one in listed] == [
+        ("broken", ""),
+        ("tests", "requirements/tests.txt"),
+    ]
+    assert told.err == problem
+    assert main(["check"]) == 2
+    told = capsys.readouterr()
+    assert "lock-missing  expected requirements/tests.txt" in told.out
+    assert told.err == problem
+    assert main(["check", "tests"]) == 1
+    assert main(["drift", "tests"]) == 1
 
 
 def test_a_lock_that_cannot_be_read_is_exit_code_two(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +141,7 @@ def test_a_lock_that_cannot_be_read_is_exit_code_two(here: Path, capsys: pytest.
         "<<<<<<< ours\napple==1\n=======\napple==2\n>>>>>>> theirs\n"
     )
     assert main(["drift"]) == 2
-    assert "requirements/tests.txt:1" in capsys.readouterr().err
+    assert "problem: requirements/tests.txt:1:1: an unresolved merge conflict" in capsys.readouterr().out
 
 
 def test_requirement_files_that_are_missing_are_told_all_at_once(
@@ -118,6 +160,9 @@ def test_requirement_files_that_are_missing_are_told_all_at_once(
 def test_the_schema_and_the_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["type"] == "object"
+    for words, title in ((["--report"], "nox-envs report"), (["--diff"], "nox-envs diff")):
+        assert main(["schema", *words]) == 0
+        assert json.loads(capsys.readouterr().out)["title"] == title
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("nox-envs ")
     assert main([]) == 2

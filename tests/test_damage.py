@@ -278,6 +278,70 @@ def test_a_damage_is_found_alone_and_mended(demo: Project, case: Case) -> None:
     assert case.damage is not point_record_outside or (demo.root / "kept.txt").exists()
 
 
+def remove_the_lock(lock: str, spec: str) -> tuple[str, str]:
+    return "", spec
+
+
+def cut_a_hash(lock: str, spec: str) -> tuple[str, str]:
+    start = lock.index("apple==2.0")
+    end = lock.index("    # via", start)
+    return f"{lock[:start]}apple==2.0\n{lock[end:]}", spec
+
+
+def add_an_index(lock: str, spec: str) -> tuple[str, str]:
+    start = lock.index("apple==2.0")
+    return f"{lock[:start]}--index-url https://packages.example.org/simple\n{lock[start:]}", spec
+
+
+def ask_for_more_of_the_same(lock: str, spec: str) -> tuple[str, str]:
+    return lock, spec.replace("[press]", "[press>=1]")
+
+
+def ask_for_another_version(lock: str, spec: str) -> tuple[str, str]:
+    return lock, spec.replace("basket>=1.0", "basket<1.1")
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "package", "severity"),
+    [
+        (remove_the_lock, "lock-missing", "", "error"),
+        (cut_a_hash, "lock-unhashed", "apple", "error"),
+        (add_an_index, "leak", "", "error"),
+        (ask_for_more_of_the_same, "lock-stale", "press", "warning"),
+        (ask_for_another_version, "lock-unsatisfied", "basket", "error"),
+    ],
+)
+def test_a_damaged_lock_is_found_alone_and_mended(
+    demo: Project, damage: Callable[[str, str], tuple[str, str]], kind: str, package: str, severity: str
+) -> None:
+    before = demo.read("requirements/demo.txt"), demo.read("envs.yaml")
+    lock, spec = damage(*before)
+    try:
+        demo.write("envs.yaml", spec)
+        demo.write("requirements/demo.txt", lock)
+        if not lock:
+            (demo.root / "requirements" / "demo.txt").unlink()
+        assert found(demo) == [(kind, package, severity)]
+        (finding,) = findings(demo)
+        assert finding["fix"] == "nox -s lock -- demo"
+        assert demo.cli("drift", "demo").returncode == (severity == "error")
+        demo.nox(*finding["fix"].split()[1:], check=True)
+        demo.nox("-s", "demo", check=True)
+        assert found(demo) == []
+    finally:
+        demo.write("requirements/demo.txt", before[0])
+        demo.write("envs.yaml", before[1])
+
+
+def test_a_lock_that_nothing_declares_is_found_alone_and_mended(demo: Project) -> None:
+    stray = demo.write("requirements/old.txt", demo.read("requirements/demo.txt"))
+    (finding,) = json.loads(demo.cli("drift", "--format", "json").stdout)["findings"]
+    assert (finding["kind"], finding["severity"]) == ("lock-orphaned", "warning")
+    assert finding["fix"] == "git rm requirements/old.txt"
+    stray.unlink()
+    assert json.loads(demo.cli("drift", "--format", "json").stdout)["findings"] == []
+
+
 def test_a_hidden_edit_is_what_the_mode_changed_cannot_see(demo: Project) -> None:
     edit_and_hide_it(demo.venv("demo"))
     assert found(demo, files="changed") == []
@@ -304,14 +368,28 @@ def test_files_that_nobody_owns_are_told_and_left(demo: Project) -> None:
     assert [Path(f["path"]).name for f in told] == ["extra.txt", "stray"] or {
         Path(f["path"]).name for f in told
     } == {"extra.txt", "stray"}
+    demo.venv("demo").uninstall("plum")
     ran = demo.nox("-s", "demo", check=True)
-    assert "unowned" in ran.output
+    assert "demo: repaired: 1 missing" in ran.output
+    assert "demo: drift: 2 unowned" in ran.output
     assert "anew" not in ran.output
+    (told_last,) = json.loads(demo.read(".nox/.nox-envs/reports/demo.json"))["environments"]
+    assert told_last["status"] == "drift"
+    assert {finding["kind"] for finding in told_last["findings"]} == {"unowned"}
     assert (site / "apple" / "extra.txt").exists()
     for finding in told:
         assert finding["fix"] == "delete it, or ignore its path in envs.yaml"
         stray = demo.root / finding["path"]
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+    assert found(demo) == []
+
+
+def test_what_was_deleted_comes_from_the_cache_and_needs_no_index(demo: Project) -> None:
+    delete(demo.venv("demo"))
+    delete_metadata(demo.venv("demo"))
+    ran = demo.nox("-s", "demo", env={"UV_OFFLINE": "1"})
+    assert ran.returncode == 0, ran.output
+    assert "repaired" in ran.output
     assert found(demo) == []
 
 
@@ -514,6 +592,41 @@ def test_pip_check_and_uv_pip_check_agree_on_what_is_unmet(make_venv: MakeVenv, 
     extras = (("basket", ("dried",)),)
     (unmet,) = unmet_requirements(take(venv.location), host, extras=extras)
     assert (unmet.package, unmet.needs) == ("basket", "raisin")
+
+
+def test_uv_pip_check_agrees_that_a_package_is_there_twice(demo: Project) -> None:
+    venv = demo.venv("demo")
+
+    def oracle() -> bool:
+        ran = venv.machine.run(uv(), "pip", "check", "--python", venv.python, check=False)
+        assert (ran.returncode == 0) is ("apple" not in ran.output), ran.output
+        return ran.returncode == 0
+
+    assert (oracle(), found(demo)) == (True, [])
+    duplicate(venv)
+    assert (oracle(), found(demo)) == (False, [("duplicate", "apple", "error")])
+
+
+def test_uv_pip_check_agrees_on_a_package_for_another_python(make_venv: MakeVenv) -> None:
+    from packaging.markers import default_environment
+
+    from nox_envs.integrity.consistency import unmet_requirements
+    from nox_envs.snapshot import take
+
+    venv = make_venv("virtualenv")
+    venv.install("apple==2.0", "plum==1.0")
+    host = {key: str(value) for key, value in default_environment().items()}
+    metadata = info(venv, "apple") / "METADATA"
+    for requires, sound in ((">=3.8", True), ("!=3.0, >=3.99", False), ("<3.9", True)):
+        lines = [line for line in metadata.read_text().splitlines() if not line.startswith("Requires-P")]
+        metadata.write_text("\n".join([*lines[:3], f"Requires-Python: {requires}", *lines[3:], ""]))
+        # Its cache remembers what METADATA said before.
+        fast = venv.machine.run(uv(), "pip", "check", "--no-cache", "--python", venv.python, check=False)
+        assert (fast.returncode == 0) is sound, fast.output
+        assert venv.pip("check").returncode == 0  # pip does not look
+        ours = [(u.package, u.finding.expected) for u in unmet_requirements(take(venv.location), host)]
+        assert ours == ([] if sound else [("apple", f"Python {requires}")])
+        assert sound or requires in fast.output
 
 
 def test_a_record_check_by_the_standard_library_agrees(demo: Project) -> None:

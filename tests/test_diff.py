@@ -7,7 +7,9 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from nox_envs.lockfile.text import parse
 from nox_envs.pins import INDEX, Pin, Source
 from nox_envs.report import EnvironmentReport, Report
 from nox_envs.report.as_json import render_json
-from nox_envs.report.changes import CHANGES_FORMATS, ChangesFormat, count_changes, render_changes
+from nox_envs.report.changes import ChangesFormat, changes_schema, count_changes, render_changes
 from nox_envs.snapshot import Interpreter
 from nox_envs.workflow.installed_sets import host_of
 from nox_envs.workflow.lock_trees import DiskTree, read_folder, read_lock
@@ -28,6 +30,8 @@ from tests.conftest import BareVenv
 from tests.test_git_objects import run_git
 
 GOLDEN = Path(__file__).parent / "golden" / "diff"
+FORMATS = get_args(ChangesFormat)
+SCHEMA = jsonschema.Draft202012Validator(json.loads(changes_schema()))
 NAMED = ("docs", "tests", "types")
 HASH = f"sha256:{'a' * 64}"
 OTHER_HASH = f"sha256:{'b' * 64}"
@@ -270,8 +274,11 @@ def test_the_way_back_has_as_many_changes(old: PinSet, new: PinSet) -> None:
 @given(old=st.lists(SETS, max_size=3).map(tuple), new=st.lists(SETS, max_size=3).map(tuple))
 def test_any_comparison_is_rendered_in_every_format(old: tuple[PinSet, ...], new: tuple[PinSet, ...]) -> None:
     comparison = compare(pair(old, new))
-    for kind in CHANGES_FORMATS:
-        assert render_changes(comparison, kind, old="old", new="new", colour=True).endswith("\n")
+    for kind in FORMATS:
+        rendered = render_changes(comparison, kind, old="old", new="new", colour=True)
+        assert rendered.endswith("\n")
+        if kind == "json":
+            SCHEMA.validate(json.loads(rendered))
 
 
 def everything() -> Comparison:
@@ -294,13 +301,13 @@ def everything() -> Comparison:
     return compare(pair(old, new))
 
 
-@pytest.mark.parametrize("kind", CHANGES_FORMATS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_a_comparison_is_rendered_as_it_is_kept(kind: ChangesFormat) -> None:
     text = render_changes(everything(), kind, old="main:requirements", new="requirements")
     assert text == (GOLDEN / f"everything.{kind}").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", CHANGES_FORMATS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_no_difference_is_said_in_every_format(kind: ChangesFormat) -> None:
     text = render_changes(compared(lock("a==1\n"), lock("a==1\n")), kind, old="a\x1b[31m.txt", new="b.txt")
     assert text == (GOLDEN / f"nothing.{kind}").read_text(encoding="utf-8")
@@ -308,15 +315,22 @@ def test_no_difference_is_said_in_every_format(kind: ChangesFormat) -> None:
 
 def test_the_json_is_a_contract() -> None:
     value = json.loads(render_changes(everything(), "json", old="a", new="b"))
-    assert sorted(value) == ["different", "environments", "new", "old", "packages", "schema", "summary"]
-    assert value["schema"] == 1
-    assert sorted(value["environments"]) == ["added", "compared", "removed", "uncompared"]
-    assert sorted(value["summary"]) == sorted(CHANGE_KINDS)
-    for package in value["packages"]:
-        assert sorted(package) == ["changes", "environments", "kind", "package", "via"]
-        for change in package["changes"]:
-            assert sorted(change) == ["environments", "from", "kind", "note", "to"]
+    SCHEMA.validate(value)
+    schema = SCHEMA.schema
+    assert isinstance(schema, dict)
+    SCHEMA.check_schema(schema)
+    package, change = schema["$defs"]["package"], schema["$defs"]["change"]
+    assert sorted(value) == sorted(schema["properties"]) == sorted(schema["required"])
+    assert sorted(value["environments"]) == sorted(schema["properties"]["environments"]["properties"])
+    assert sorted(value["summary"]) == sorted(CHANGE_KINDS) == sorted(schema["$defs"]["kind"]["enum"])
+    for one in value["packages"]:
+        assert sorted(one) == sorted(package["properties"]) == sorted(package["required"])
+        for row in one["changes"]:
+            assert sorted(row) == sorted(change["properties"]) == sorted(change["required"])
+    assert {row["kind"] for one in value["packages"] for row in one["changes"]} == set(CHANGE_KINDS)
     assert sum(value["summary"].values()) == len(value["packages"])
+    with pytest.raises(jsonschema.ValidationError):
+        SCHEMA.validate({**value, "packages": [{"package": "a"}]})
 
 
 def test_a_table_fits_a_comment_whatever_the_number_of_packages() -> None:
@@ -510,6 +524,56 @@ def test_pylocks_are_read_where_no_requirements_file_says_the_same(tmp_path: Pat
         reviewed(tmp_path, "old", "new")
 
 
+def pylock(alpha: str, commit: str, *more: str) -> str:
+    """Return the text of a pylock as nox-envs writes it: a package, a repository and a local folder."""
+    package = (
+        '[[packages]]\nname = "{name}"\nversion = "{version}"\n'
+        'wheels = [{{ url = "https://packages.example.org/{name}-{version}-py3-none-any.whl", '
+        'hashes = {{ sha256 = "{digest}" }} }}]\n\n[packages.tool.nox-envs]\nvia = ["test: {name}"]\n'
+    )
+    blocks = [
+        "# environment: tests\n# input: sha256:0\n",
+        'lock-version = "1.0"\ncreated-by = "nox-envs"\n',
+        package.format(name="alpha", version=alpha, digest="a" * 64),
+        *(package.format(name=name, version="1.0", digest="b" * 64) for name in more),
+        '[[packages]]\nname = "lib"\ndirectory = { path = "../lib" }\n',
+        '[[packages]]\nname = "tool"\n'
+        f'vcs = {{ type = "git", url = "https://git.example.org/tool", commit-id = "{commit}" }}\n',
+    ]
+    return "\n".join(blocks)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("HEAD:", None),
+        ("HEAD:", "."),
+        ("HEAD:project/locks/pylock.tests.toml", None),
+        ("HEAD:./locks", "locks"),
+        ("HEAD:./locks/pylock.tests.toml", "locks/pylock.tests.toml"),
+        ("older/pylock.tests.toml", "locks/pylock.tests.toml"),
+    ],
+)
+def test_pylocks_are_compared_as_other_locks_are(tmp_path: Path, old: str, new: str | None) -> None:
+    root = tmp_path / "top" / "project"
+    before, after = pylock("1.0", "a" * 40, "beta"), pylock("2.0", "b" * 40)
+    locked = "    lock: {file: locks/pylock.tests.toml, format: pylock}\n"
+    write(root, "envs.yaml", SPEC.replace("  docs:", locked + "  docs:"))
+    write(root, "pylock.toml", PYLOCK)
+    for folder in ("locks", "older"):
+        write(root, f"{folder}/pylock.tests.toml", before)
+    run_git(root.parent, "init", "-q", "-b", "main")
+    run_git(root.parent, "add", ".")
+    run_git(root.parent, "commit", "-q", "-m", "One")
+    write(root, "locks/pylock.tests.toml", after)
+    comparison = reviewed(root, old, new).comparison
+    text = render_changes(comparison, "markdown", old="main:", new="the working tree")
+    assert text == (GOLDEN / "pylock.markdown").read_text(encoding="utf-8")
+    write(root, "locks/pylock.tests.toml", "[[packages]]\n")
+    with pytest.raises(FileProblems, match=r"pylock\.tests\.toml:1:1: is no pylock"):
+        reviewed(root, old, new)
+
+
 def test_locks_that_include_themselves_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, "a.txt", "-r b.txt\n")
     write(tmp_path, "b.txt", "-ra.txt\n")
@@ -561,6 +625,15 @@ def test_a_venv_is_compared_with_what_its_lock_means_for_it(tmp_path: Path, bare
         assert review.comparison.packages[0].environments == ("tests-3.12",)
     assert reviewed(root, "requirements", "tests").notes == ("not built: tests-3.13",)
     assert not reviewed(root, "tests-3.12", ".nox/tests-3-12").comparison.different
+    other = BareVenv(location=tmp_path / "other")
+    shutil.copytree(root / ".nox" / "tests-3-12", other.location)
+    shutil.rmtree(other.site / "alpha-1.1.dist-info")
+    other.add("alpha", "2.0")
+    other.add("delta", "1.0")
+    assert [row[:4] for row in rows(reviewed(root, "tests-3.12", "../other").comparison)] == [
+        ("alpha", "major", "1.1", "2.0"),
+        ("delta", "added", "", "1.0"),
+    ]
     (root / "tests").mkdir()
     assert (
         "'tests' is read as the environment; ./tests is the directory"

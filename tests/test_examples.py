@@ -10,11 +10,11 @@ import pytest
 
 from nox_envs.pins import canonical_name
 from tests.conftest import Project
+from tests.public_files import example
 
 pytestmark = [pytest.mark.functional, pytest.mark.network]
 
 REPOSITORY = Path(__file__).parent.parent
-EXAMPLES = REPOSITORY.parent / "shared" / "examples"
 PYTHONS = ("3.10", "3.11", "3.13")
 # Distributions on each of PYTHONS, as the project's own tools install them.
 ANSIBLE_COUNTS = {
@@ -33,9 +33,7 @@ ANSIBLE_COUNTS = {
 @pytest.fixture(scope="module")
 def ansible(online: Project) -> Project:
     """Copy a real project, give it our spec and lock it."""
-    source = EXAMPLES / "ansible-documentation"
-    if not source.is_dir():
-        pytest.skip("the folder of examples is not beside this repository")
+    source = example("ansible-documentation")
     shutil.copytree(source, online.root, dirs_exist_ok=True)
     for file in online.root.rglob("*"):
         file.chmod(0o755 if file.is_dir() else 0o644)

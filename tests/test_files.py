@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nox_envs.errors import FileProblems, NoxEnvsError
-from nox_envs.files import read_text, write_atomically
+from nox_envs.files import read_text, remove_abandoned, write_atomically
 
 relaxed = settings(deadline=None)
 
@@ -136,6 +137,17 @@ def test_a_failure_at_the_last_step_leaves_no_staging_file(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_killed_process_staged_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    kept = [f".nox-envs-{os.getpid()}-{'0' * 16}.tmp", ".nox-envs-1.tmp", "notes.tmp"]
+    for name in [f".nox-envs-{ended.pid}-{'0' * 16}.tmp", *kept]:
+        (tmp_path / name).write_text("half")
+    remove_abandoned(tmp_path)
+    remove_abandoned(tmp_path / "missing")
+    assert sorted(os.listdir(tmp_path)) == sorted(kept)
 
 
 def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:

@@ -16,19 +16,20 @@ from hypothesis import strategies as st
 from nox_envs import arguments
 from nox_envs.drift import KINDS, Finding, Severity
 from nox_envs.errors import FileProblems
-from nox_envs.policy import INDEX_KINDS
 from nox_envs.report import FORMATS, EnvironmentReport, Format, Report, Status, render
 from nox_envs.report.as_json import report_schema
 from nox_envs.report.as_markdown import BUDGET
 from nox_envs.report.meanings import MEANINGS
 from nox_envs.report.places import place_of
 from nox_envs.report.reading import read_report
+from nox_envs.values import replace
 from tests.reports import everything, finding, hostile, outcome
-from tests.sarif import SARIF
+from tests.sarif import check_published, check_references, published
 
 GOLDEN = Path(__file__).parent / "golden" / "report"
 DOCS = Path(__file__).parent.parent / "docs"
 CLEAN = Report(environments=(outcome(),))
+EVERY_KIND = Report(environments=(outcome(*map(finding, KINDS)),), findings=tuple(map(finding, KINDS)))
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -37,11 +38,6 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def check_report(document: object) -> None:
     jsonschema.Draft202012Validator(json.loads(report_schema())).validate(document)
-
-
-def check_sarif(document: object) -> None:
-    validator = jsonschema.Draft7Validator(SARIF, format_checker=jsonschema.FormatChecker())
-    validator.validate(document)
 
 
 # all formats
@@ -82,7 +78,8 @@ def test_no_text_from_outside_is_acted_on(format_: Format) -> None:
             assert len(lines) == 6
             assert "%0A::" not in rendered
         case "sarif":
-            check_sarif(json.loads(rendered))
+            check_references(json.loads(rendered))
+            check_published(json.loads(rendered))
         case "junit":
             root = ET.fromstring(rendered)
             assert [child.tag for child in root] == ["testsuite"]
@@ -110,11 +107,8 @@ def test_every_kind_is_explained_in_reports_and_in_the_documentation() -> None:
     for kind, severity in KINDS.items():
         section = page.split(f"### `{kind}`")[1].split("\n##")[0]
         assert severity in section, kind
-        reserved = kind in INDEX_KINDS
-        assert ("```text" in section) is not reserved, kind
-        assert ("not produced yet" in section) is reserved, kind
-        assert ("not produced yet" in MEANINGS[kind]) is reserved, kind
-        assert ("**What to do.**" in section) is not reserved, kind
+        assert "```text" in section, kind
+        assert "**What to do.**" in section, kind
 
 
 def test_the_documentation_names_every_key_of_the_json() -> None:
@@ -148,8 +142,9 @@ def test_a_clean_environment_takes_one_line() -> None:
 
 
 def test_the_json_meets_its_schema() -> None:
-    for report in (everything(), CLEAN, Report(environments=())):
+    for report in (everything(), EVERY_KIND, CLEAN, Report(environments=())):
         check_report(as_json(report))
+    assert set(as_json(EVERY_KIND)["summary"]["findings"]) == KINDS.keys()
 
 
 def test_the_schema_describes_every_key_and_refuses_what_is_no_report() -> None:
@@ -209,7 +204,7 @@ def test_every_format_takes_every_report(report: Report, format_: Format) -> Non
     assert not [c for c in rendered if c != "\n" and not c.isprintable()]
     match format_:
         case "sarif":
-            check_sarif(json.loads(rendered))
+            check_references(json.loads(rendered))
         case "junit":
             assert ET.fromstring(rendered).tag == "testsuites"
         case "json":
@@ -319,6 +314,14 @@ def test_ten_annotations_need_no_count() -> None:
     assert "p9" in lines[-1]
 
 
+def test_what_several_sessions_have_in_common_is_one_annotation_that_names_them() -> None:
+    lock = finding("lock-unsatisfied", fix="nox -s lock -- tests")
+    sessions = [f"tests-3.{n}" for n in range(8)]
+    same = tuple(replace(outcome(replace(lock, session=name)), session=name) for name in sessions)
+    (line,) = render(Report(environments=same), "github").splitlines()
+    assert "::tests-3.0, tests-3.1, tests-3.2, tests-3.3, tests-3.4 and 3 more: expected 2.0" in line
+
+
 def test_what_was_mended_is_a_notice_without_a_fix() -> None:
     line = render(Report(environments=(outcome(finding(), status="repaired"),)), "github")
     assert line.startswith("::notice file=requirements/tests.txt,line=7,title=missing%3A apple::tests-3.12: ")
@@ -329,9 +332,27 @@ def test_what_was_mended_is_a_notice_without_a_fix() -> None:
 # sarif
 
 
-def test_the_sarif_meets_the_schema_and_its_results_keep_their_fingerprints() -> None:
+@pytest.mark.parametrize("report", [everything(), EVERY_KIND, CLEAN, Report(environments=())])
+def test_the_sarif_meets_the_published_schema_that_it_names(report: Report) -> None:
+    document = json.loads(render(report, "sarif"))
+    check_published(document)
+    assert document["$schema"] == published()["id"]
+
+
+@given(REPORTS)
+def test_every_sarif_meets_the_published_schema(report: Report) -> None:
+    check_published(json.loads(render(report, "sarif")))
+
+
+def test_what_is_no_sarif_is_refused_by_the_published_schema() -> None:
     document = json.loads(render(everything(), "sarif"))
-    check_sarif(document)
+    document["runs"][0]["results"][0]["level"] = "fatal"
+    with pytest.raises(jsonschema.ValidationError):
+        check_published(document)
+
+
+def test_the_results_of_a_sarif_name_their_rules_and_keep_their_fingerprints() -> None:
+    document = json.loads(render(everything(), "sarif"))
     (run,) = document["runs"]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == sorted(
         {r["ruleId"] for r in run["results"]}

@@ -26,7 +26,8 @@ from nox_envs.integrity.types import FilesMode, Stamp
 from nox_envs.integrity.verification import Verification, verify
 from nox_envs.progress import Progress, progress_on
 from nox_envs.receipt import Receipt
-from nox_envs.snapshot import take
+from nox_envs.snapshot import Interpreter, take
+from nox_envs.values import replace
 from tests.conftest import BareVenv
 
 OPENED: list[str] = []
@@ -647,6 +648,45 @@ def test_a_broken_version_is_left_to_its_own_finding(bare_venv: BareVenv) -> Non
     require(bare_venv, "apple", "banana")
     require(bare_venv, "basket", "1.0", "apple>=1")
     assert unmet(bare_venv) == []
+
+
+@pytest.mark.parametrize(
+    ("requires", "admitted"),
+    [
+        ("", True),
+        (">=3.8", True),
+        (">= 3", True),
+        (">=3.12.1", True),
+        ("!=3.0.*,>=2.7", True),
+        ("~=3.10", True),
+        (">=3.7.*", True),  # no specifier today; pip and uv are as lenient
+        ("banana", True),
+        (">=3.12.2", False),
+        (">=3.13", False),
+        (">3.12.1", False),
+        ("!=3.0.*,>=3.99", False),
+        ("==3.13.*", False),
+        (">3.12,<3.13", True),
+        ("<3.12", True),  # uv installs it all the same
+        ("===3.13", True),
+    ],
+)
+def test_a_distribution_for_another_python_is_told(
+    bare_venv: BareVenv, requires: str, admitted: bool
+) -> None:
+    metadata = f"Metadata-Version: 2.1\nName: apple\nVersion: 1.0\nRequires-Python: {requires}\n\n"
+    bare_venv.add("apple", "1.0", metadata=metadata)
+    interpreter = Interpreter(version="3.12.1", implementation="cpython")
+    snapshot = replace(take(bare_venv.location), interpreter=interpreter)
+    told = [] if admitted else [("apple", f"Python {requires}", "Python 3.12.1", "error")]
+    assert [
+        (u.package, u.finding.expected, u.finding.actual, u.finding.severity)
+        for u in unmet_requirements(snapshot, HOST)
+    ] == told
+    vague = replace(snapshot, interpreter=replace(interpreter, version="3.12"))
+    assert unmet_requirements(vague, HOST) == ()
+    early = replace(snapshot, interpreter=replace(interpreter, version="3.12.1rc1"))
+    assert len(unmet_requirements(early, HOST)) == len(told)
 
 
 # Progress

@@ -21,7 +21,8 @@ from packaging.markers import default_environment
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.lockfile.freshness import Doubt
 from nox_envs.lockfile.text import parse
-from nox_envs.workflow.inspection import stale_locks
+from nox_envs.workflow.inspection import inspect
+from nox_envs.workflow.lock_check import stale_locks
 from nox_envs.workflow.locking import (
     Completed,
     LockRequest,
@@ -33,6 +34,7 @@ from nox_envs.workflow.locking import (
     stale_layers,
 )
 from nox_envs.workflow.project import Project
+from nox_envs.workflow.verdict import verdict
 from tests.conftest import Machine, uv
 from tests.index import Index, serve, write_source
 
@@ -353,8 +355,9 @@ def test_a_template_names_the_files_and_a_collision_is_an_error(locker: Locker) 
         f"shop-{py}-{fruit}.txt" for py in ("310", "312") for fruit in ("apple", "plum")
     ]
     locker.spec(spec.replace("-{fruit}.txt", ".txt"))
-    with pytest.raises(FileProblems, match=r"would write different locks to 'locks/shop-310\.txt'"):
-        locker.lock()
+    (collided,) = locker.lock().values()
+    assert collided.outcome == "failed"
+    assert "would write different locks to 'locks/shop-310.txt'" in collided.message
 
 
 # Groups and layers.
@@ -628,9 +631,10 @@ def test_platforms_restrict_what_is_locked_and_what_is_checked(locker: Locker) -
 
 def test_a_platform_that_is_none_is_an_error(locker: Locker) -> None:
     locker.spec(PLATFORMS % "[linux, amiga, linux-aarch64]")
-    with pytest.raises(FileProblems, match="'amiga' is no platform") as caught:
-        locker.lock()
-    assert len(caught.value.problems) == 1
+    (failed,) = locker.lock().values()
+    assert failed.outcome == "failed"
+    assert "'amiga' is no platform" in failed.message
+    assert failed.message.count("\n") == 0
 
 
 def test_the_platforms_of_all_environments_are_told_with_the_files_that_are_missing(locker: Locker) -> None:
@@ -642,14 +646,71 @@ def test_the_platforms_of_all_environments_are_told_with_the_files_that_are_miss
           two: {requirements: [app], platforms: [plan9]}
         """
     )
-    with pytest.raises(FileProblems) as caught:
-        stale_locks(project)
-    told = [problem.message for problem in caught.value.problems]
-    assert told[:2] == ["'amiga' is no platform", "'plan9' is no platform"]
-    assert len(told) == 3
-    with pytest.raises(FileProblems) as caught:
-        locker.lock()
-    assert {"'amiga' is no platform", "'plan9' is no platform"} <= {p.message for p in caught.value.problems}
+    problems = [problem.message for problem in stale_locks(project).problems]
+    assert problems[:2] == ["'amiga' is no platform", "'plan9' is no platform"]
+    assert len(problems) == 3
+    failed = [result.message for result in locker.lock().values()]
+    assert [message.split(": ")[2].partition(" (")[0] for message in failed] == problems[:2]
+
+
+def test_an_unmet_requirement_of_several_locks_is_told_once_and_names_them(locker: Locker) -> None:
+    spec = """
+        environments:
+          tests: {python: ["3.10", "3.12"], requirements: ["plum>=1"], lock: {per: python}}
+          other: {requirements: ["plum>=1"]}
+    """
+    locker.spec(spec)
+    locker.lock()
+    locker.spec(spec.replace("plum>=1", "plum>=99"))
+    first, second = stale_locks(locker.opened()).findings
+    assert first.actual == "plum==1.0 (in requirements/tests-3.10.txt, requirements/tests-3.12.txt)"
+    assert (first.environment, first.fix) == ("tests", "nox -s lock -- tests")
+    assert (second.environment, second.actual) == ("other", "plum==1.0")
+
+
+# One environment whose requirements cannot be read.
+
+BROKEN = """
+    requirements:
+      bad: [{file: missing.in}]
+      lint: [{group: lint}]
+    environments:
+      first: {requirements: [bad]}
+      shop: {requirements: ["plum>=1.0"]}
+      over: {requirements: ["apple>=1.0"], constraints: [{lock: first}]}
+      lint: {requirements: [lint]}
+      free: {requirements: [bad], lock: false}
+"""
+
+
+def test_a_requirement_that_cannot_be_read_keeps_no_other_environment_from_anything(locker: Locker) -> None:
+    (locker.root / "pyproject.toml").write_text("broken = [\n")
+    locker.spec(BROKEN.replace("{file: missing.in}", "raisin").replace("{group: lint}", "raisin"))
+    assert {result.outcome for result in locker.lock().values()} == {"written"}
+    locker.spec(BROKEN.replace("plum>=1.0", "plum>=1"))
+    project = locker.opened()
+    missing = "envs.yaml:3:9: requirements.bad: missing.in: no such file"
+    checked = stale_locks(project)
+    assert [finding.environment for finding in checked.findings] == ["shop"]
+    assert str(checked.problems[0]) == missing
+    report = inspect(project)
+    assert {one.session for one in report.environments if one.status == "skipped"} == {
+        "first", "over", "lint", "free",
+    }  # fmt: skip
+    assert [finding.kind for one in report.environments for finding in one.findings] == ["lock-stale"]
+    assert report.findings == ()  # no lock of a broken environment is an orphan
+    assert report.problems[0] == missing
+    assert verdict(report, strict=False).code == 2
+    results = locker.lock()
+    assert {name: result.outcome for name, result in results.items()} == {
+        "first": "failed", "over": "failed", "lint": "failed", "shop": "written",
+    }  # fmt: skip
+    assert results["first"].message == missing
+    told = closing_lines(list(results.values()))
+    assert "over: failed, the old file is as it was (for the same reason)" in told
+    assert told[-2] == "lint: failed, the old file is as it was"
+    assert told[-1].startswith("  pyproject.toml:1:1: is not valid TOML")
+    assert locker.lock("shop")["shop"].outcome == "unchanged"
 
 
 # Indexes.

@@ -299,6 +299,7 @@ def test_what_no_lock_may_hold_is_refused_all_at_once() -> None:
         Pin(name="bald", version="1"),
         Pin(name="here", version="", source=Source(kind="directory", url="file:///home/me/here")),
         Pin(name="open", version="", source=Source(kind="vcs", url="git+https://me:x@git.example.org/a")),
+        Pin(name="repo", version="", source=Source(kind="vcs", url="git+file:///home/me/repo")),
         Pin(name="fine", version="1", hashes=(SHA,)),
         Pin(name="near", version="", source=Source(kind="directory", url="./near")),
     )
@@ -308,6 +309,7 @@ def test_what_no_lock_may_hold_is_refused_all_at_once() -> None:
         "bald==1: the index gives no hash, and a lock without is no proof",
         "here: a path of this machine; write it relative to the spec",
         "open: a URL with credentials; leave them to netrc or the keyring",
+        "repo: a path of this machine; write it relative to the spec",
     ]
 
 

@@ -308,7 +308,7 @@ WHERE = " (options belong to envs.yaml; nox -s lock)"
         ("./vendor/foo", "a path without the name of its package (write it behind: ./folder  # name)"),
         ("..foo  # foo", "not a pin: '..foo'" + AGAIN),
         ("a @ https://me:secret@example.org/a b", "not a pin: 'a @ https://example.org/a b'" + AGAIN),
-        ("\x1b[31mred", "not a pin: '\\x1b[31mred'" + AGAIN),
+        ("\x1b[31mred", "'\\x1b[31mred' is too long, or holds a character that cannot be printed" + AGAIN),
         ("x" * 100, f"not a pin: '{'x' * 77}...'" + AGAIN),
     ],
 )

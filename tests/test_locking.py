@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import textwrap
 import threading
 from collections.abc import Mapping
@@ -14,6 +16,7 @@ from packaging.requirements import Requirement
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.text import Lock, parse
+from nox_envs.workflow.lock_check import orphans
 from nox_envs.workflow.locking import (
     Change,
     Completed,
@@ -394,7 +397,7 @@ def test_a_failure_shows_what_the_resolver_said_in_names_that_people_know(root: 
         "x No solution found: no pear>7 in app\nasked for by:\n  app: pear>7 (envs.yaml:4)"
     )
     (silent,) = relocked(root, Resolvers(silent=True), "prod", spec=spec).values()
-    assert silent.message == "the resolver failed and said nothing"
+    assert silent.message == "the resolver said nothing and ended with code 1"
 
 
 def test_nothing_is_left_in_the_temporary_folder(root: Path) -> None:
@@ -403,6 +406,19 @@ def test_nothing_is_left_in_the_temporary_folder(root: Path) -> None:
     folders = {Path(_option(argv, "--output-file")[0]).parent for argv in resolvers.commands}
     assert len(folders) == 3
     assert [folder for folder in folders if folder.exists()] == []
+
+
+def test_what_a_killed_run_staged_goes_with_the_next_run_and_is_no_orphan(root: Path) -> None:
+    relocked(root, Resolvers())
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = root / "requirements" / f".nox-envs-{ended.pid}-{'0' * 16}.tmp"
+    left.write_bytes((root / "requirements" / "prod.txt").read_bytes())
+    assert orphans(opened(root)) == ()
+    relocked(root, Resolvers(), dry_run=True)
+    assert left.exists()
+    relocked(root, Resolvers())
+    assert not left.exists()
 
 
 # pip.

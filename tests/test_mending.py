@@ -46,11 +46,18 @@ def test_what_is_missing_or_of_another_version_is_installed(kind: str) -> None:
         ("artifact", "damaged"),
         ("broken-metadata", "damaged"),
         ("file-modified", "damaged"),
-        ("file-missing", "damaged"),
+        ("file-missing", "incomplete"),
     ],
 )
 def test_what_an_installer_would_take_for_right_is_installed_anew(kind: str, step: str) -> None:
     assert steps(mended(found(kind))) == {step: (APPLE,)}
+
+
+def test_what_was_deleted_in_the_venv_is_still_in_the_cache_unless_something_was_edited_too() -> None:
+    gone = replace(found("broken-metadata"), actual="METADATA is missing")
+    assert steps(mended(gone)) == {"incomplete": (APPLE,)}
+    assert steps(mended(gone, found("file-missing"), found("source"))) == {"incomplete": (APPLE,)}
+    assert steps(mended(gone, found("file-modified"))) == {"damaged": (APPLE,)}
 
 
 def test_a_package_with_two_findings_is_installed_once() -> None:
@@ -101,6 +108,7 @@ def test_the_project_is_left_alone_when_only_others_differ() -> None:
 def test_a_project_whose_files_are_damaged_is_installed_without_the_cache() -> None:
     one = mended(found("file-modified", "hazel"), expectation=OWN)
     assert steps(one) == {"project": True, "project_damaged": True}
+    assert steps(mended(found("file-missing", "hazel"), expectation=OWN)) == {"project": True}
 
 
 def test_a_startup_file_that_nobody_owns_is_to_delete() -> None:

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 from packaging.markers import Marker
 
 from nox_envs.errors import FileProblems
+from nox_envs.lockfile.doubt import via_entry
+from nox_envs.lockfile.meaning import parts
 from nox_envs.lockfile.merging import floor, implementation_name, minor_version, requirement_text
 from nox_envs.lockfile.plan import Inputs, LockPlan, layer_of, plan, plan_unlocked
+from nox_envs.lockfile.staleness import staleness
+from nox_envs.lockfile.text import Header, Lock
 from nox_envs.matrix import Point
+from nox_envs.pins import Pin
 from nox_envs.requirements import Composition, Declared
 from nox_envs.spec.types import ConstraintLock, Index, LockOptions, Pairs
 from nox_envs.values import replace
@@ -428,6 +433,85 @@ def test_the_digest_tells_every_input() -> None:
     ]
     assert not same
     assert all(digest.startswith("sha256:") and len(digest) == 71 for digest in digests)
+
+
+NAMED = (
+    ("test: pytest>=9", "test: pytest>=8"),
+    ("not required any more", "test: rich"),
+    ('test: rich ; os_name == "nt"', "test: rich"),
+    ("hashes of requirements: ", "locked without"),
+    ("constraints of envs.yaml: ", "locked with "),
+    ("build_constraints: ", "locked with "),
+    ("python 3.12", "locked for python 3.12, 3.13"),
+    ("python of nox", "locked for python 3.12, 3.13"),
+    ("python of nox", "locked for python 3.12, 3.13"),
+    ("platforms: linux", "locked without"),
+    ("layers: prod", "locked without"),
+    ("resolver: pip", "locked with uv"),
+    ("allow_prereleases: true", "locked with e, f"),
+    ("allow_prereleases: e", "locked with e, f"),
+    ("project: ", "locked without"),
+    ("project: ", "locked without"),
+    ("project: ", "locked without"),
+    ("indexes: ", "locked without"),
+    ("indexes: ", "locked without"),
+    ("indexes: ", "locked without"),
+    ("resolution: lowest", "locked without"),
+    ("exclude_newer: 2026-01-01", "locked without"),
+    ("exclude_newer exempt: a", "locked with a, b"),
+    ("only_binary: not set", "locked with c"),
+    ("no_binary: x", "locked with d"),
+)
+ANY = replace(BASE, pythons=(), floor="3.11")
+MORE = (
+    (ANY, replace(ANY, floor="3.12"), ("requires-python: >=3.12", "locked with >=3.11")),
+    (replace(ANY, pythons=("pypy",)), replace(ANY, pythons=("pypy",), floor="3.10"),
+     ("requires-python: >=3.10", "locked with >=3.11")),
+    (replace(BASE, requirements=(wants("rich", hashes=("sha256:00",)),)),
+     replace(BASE, requirements=(wants("rich", hashes=("sha256:11",)),)),
+     ("hashes of requirements: ", "locked with ")),
+    (replace(BASE, dynamic_extras=(), metadata="sha256:1"),
+     replace(BASE, dynamic_extras=(), metadata="sha256:2"), ("project: ", "locked with ")),
+    (replace(BASE, indexes=INDEXES), replace(BASE, indexes=INDEXES[::-1]), ("indexes: ", "locked with ")),
+    (replace(BASE, layers=("a",)), replace(BASE, layers=("b",)), ("layers: b", "locked with a")),
+    (replace(BASE, related=(("base.txt", "sha256:1"),)), replace(BASE, related=(("base.txt", "sha256:2"),)),
+     ("base.txt: 2", "locked with 1")),
+    (replace(BASE, related=(("group x", "sha256:1"),)), replace(BASE, related=(("group x", "sha256:2"),)),
+     ("group x: 2", "locked with 1")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "named"),
+    [*((BASE, changed, named) for changed, named in zip(CHANGES, NAMED, strict=True)), *MORE],
+)
+def test_a_stale_lock_names_the_input_that_changed(
+    before: LockPlan, now: LockPlan, named: tuple[str, str]
+) -> None:
+    header = Header(
+        environments=before.environments,
+        pythons=before.pythons,
+        resolver=before.resolver,
+        input=before.digest,
+        parts=tuple(f"{name}: {text}" for name, text in parts(before)),
+    )
+    pins = tuple(Pin(name=one.name, version="8", via=(via_entry(one),)) for one in before.requirements)
+    assert before.digest != now.digest
+    found = staleness(now, Lock(origin="tests.txt", header=header, pins=pins), ())
+    (doubt,) = found
+    assert doubt.kind == "lock-stale"
+    assert doubt.expected.startswith(named[0])
+    assert doubt.actual.startswith(named[1])
+
+
+def test_a_lock_for_a_lower_python_is_made_anew_and_one_for_a_higher_can_be_used() -> None:
+    header = Header(environments=("tests",), pythons=(), resolver="uv", input="sha256:0", parts=())
+    for locked, asked, satisfied in (("3.11", "3.10", False), ("3.9", "3.10", True)):
+        made = replace(planned(wants("a"), pythons=(None,)), floor=asked)
+        with_floor = replace(header, parts=(f"requires-python: >={locked}",))
+        pins = (Pin(name="a", version="1", via=("test: a",)),)
+        (doubt,) = staleness(made, Lock(origin="tests.txt", header=with_floor, pins=pins), ())
+        assert (doubt.place, doubt.satisfied) == ("pyproject.toml", satisfied)
 
 
 NAMES = st.from_regex(r"[a-z]([a-z_.-]?[a-z0-9]){0,5}", fullmatch=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -172,6 +174,7 @@ def test_the_project_itself_is_installed_and_rebuilt_when_it_changes(project: Pr
     metadata = project.read("pyproject.toml")
     project.write("pyproject.toml", metadata.replace('version = "1.0"', 'version = "1.5"'))
     again = project.nox("-s", "demo", check=True)
+    assert "demo: drift, the project changed since it was installed: 1 artifact" in again.output
     assert "repaired" in again.output
     assert project.root.as_uri() in project.cli("freeze", "demo").stdout
     assert "no drift" in project.nox("-s", "demo", check=True).output
@@ -193,3 +196,66 @@ def test_another_envdir_works_for_nox_and_the_command_line(project: Project) -> 
     project.nox("--envdir", "else where", "-s", "demo", check=True)
     assert project.cli("freeze", "demo", "--envdir", "else where").stdout == "apple==1.0\n"
     assert os.listdir(project.root / "else where" / ".nox-envs" / "reports") == ["demo.json"]
+
+
+def test_each_forced_python_of_a_matrix_has_a_venv_of_its_own_and_keeps_it(
+    project: Project, interpreters: Callable[[str], str]
+) -> None:
+    other = next(version for version in ("3.12", "3.13") if version != HERE)
+    interpreters(other)
+    project.write(
+        "envs.yaml",
+        """
+        version: 1
+        environments:
+          tests: {lock: false, matrix: {kind: [a]}, requirements: [apple>=1], tags: ["{kind}"]}
+        """,
+    )
+    arguments = ("-P", HERE, other, "-s", "tests")
+    built = project.nox(*arguments, check=True).output
+    assert built.count("Creating virtual environment") == 2
+    again = project.nox(*arguments, "--report", "report.json", check=True).output
+    assert "Creating" not in again
+    assert "anew" not in again
+    for version in (HERE, other):
+        session = f"tests-{version}(kind='a')"
+        assert f"{session}: no drift: 1 distribution" in again
+        venv = f"tests-{version.replace('.', '-')}-kind-a"
+        (found,) = json.loads(project.read(f".nox/.nox-envs/reports/{venv}.json"))["environments"]
+        assert (found["session"], found["location"]) == (session, f".nox/{venv}")
+
+
+def test_a_session_without_its_interpreter_is_reported_as_skipped_and_fails_in_ci(
+    project: Project, tmp_path: Path
+) -> None:
+    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {python: '3.99', lock: false}\n")
+    summary = tmp_path / "summary.md"
+    github = {"CI": "1", "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    for env, code in (({}, 0), (github, 1)):
+        report = project.root / ".nox/.nox-envs/reports/demo.json"
+        report.unlink(missing_ok=True)
+        ran = project.nox("-s", "demo", env=env)
+        assert ran.returncode == code, ran.output
+        (found,) = json.loads(report.read_text())["environments"]
+        assert (found["status"], found["reason"]) == ("skipped", "Python interpreter 3.99 not found")
+    assert "3.99 not found" in summary.read_text()
+
+
+def test_a_program_or_directory_that_is_not_there_is_named_with_its_line(project: Project) -> None:
+    project.write(
+        "envs.yaml",
+        """
+        version: 1
+        defaults: {lock: false}
+        environments:
+          program: {commands: [not-a-program --help]}
+          folder: {commands: [{run: python --version, change_dir: nowhere}]}
+          allowed: {commands: [{run: not-a-program, allow_failure: true}]}
+        """,
+    )
+    ran = project.nox("-s", "program", "folder", "allowed", "--report", "report.json")
+    sessions = json.loads(project.read("report.json"))["sessions"]
+    assert [session["result"] for session in sessions] == ["aborted", "aborted", "success"]
+    assert sessions[0]["reason"].startswith("envs.yaml:5: 'not-a-program' is neither in the venv nor on PATH")
+    assert "change_dir: no directory 'nowhere'; make it" in sessions[1]["reason"]
+    assert "allowed: not-a-program failed, which its spec allows" in ran.output

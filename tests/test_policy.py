@@ -26,7 +26,7 @@ from nox_envs.policy import (
 from nox_envs.report import Report, render
 from nox_envs.spec.types import DriftOptions, IgnoreRule
 from nox_envs.workflow.acceptance import accept, read_baseline
-from nox_envs.workflow.inspection import verdict
+from nox_envs.workflow.verdict import verdict
 from tests.conftest import Project
 from tests.plans import at
 from tests.reports import finding, outcome

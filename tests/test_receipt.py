@@ -55,7 +55,7 @@ RECEIPTS = st.builds(
     installer=TEXTS,
     project=TEXTS,
     distributions=st.lists(
-        st.builds(Recorded, name=TEXTS, version=TEXTS, source=SOURCES, record=TEXTS), max_size=3
+        st.builds(Recorded, name=TEXTS, version=TEXTS, source=SOURCES, record=TEXTS, tree=TEXTS), max_size=3
     ).map(tuple),
 )
 

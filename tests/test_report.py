@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nox_envs.drift import Finding, Severity
 from nox_envs.report import SCHEMA, EnvironmentReport, Report, Status, render
-from nox_envs.report.as_text import count_kinds, finding_lines, printable, summary_line
+from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
+from nox_envs.streams import printable
 from nox_envs.values import fields, replace
 
 GOLDEN = Path(__file__).parent / "golden" / "report"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nox_envs.lockfile.text import Lock
 from nox_envs.pins import Pin, Source, source_of_url
 from nox_envs.workflow.requirement_files import declared_written, pins_written
 from tests.plans import planned, wants
@@ -65,3 +66,13 @@ def test_what_is_declared_is_written_with_absolute_paths(tmp_path: Path) -> None
         )
         assert Path(constraints).read_text() == "pear<2\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_branch_is_the_commit_of_the_lock_that_limits_it(tmp_path: Path) -> None:
+    url = "git+https://git.example.org/t"
+    pins = (direct("tool", source_of_url(f"{url}@{COMMIT}")),)
+    layer = Lock(origin="base.txt", header=None, pins=pins)
+    made = planned(wants(f"tool @ {url}@main"))
+    with declared_written(made, tmp_path, tmp_path, layers=(layer,)) as (requirements, constraints):
+        line = f"tool @ {url}@{COMMIT}\n"
+        assert (Path(requirements).read_text(), Path(constraints).read_text()) == (line, line)

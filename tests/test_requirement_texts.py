@@ -141,7 +141,11 @@ def test_loose_reading_keeps_names_and_slashes_elsewhere_apart_from_paths() -> N
         ("~/a", f"'~/a' {MACHINE}"),
         ("C:\\a", f"'C:/a' {MACHINE}"),
         ("a @ file:///srv/a", f"'file:///srv/a' {MACHINE}"),
-        ("git+file:///srv/a", f"'git+file:///srv/a' {MACHINE}"),
+        (
+            "git+file:///srv/a",
+            "'git+file:///srv/a' is a repository of this machine "
+            "(name the repository by its https:// or ssh:// URL, or a folder as ./folder)",
+        ),
         ("./a[b", "'./a[b' is no path with extras (write ./folder[extra])"),
         ("./a ; nonsense", "'nonsense' is no marker (write python_version < \"3.13\")"),
         ("https://example.org/a ; x", "'x' is no marker (write python_version < \"3.13\")"),

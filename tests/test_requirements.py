@@ -30,8 +30,9 @@ from nox_envs.spec.types import (
     RequirementText,
     Spec,
 )
+from tests.public_files import EXAMPLES, absent
 
-EXAMPLES = Path(__file__).parent.parent.parent / "shared" / "examples"
+ABSENT = absent("aiohttp") or absent("ansible-documentation")
 
 
 def at(line: int) -> Place:
@@ -799,7 +800,7 @@ def naive_count(path: Path) -> int:
     return own + sum(naive_count(path.parent / name) for name in nested)
 
 
-@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="../shared/examples is not here")
+@pytest.mark.skipif(ABSENT != "", reason=ABSENT)
 def test_requirements_files_of_public_projects_are_read_without_a_problem() -> None:
     names = list(example_files())
     composer = Tree(EXAMPLES).composer(**{name: (file(name),) for name in names})
@@ -809,7 +810,7 @@ def test_requirements_files_of_public_projects_are_read_without_a_problem() -> N
     assert composer.problems(()) == ()
 
 
-@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="../shared/examples is not here")
+@pytest.mark.skipif(ABSENT != "", reason=ABSENT)
 def test_the_names_in_public_files_are_those_that_pip_reads() -> None:
     reading = pytest.importorskip("pip._internal.req.req_file", reason="pip is not installed here")
     composer = Tree(EXAMPLES).composer(**{name: (file(name),) for name in example_files()})

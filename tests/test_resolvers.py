@@ -18,6 +18,7 @@ from nox_envs.resolvers import (
     InputFile,
     Request,
     absolute_requirement,
+    at_commits,
     pip_report,
     read_pip_report,
     read_uv_output,
@@ -89,6 +90,34 @@ def test_a_lock_below_limits_without_hashes_and_local_paths() -> None:
     (file,) = request(made, root_url=ROOT, layers=(layer,)).constraints
     assert file.text == f'a==1.0 ; os_name == "nt"\nc @ git+https://git.example.org/c@{COMMIT}\n'
     assert file.label == "-c requirements/prod.txt"
+
+
+TOOL = "git+https://git.example.org/tool"
+
+
+@pytest.mark.parametrize(
+    ("declared", "via", "asked"),
+    [
+        (wants(f"tool @ {TOOL}@main"), (f"app: tool @ {TOOL}@main ; os_name == 'nt'",), f"{TOOL}@{COMMIT}"),
+        (wants(f"tool[x] @ {TOOL}"), (f"test: -e {TOOL}[y]", "other"), f"{TOOL}@{COMMIT}"),
+        (wants(f"{TOOL}#egg=tool"), (f"app: {TOOL}#egg=tool",), f"{TOOL}@{COMMIT}"),
+        (wants(f"{TOOL}@main", name=""), (), f"{TOOL}@{COMMIT}"),
+        (wants(f"tool @ {TOOL}@main"), ("helper",), f"{TOOL}@{COMMIT}"),
+        (wants(f"tool @ {TOOL}@main2"), (f"test: tool @ {TOOL}@main",), f"{TOOL}@main2"),
+        (wants(f"tool @ {TOOL}@main"), (f"test: tool @ {TOOL}@main2",), f"{TOOL}@main"),
+        (wants(f"tool @ {TOOL}-two@main"), (), f"{TOOL}-two@main"),
+        (wants(f"tool @ {TOOL}@main#subdirectory=a"), (), f"{TOOL}@main#subdirectory=a"),
+        (wants(f"other @ {TOOL}@main"), (), f"{TOOL}@main"),
+        (wants("tool>=1"), (), ""),
+    ],
+)
+def test_a_branch_is_asked_for_by_the_commit_that_is_locked_for_it(
+    declared: Declared, via: tuple[str, ...], asked: str
+) -> None:
+    pin = Pin(name="tool", version="", source=Source(kind="vcs", url=TOOL, revision=COMMIT), via=via)
+    made = at_commits(planned(declared, constraints=[declared]), (pin,))
+    assert [one.url for one in (*made.requirements, *made.constraints)] == [asked, asked]
+    assert made.requirements == (replace(declared, url=asked),)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +259,18 @@ def test_no_path_of_this_machine_is_left_in_the_output() -> None:
     assert [word for word in machine if word in text] == []
 
 
+def test_a_url_with_credentials_that_only_uv_was_told_is_refused() -> None:
+    made = planned(wants("helper"))
+    files = request(made, root_url=ROOT, layers=())
+    text = "helper==1.0\nw @ https://me:secret@files.example.org/w.zip \\\n    --hash=SHA\n    # via helper\n"
+    with pytest.raises(NoxEnvsError) as caught:
+        read_uv_output(text.replace("SHA", SHA), made, files, origin="tests.txt", root_url=ROOT)
+    assert str(caught.value) == (
+        "w: helper names a URL with credentials, which no lock may hold; "
+        "take them out of it and leave them to netrc or the environment"
+    )
+
+
 def test_output_that_is_no_lock_is_a_problem() -> None:
     made = planned(wants("a"))
     with pytest.raises(FileProblems, match=r"tests\.txt:1:1: not a pin: 'error: no'"):
@@ -342,7 +383,7 @@ def test_direct_references_of_a_report_keep_their_source() -> None:
         entry("lib", "1.0", url="file:///project/lib", dir_info={}),
         entry("w", "1.0", url="file:///project/wheels/w-1.0-py3-none-any.whl",
               archive_info={"hashes": {"sha256": "0a" * 32}}),
-        entry("tool", "1.0", url="https://me:secret@git.example.org/tool", vcs_info=vcs),
+        entry("tool", "1.0", url="https://git.example.org/tool", vcs_info=vcs),
         entry("zipped", "1.0", url="https://files.example.org/z.zip", archive_info=hashed),
         made=made,
     )  # fmt: skip
@@ -352,6 +393,24 @@ def test_direct_references_of_a_report_keep_their_source() -> None:
         f"./wheels/w-1.0-py3-none-any.whl \\\n    --hash={SHA}  # w\n"
         "    # via test: ./wheels/w-1.0-py3-none-any.whl\n"
         f"zipped @ https://files.example.org/z.zip \\\n    --hash={SHA}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "required"),
+    [
+        ("https://files.example.org/w.zip", "w @ https://me:secret@files.example.org/w.zip"),
+        ("https://me:secret@files.example.org/w.zip", "w"),
+    ],
+)
+def test_a_url_with_credentials_that_only_pip_was_told_is_refused(url: str, required: str) -> None:
+    helper = entry("helper", "1.0", required, "w2 @ https://me:secret@x.example.org/ ; python_version < '3'")
+    zipped = entry("w", "1.0", url=url, archive_info={"hash": SHA.replace(":", "=")})
+    with pytest.raises(NoxEnvsError) as caught:
+        reported(helper, zipped, made=planned(wants("helper")))
+    assert str(caught.value) == (
+        "w: helper names a URL with credentials, which no lock may hold; "
+        "take them out of it and leave them to netrc or the environment"
     )
 
 

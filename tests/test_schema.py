@@ -172,7 +172,8 @@ requires: []
 backend: uv
 lock: false
 lock: {}
-lock: {file: a.txt, per: point, format: both, managed: false, use: constraints, resolver: pip}
+lock: {file: a.txt, per: point, format: both, managed: true, resolver: pip}
+lock: {file: a.txt, managed: false, use: constraints}
 lock: {file: [a.txt, b.txt], managed: false}
 lock: {exclude_newer: 7 days}
 lock: {exclude_newer: {than: 7 days, exempt: [a]}}
@@ -303,8 +304,8 @@ def test_schema_and_reader_judge_whole_files_alike(text: str) -> None:
     [
         "bad-axes", "bad-exclude", "bad-include", "bad-overrides", "bad-pythons", "booleans-of-yaml-1-1",
         "constraint-items", "drift-options", "empty-values", "environments-empty", "invalid-names",
-        "keys-in-the-wrong-place", "lock-options", "no-environments", "package-options", "set-items",
-        "unknown-keys", "version-missing", "version-quoted", "version-unknown", "wrong-types",
+        "keys-in-the-wrong-place", "lock-options", "no-environments", "not-pythons", "package-options",
+        "set-items", "unknown-keys", "version-missing", "version-quoted", "version-unknown", "wrong-types",
     ],
 )  # fmt: skip
 def test_the_schema_refuses_broken_files_too_where_it_can(name: str) -> None:

@@ -77,6 +77,19 @@ def test_a_second_run_starts_no_installer_and_a_first_does(demo: Project, tmp_pa
     assert [line for line in log.read_text().splitlines() if not line.startswith("self version")] == []
 
 
+@pytest.mark.parametrize("backend", ["virtualenv", "venv"])
+def test_a_second_run_starts_no_pip_and_a_first_does(project: Project, tmp_path: Path, backend: str) -> None:
+    project.write("envs.yaml", SPEC + f"        backend: {backend}\n")
+    project.nox("-s", "lock", check=True)
+    log = tmp_path / "pip.log"
+    env = {"PIP_LOG": str(log)}
+    project.nox("-s", "demo", env=env, check=True)
+    assert "basket" in log.read_text()
+    log.write_text("")
+    assert "no drift" in project.nox("-s", "demo", env=env, check=True).output
+    assert log.read_text() == ""
+
+
 def damage(venv: Venv) -> None:
     """Change a venv by hand: one package more, one less, one older."""
     venv.install("plum")
@@ -157,6 +170,40 @@ def test_a_missing_lock_stops_with_the_command_that_makes_it(project: Project) -
     assert "lock-missing" in ran.output
     assert "nox -s lock -- demo" in json.loads(project.read("report.json"))["sessions"][0]["reason"]
     assert not (project.root / "requirements").exists()
+    assert not (project.root / ".nox/demo").exists()
+    assert kinds(report(project)) == [("lock-missing", "")]
+    project.nox("-s", "lock", check=True)
+    built = project.nox("-s", "demo", check=True).output
+    assert "never finished" not in built
+    assert "anew" not in built
+
+
+def test_a_stale_lock_keeps_the_point_of_a_matrix_from_a_new_venv_and_leaves_the_old_one(
+    project: Project, tmp_path: Path
+) -> None:
+    spec = """
+        version: 1
+        environments:
+          tests:
+            matrix: {apple: ["1.0", "2.0"]}
+            requirements: ["apple=={apple}"]
+    """
+    project.write("envs.yaml", spec)
+    project.nox("-s", "lock", check=True)
+    project.nox("-s", "tests(apple='1.0')", check=True)
+    venv = project.root / ".nox/tests-apple-1-0"
+    assert (venv / "nox-envs.json").exists()
+    project.write("envs.yaml", spec.replace('"apple=={apple}"', '"apple=={apple}", plum==1.0'))
+    summary = tmp_path / "summary.md"
+    for words in (("-s",), ("--reuse-venv=never", "-s")):
+        env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+        ran = project.nox(*words, "tests", env=env)
+        assert ran.returncode == 1
+        assert ran.output.count("Running session tests(") == 2
+        assert ran.output.count("requirements/tests-apple1.0.txt does not answer envs.yaml") >= 1
+        assert not (project.root / ".nox/tests-apple-2-0").exists()
+        assert (venv / "nox-envs.json").exists()
+    assert "lock-unsatisfied" in summary.read_text()
 
 
 def test_a_requirement_that_the_lock_does_not_meet_stops_the_session(demo: Project) -> None:

@@ -283,19 +283,24 @@ def test_metadata_of_a_strange_kind_never_hangs_or_crashes(bare_venv: BareVenv) 
     (folder / "METADATA").mkdir()
     (bare_venv.site / "file-1.0.dist-info").write_text("")
     defects = {found.name: found.defect for found in take(bare_venv.location).distributions}
-    assert defects["pipe"] == "METADATA gives no name"
+    assert defects["pipe"] == "METADATA cannot be read: it is no regular file"
     assert defects["loop"].startswith("METADATA cannot be read: ")
     assert defects["folder"] == "METADATA cannot be read: Is a directory"
     assert defects["file"] == "METADATA cannot be read: Not a directory"
 
 
 @posix
-def test_an_endless_metadata_is_read_to_a_limit(bare_venv: BareVenv) -> None:
+def test_an_endless_metadata_is_refused_and_a_huge_one_read_to_a_limit(bare_venv: BareVenv) -> None:
     info = bare_venv.add("apple", "1.0", direct_url="")
+    for name in ("METADATA", "direct_url.json"):
+        (info / name).write_bytes(b"\0" * (2 << 20))
+    assert only(bare_venv).defect == ("METADATA gives no name; direct_url.json is larger than 65536 bytes")
     for name in ("METADATA", "direct_url.json"):
         (info / name).unlink()
         (info / name).symlink_to("/dev/zero")
-    assert only(bare_venv).defect == ("METADATA gives no name; direct_url.json is larger than 65536 bytes")
+    assert only(bare_venv).defect == (
+        "METADATA cannot be read: it is no regular file; direct_url.json cannot be read: it is no regular file"
+    )
 
 
 # direct_url.json
@@ -405,6 +410,7 @@ def test_metadata_is_read_to_its_last_header(bare_venv: BareVenv) -> None:
           Requires-Dist: not-this
         Requires-Dist: flour>=1
         Provides-Extra: cream
+        Requires-Python: >=3.8
         Requires-Dist: milk; extra == "cream"
         no header
 
@@ -416,7 +422,7 @@ def test_metadata_is_read_to_its_last_header(bare_venv: BareVenv) -> None:
         name="Apple.Pie",
         version="1.0",
         requires_dist=("flour>=1", 'milk; extra == "cream"'),
-        provides_extra=("cream",),
+        requires_python=">=3.8",
     )
 
 
@@ -539,7 +545,7 @@ def test_a_snapshot_agrees_with_pip_inspect(make_venv: MakeVenv, tmp_path: Path,
         metadata = read_metadata(found)
         assert metadata.name == item["metadata"]["name"]
         assert list(metadata.requires_dist) == item["metadata"].get("requires_dist", [])
-        assert list(metadata.provides_extra) == item["metadata"].get("provides_extra", [])
+        assert metadata.requires_python == item["metadata"].get("requires_python", "")
     environment = report["environment"]
     assert snapshot.interpreter == Interpreter(
         version=environment["python_full_version"],

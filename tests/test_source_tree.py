@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nox_envs.workflow.source_tree import fingerprint
+from nox_envs.pins import INDEX, Source, source_of_path, source_of_url
+from nox_envs.workflow.source_tree import fingerprint, tree_of
 from tests.index import write_source
 
 
@@ -115,3 +116,12 @@ def test_a_folder_that_cannot_be_read_does_no_harm(root: Path) -> None:
 
 def test_a_project_that_is_not_there_has_a_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(tmp_path / "absent", editable=False) == fingerprint(tmp_path / "gone", editable=False)
+
+
+def test_only_a_directory_has_a_tree(root: Path) -> None:
+    whole = fingerprint(root, editable=False)
+    assert tree_of(source_of_path(".", str(root))) == whole
+    assert tree_of(source_of_path(root.name, str(root.parent), editable=True)) != whole
+    inside = Source(kind="directory", url=root.parent.as_uri(), subdirectory=root.name)
+    assert tree_of(inside) == whole
+    assert tree_of(INDEX) == tree_of(source_of_url("git+https://git.example.org/a@main")) == ""

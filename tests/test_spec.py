@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nox_envs.errors import FileProblems, Place
+from nox_envs.files import read_text
 from nox_envs.matrix import expand
 from nox_envs.spec.command_text import command_words
-from nox_envs.spec.read import read_spec, read_spec_bytes
+from nox_envs.spec.read import read_spec
 from nox_envs.spec.types import (
     Axis,
     AxisValue,
@@ -102,6 +103,11 @@ def environment(text: str) -> Environment:
     return found
 
 
+def read_file(path: Path) -> Spec:
+    """Read a spec from disk, as a project does."""
+    return read_spec(read_text(path, shown=path.name), origin=path.name)
+
+
 def layer(text: str) -> Layer:
     return environment(text).layer
 
@@ -125,7 +131,7 @@ def environment_problems(text: str) -> list[str]:
 @pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
 def test_a_broken_file_is_explained_word_for_word(path: Path) -> None:
     with pytest.raises(FileProblems) as raised:
-        read_spec_bytes(path.read_bytes(), origin=path.name)
+        read_file(path)
     assert f"{raised.value}\n" == path.with_suffix(".txt").read_text(encoding="utf-8")
 
 
@@ -137,7 +143,7 @@ def test_there_are_fifty_broken_files_and_each_has_its_message() -> None:
 @pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
 def test_problems_come_in_the_order_of_the_file(path: Path) -> None:
     with pytest.raises(FileProblems) as raised:
-        read_spec_bytes(path.read_bytes(), origin=path.name)
+        read_file(path)
     places = [(problem.place.line, problem.place.column) for problem in raised.value.problems]
     assert places == sorted(places)
 
@@ -258,14 +264,15 @@ def test_any_values_of_known_keys_are_read_or_refused(values: dict[str, str]) ->
     assert isinstance(read_or_refuse("version: 1\n" + textwrap.dedent(lines)), Spec | FileProblems)
 
 
-def test_a_file_with_bytes_changed_at_random_is_read_or_refused() -> None:
-    chance = random.Random(2)
+def test_a_file_with_bytes_changed_at_random_is_read_or_refused(tmp_path: Path) -> None:
+    chance, file = random.Random(2), tmp_path / "envs.yaml"
     for _ in range(150):
         data = bytearray(DESIGN.encode())
         for _ in range(chance.randint(1, 4)):
             data[chance.randrange(len(data))] = chance.choice(b"\x00\xff\t{}[]:-,'\"&*!|>%@`\n ")
+        file.write_bytes(data)
         try:
-            found: Spec | FileProblems = read_spec_bytes(bytes(data), origin="envs.yaml")
+            found: Spec | FileProblems = read_file(file)
         except FileProblems as error:
             found = error
         assert isinstance(found, Spec | FileProblems)
@@ -348,9 +355,10 @@ def test_the_smallest_file_of_the_hint_is_a_good_file() -> None:
     assert [one.name for one in found.environments] == ["lint"]
 
 
-def test_a_byte_order_mark_and_windows_line_ends_change_nothing() -> None:
-    data = b"\xef\xbb\xbf" + DESIGN.replace("\n", "\r\n").encode()
-    assert read_spec_bytes(data, origin="envs.yaml") == read_spec(DESIGN, origin="envs.yaml")
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "envs.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + DESIGN.replace("\n", "\r\n").encode())
+    assert read_file(file) == read_spec(DESIGN, origin="envs.yaml")
 
 
 def test_every_key_of_an_environment_is_read() -> None:
@@ -559,6 +567,31 @@ def test_allow_prereleases_is_a_boolean_or_names(text: str, expected: bool | tup
 def test_pythons_are_texts_passed_on_by_name(text: str, pythons: tuple[str, ...], listed: bool) -> None:
     found = environment(f"python: {text}")
     assert (found.pythons, found.python_listed) == (pythons, listed)
+
+
+NAMES = (
+    "3",
+    "3.12",
+    "3.12.1",
+    "3.13t",
+    "313",
+    "3.12-64",
+    "py3.12",
+    "python3.12",
+    "pypy3.11",
+    "pypy",
+    "graalpy3.12",
+)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "cpython3.12-64-arm64"])
+def test_a_python_has_a_name_by_which_nox_looks_for_it(name: str) -> None:
+    from python_discovery import PythonSpec
+
+    assert environment(f"python: '{name}'").pythons == (name,)
+    looked_for = PythonSpec.from_string_spec(name)
+    assert looked_for.path is None
+    assert looked_for.major == 3 or looked_for.implementation == "pypy"
 
 
 # commands

@@ -34,6 +34,14 @@ def test_what_has_no_lock_is_limited_by_the_lock_of_another(project: Project, in
     project.nox("-s", "loose", check=True)
     frozen = project.cli("freeze", "loose", check=True).stdout.splitlines()
     assert {"basket==1.0", "unripe==1.1rc1"} <= set(frozen)
+    project.write("envs.yaml", project.read("envs.yaml").replace("basket==1.0", "basket==1.1"))
+    project.nox("-s", "lock", "--", "base", check=True)
+    drift = project.cli("drift", "loose")
+    assert drift.returncode == 1
+    assert "expected an installation of its requirements as they are now" in drift.stdout
+    assert "its requirements changed" in project.nox("-s", "loose", check=True).output
+    assert "basket==1.1" in project.cli("freeze", "loose", check=True).stdout
+    assert project.cli("drift", "loose").returncode == 0
 
 
 def test_pip_allows_all_prereleases_or_says_that_it_cannot(project: Project, index: Index) -> None:
@@ -54,6 +62,24 @@ def test_pip_allows_all_prereleases_or_says_that_it_cannot(project: Project, ind
     refused = project.nox("-s", "named")
     assert "pip cannot allow pre-releases by name" in refused.output
     assert "Traceback" not in refused.output
+
+
+def test_the_seed_packages_of_a_venv_are_not_counted_unless_they_are_required(project: Project) -> None:
+    project.write(
+        "envs.yaml",
+        """
+        version: 1
+        defaults: {lock: false, backend: venv, requirements: [apple>=1]}
+        environments:
+          old: {}
+          fast: {backend: uv}
+          asked: {requirements: [apple>=1, pip>=9]}
+        """,
+    )
+    for _ in range(2):
+        ran = project.nox("-s", "old", "fast", "asked", check=True).output
+        counts = ("old: no drift: 1 dist", "fast: no drift: 1 dist", "asked: no drift: 2 dist")
+        assert [count for count in counts if count not in ran] == []
 
 
 @pytest.mark.parametrize("backend", ["uv", "venv"])

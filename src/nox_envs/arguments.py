@@ -77,6 +77,11 @@ def add_index_options(drift: argparse.ArgumentParser) -> None:
     )
 
 
+def asks_index(asked: argparse.Namespace) -> bool:
+    """Tell whether any of the options that compare locks with indexes and advisories was given."""
+    return bool(asked.online or asked.advisories or asked.index_url or asked.online_timeout)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nox_envs.arguments import parser
+from nox_envs.arguments import asks_index, parser
 from nox_envs.errors import NoxEnvsError
 from nox_envs.machine import markers
-from nox_envs.streams import harmless, write_anything
+from nox_envs.streams import forget_reader, harmless, write_anything
 
 if TYPE_CHECKING:
     from nox_envs.errors import Problem
@@ -39,8 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(harmless(str(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # The reader went away; without this the interpreter would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_reader()
         return 2
     except OSError as error:
         print(harmless(f"{error.filename or 'nox-envs'}: {error.strerror or error}"), file=sys.stderr)
@@ -173,7 +172,7 @@ def _lock_path(project: Project, point: Point, problems: list[Problem]) -> str:
 def _drift(asked: argparse.Namespace) -> int:
     names = tuple(asked.environments)
     project = _project(asked)
-    if asked.files in (None, "off") and not (asked.skew or _asks_index(asked)):
+    if asked.files in (None, "off") and not (asked.skew or asks_index(asked)):
         from nox_envs.workflow.glance import clean_report
 
         if clean := clean_report(project, names):
@@ -187,13 +186,9 @@ def _drift(asked: argparse.Namespace) -> int:
     return _conclude(report, asked)
 
 
-def _asks_index(asked: argparse.Namespace) -> bool:
-    return bool(asked.online or asked.advisories or asked.index_url or asked.online_timeout)
-
-
 def _index_side(project: Project, asked: argparse.Namespace) -> IndexSide | None:
     """Ask indexes and advisories what they say of the locks, where that is wanted."""
-    if not _asks_index(asked):
+    if not asks_index(asked):
         return None
     from datetime import datetime, timezone
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 
 def write_anything() -> None:
-    """Let stdout and stderr write what their encoding lacks as escapes (`\\xfc`), in place of failing."""
+    """Let stdout and stderr write what their encoding lacks as escapes (`\\xfc`), in place of failing.
+
+    One that is closed swallows what is written to it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -29,3 +36,11 @@ def harmless(text: str) -> str:
 
 def _line(text: str) -> str:
     return text.replace("::", "\\x3a\\x3a", 1) if text.lstrip().startswith("::") else text
+
+
+def forget_reader() -> None:
+    """Send what is still to be written to stdout nowhere, since whoever read it went away.
+
+    Without this the interpreter would complain once more at its end.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

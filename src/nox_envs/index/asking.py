@@ -168,7 +168,7 @@ def _ask_releases(
     base = index.removesuffix("/simple")
     if base == index or not asked:
         return [None] * len(asked)
-    urls = tuple(f"{base}/pypi/{name}/{quote(version)}/json" for name, version in asked)
+    urls = tuple(f"{base}/pypi/{name}/{quote(version, safe='')}/json" for name, version in asked)
     answers = fetcher.fetch(urls, "application/json")
     return [_advisories(answer, *release) for answer, release in zip(answers, asked, strict=True)]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from nox_envs.errors import NoxEnvsError
-from nox_envs.pins import redact
 
 
 class Credentials:
@@ -57,7 +56,8 @@ def _user_of(url: str) -> tuple[str, str]:
 def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL, to which credentials belong.
 
-    Raises NoxEnvsError, without repeating a password, for what is no http, https or file URL.
+    Raises NoxEnvsError for what is no http, https or file URL. It is not repeated: without a scheme
+    nobody can tell which part of it is a password.
     """
     try:
         parts = urlsplit(url)
@@ -66,7 +66,10 @@ def origin_of(url: str) -> str:
     except ValueError:  # brackets that do not match, a port that is no number
         usable, port = False, 0
     if not usable:
-        raise NoxEnvsError(f"{redact(url)!r} is no URL of an index; give an http, https or file one")
+        raise NoxEnvsError(
+            "the URL of an index begins with neither http://, https:// nor file://, or cannot be read;"
+            " look at --index-url, the indexes of the spec and the settings of uv and pip"
+        )
     return f"{parts.scheme}://{parts.hostname}:{port}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from nox_envs.errors import FileProblems, Problem
@@ -41,6 +42,7 @@ def lock_paths(point: Point, values: Pairs, *, by_python: bool) -> Paths:
     given = point.lock.file[0] if point.lock.file else ""
     if point.lock.managed is False and given:
         return Paths(main=given)
+    _require_inside(given, point)
     name = point.environment
     if point.python and by_python:
         name += f"-{point.python}"
@@ -54,6 +56,22 @@ def lock_paths(point: Point, values: Pairs, *, by_python: bool) -> Paths:
     if is_pylock(given):
         return Paths(main=requirements, pylock=given)
     return Paths(main=_checked(given, point, pylock=False) if given else requirements, pylock=pylock)
+
+
+def _require_inside(path: str, point: Point) -> None:
+    """Refuse to write outside of the spec's directory, wherever placeholders lead."""
+    normal = posixpath.normpath(path or ".")
+    if posixpath.isabs(normal) or normal == ".." or normal.startswith("../"):
+        raise FileProblems(
+            (
+                Problem(
+                    place=point.place,
+                    path=f"environments.{point.environment}.lock.file",
+                    message=f"{path!r} leads out of the spec's directory, where no lock is written",
+                    hint=f"such as {DEFAULT_FILE}; a lock that others make may be there: managed: false",
+                ),
+            )
+        )
 
 
 def _checked(path: str, point: Point, *, pylock: bool) -> str:

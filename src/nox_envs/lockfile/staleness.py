@@ -106,8 +106,8 @@ def _changed_parts(plan: LockPlan, lock: Lock, *, satisfied: bool) -> Iterator[D
     now = dict(parts(plan))
     for name in sorted(before.keys() | now.keys()):
         old, new = before.get(name, ""), now.get(name, "")
-        if name == _FLOOR and not (old and new):
-            continue  # what is told of the pythons says it
+        if (name == _FLOOR or _is_local_project(name)) and not (old and new):
+            continue  # what is told of the pythons, or of the requirement, says it
         if old != new:
             yield Doubt(
                 kind="lock-stale",
@@ -115,7 +115,10 @@ def _changed_parts(plan: LockPlan, lock: Lock, *, satisfied: bool) -> Iterator[D
                 actual=f"locked with {old}" if old else "locked without",
                 place=_place_of_part(plan, name),
                 lock_place=lock.origin,
-                satisfied=satisfied and (name != _FLOOR or _floor(old) <= _floor(new)),
+                # Nothing here tells what a local project brings.
+                satisfied=satisfied
+                and not _is_local_project(name)
+                and (name != _FLOOR or _floor(old) <= _floor(new)),
             )
     if lock.header.resolver != plan.resolver:
         yield Doubt(
@@ -126,6 +129,10 @@ def _changed_parts(plan: LockPlan, lock: Lock, *, satisfied: bool) -> Iterator[D
             lock_place=lock.origin,
             satisfied=satisfied,
         )
+
+
+def _is_local_project(name: str) -> bool:
+    return name.rpartition("/")[2] == PYPROJECT
 
 
 def _floor(text: str) -> tuple[int, ...]:

@@ -154,7 +154,7 @@ class _Expansion:
         known = {name for name, _ in _values(self._environment.name, cell.python, ())}
         known.update(axis.name for axis in self._environment.axes)
         self.problems.extend(fill_problems(layer, cell.place, self._environment.name, known))
-        used = used_names(layer, cell.place)
+        used = used_names(layer)
         names = frozenset(name for key_names in used.values() for name in key_names)
         return _Folded(layer=layer, used=used, names=names)
 

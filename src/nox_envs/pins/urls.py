@@ -117,15 +117,19 @@ def parse_direct_url(text: str) -> Source:
     subdirectory = _text(record, "subdirectory").replace("%20", " ").strip("/")
     if not url:
         raise ValueError("has no url")
+    if not url[0].isalpha():
+        raise ValueError("has a url that is none")
     vcs, archive, directory = (_table(record, key) for key in ("vcs_info", "archive_info", "dir_info"))
     if vcs is not None:
         return _recorded_vcs(url, subdirectory, vcs)
     if archive is not None:
         hashes = _recorded_hashes(archive)
         return Source(kind="archive", url=_local(url), subdirectory=subdirectory, hashes=hashes)
-    if directory is not None:
+    if directory is not None and url.startswith("file:"):
         editable = directory.get("editable") is True
         return Source(kind="directory", url=_local(url), subdirectory=subdirectory, editable=editable)
+    if directory is not None:
+        raise ValueError("has a dir_info whose url is no file: URL")
     raise ValueError("has none of vcs_info, archive_info and dir_info")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nox_envs.changes import CHANGE_KINDS, Change, ChangeKind, Comparison, PackageChange
-from nox_envs.streams import printable
+from nox_envs.streams import harmless, printable
 
 ChangesFormat: TypeAlias = Literal["text", "json", "markdown"]
 
@@ -127,7 +127,7 @@ def _askers(one: PackageChange) -> str:
 
 
 def _text(comparison: Comparison, old: str, new: str, colour: bool) -> str:
-    head = f"{printable(old)} -> {printable(new)}: "
+    head = harmless(f"{printable(old)} -> {printable(new)}: ")
     lines = [head + (count_changes(comparison) if comparison.different else "no difference")]
     lines += [f"  {printable(line)}" for line in _environment_lines(comparison)]
     names = max((len(one.package) for one in comparison.packages), default=0)

@@ -55,7 +55,7 @@ class RequirementFiles:
             asked: where the file is asked for, for the problems, and `key` the path there.
             stack: the files that lead here, for cycles.
         """
-        if _REMOTE.match(path):
+        if _REMOTE.match(path) or "://" in path:
             return failed(asked, f"{redact(path)!r} is not read: it is not a file of the project", path=key)
         shown = posixpath.normpath(path)
         if posixpath.isabs(shown) or not path.strip():

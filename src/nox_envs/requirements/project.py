@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -194,9 +193,22 @@ class Pyproject:
             digest=self._digest() if self.buildable and self.is_dynamic("dependencies") else "",
         )
 
-    def _digest(self) -> str:
-        from hashlib import sha256
+    @property
+    def requires_digest(self) -> str:
+        """Return `sha256:…` over what decides which packages an installation of this project brings."""
+        if self.is_dynamic("dependencies") or self.is_dynamic("optional-dependencies"):
+            return self._digest()
+        project = self.project or {}
+        extras = _table(project, "optional-dependencies") or {}
+        return _sha256(
+            {
+                "python": project.get("requires-python"),
+                "dependencies": _sorted(project.get("dependencies")),
+                "extras": {name: _sorted(listed) for name, listed in extras.items()},
+            }
+        )
 
+    def _digest(self) -> str:
         tools = _table(self._data, "tool") or {}
         meaning = {
             "project": self.project,
@@ -204,8 +216,7 @@ class Pyproject:
             "tool": {name: tools[name] for name in _BUILD_TOOLS if name in tools},
             "files": {name: self._content(name) for name in (*_LEGACY, *self._dynamic_files(tools))},
         }
-        text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=str)
-        return "sha256:" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return _sha256(meaning)
 
     def _dynamic_files(self, tools: Mapping[str, object]) -> tuple[str, ...]:
         """Return the files that setuptools reads dependencies from (`tool.setuptools.dynamic`)."""
@@ -229,20 +240,27 @@ def project_name(root: Path) -> str:
     return Pyproject(root).name
 
 
+def _sorted(listed: object) -> list[str]:
+    return sorted(map(str, listed)) if isinstance(listed, list) else []
+
+
+def _sha256(meaning: Mapping[str, object]) -> str:
+    from hashlib import sha256
+
+    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=str)
+    return "sha256:" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _parse(text: str) -> dict[str, object]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    from nox_envs.toml import parse_toml
 
     try:
-        data: dict[str, object] = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_toml(text)
+    except ValueError as error:
         at = _AT.search(str(error))
         place = Place(origin=PYPROJECT, line=int(at[1]) if at else 1, column=int(at[2]) if at else 1)
-        reason = _AT.sub("", str(error)).strip() if isinstance(error, ValueError) else "nested too deep"
+        reason = _AT.sub("", str(error)).strip()
         raise FileProblems((Problem(place=place, message=f"is not valid TOML: {reason}"),)) from None
-    return data
 
 
 def _table(table: Mapping[str, object], key: str) -> Mapping[str, object] | None:

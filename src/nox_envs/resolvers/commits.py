@@ -35,4 +35,6 @@ def _at_commit(declared: Declared, candidates: Candidates) -> Declared:
 def _was_locked_for(pin: Pin, url: str) -> bool:
     """Tell whether a pin comes from this URL, as its annotations record; one without any may."""
     recorded = [entry for entry in pin.via if ": " in entry]
-    return not recorded or any(redact(url) == word for entry in recorded for word in entry.split())
+    known = redact(url)
+    words = [word for entry in recorded for word in entry.split()]
+    return not recorded or any(word == known or word.startswith(f"{known}[") for word in words)

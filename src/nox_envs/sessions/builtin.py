@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import nox
 
-from nox_envs.arguments import add_index_options
+from nox_envs.arguments import add_index_options, asks_index
 from nox_envs.errors import NoxEnvsError
 from nox_envs.integrity.types import FILES_MODES
 from nox_envs.policy import fail_conditions
@@ -18,7 +18,7 @@ from nox_envs.progress import progress_on
 from nox_envs.report import FORMATS, Report, render
 from nox_envs.sessions.arguments import Arguments, HelpShown
 from nox_envs.sessions.github import publish
-from nox_envs.streams import printable, write_anything
+from nox_envs.streams import forget_reader, printable, write_anything
 from nox_envs.workflow.acceptance import accept, read_baseline
 from nox_envs.workflow.inspection import inspect
 from nox_envs.workflow.project import Project
@@ -51,14 +51,21 @@ def drift_session(project: Project, session: nox.Session) -> None:
         session.error(str(error))
     except OSError as error:
         session.error(f"{error.filename or session.name}: {error.strerror or error}")
-    write_anything()
-    sys.stdout.write(render(report, asked.format, colour=session._runner.global_config.color))
-    sys.stdout.flush()
+    _print(render(report, asked.format, colour=session._runner.global_config.color))
     if os.environ.get("GITHUB_ACTIONS"):
         publish(report, annotate=asked.format != "github")
     reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions).reason
     if reason:
         session.error(reason)
+
+
+def _print(text: str) -> None:
+    write_anything()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_reader()
 
 
 def _checked(project: Project, session: nox.Session, asked: argparse.Namespace) -> Report:
@@ -76,7 +83,7 @@ def _checked(project: Project, session: nox.Session, asked: argparse.Namespace) 
 
 def _index_side(project: Project, session: nox.Session, asked: argparse.Namespace) -> IndexSide | None:
     """Ask indexes and advisories what they say of the locks, where that is wanted."""
-    if not (asked.online or asked.advisories or asked.index_url or asked.online_timeout):
+    if not asks_index(asked):
         return None
     from datetime import datetime, timezone
 

@@ -70,7 +70,9 @@ class SessionHost:
         """Run a command in the venv; a failure ends the session."""
         directory = Path(command.change_dir) if command.change_dir else None
         if directory is not None and not directory.is_dir():
-            self._session.error(f"{command.place}: change_dir: no directory {str(directory)!r}")
+            self._session.error(
+                f"{command.place}: change_dir: no directory {str(directory)!r}; make it, or name another one"
+            )
         with self._session.chdir(directory) if directory else nullcontext():
             try:
                 self._session.run(

@@ -17,6 +17,7 @@ import nox.popen
 import nox.virtualenv
 
 from nox_envs.errors import FileProblems, NoxEnvsError
+from nox_envs.mutex import held
 from nox_envs.report.as_text import count_kinds, finding_lines
 from nox_envs.sessions.arguments import Arguments, HelpShown
 from nox_envs.workflow.lock_check import stale_locks
@@ -106,7 +107,7 @@ def _lock(project: Project, session: nox.Session, asked: argparse.Namespace) -> 
             lock(
                 project,
                 request,
-                _Processes(session),
+                _Processes(project, session),
                 jobs=max(_JOBS, 2 * (os.cpu_count() or 1)),
                 now=datetime.now(timezone.utc),
                 told=bar.draw,
@@ -166,7 +167,8 @@ class Bar:
 class _Processes:
     """Run resolvers for the lock session."""
 
-    def __init__(self, session: nox.Session) -> None:
+    def __init__(self, project: Project, session: nox.Session) -> None:
+        self._mutex = project.mutex
         self._session = session
         self._making = threading.Lock()
         self.uv = nox.virtualenv.UV if nox.virtualenv.HAS_UV else "uv"
@@ -181,16 +183,21 @@ class _Processes:
 
     def pip_python(self, python: str | None) -> str:
         location = self._session.env_dir.parent / f"pip-{python or 'nox'}"
-        with self._making:
+        complete = location / "nox-envs-complete"
+        with self._making, held(self._mutex(location.name), waiting=self._say_waiting):
             try:
                 venv = nox.virtualenv.get_virtualenv(
                     "virtualenv",
                     download_python="auto",
                     envdir=str(location),
-                    reuse_existing=True,
+                    reuse_existing=complete.is_file(),
                     interpreter=python,
                 )
                 venv.create()
+                complete.touch()  # a venv whose making was cut off is none
             except (nox.virtualenv.InterpreterNotFound, nox.command.CommandFailed) as error:
                 raise NoxEnvsError(f"{error}; pip resolves only for an interpreter that is present") from None
         return str(Path((venv.bin_paths or [""])[0], "python.exe" if sys.platform == "win32" else "python"))
+
+    def _say_waiting(self) -> None:
+        self._session.log("another process makes the venv that pip resolves in; waiting")

@@ -15,6 +15,7 @@ from nox_envs.errors import NoxEnvsError
 from nox_envs.machine import markers
 from nox_envs.sessions.exclusion import exclude_others
 from nox_envs.spec.types import Pairs
+from nox_envs.streams import write_anything
 from nox_envs.values import replace
 from nox_envs.workflow.memory import SessionRow
 from nox_envs.workflow.project import Project
@@ -29,6 +30,7 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
     `spec` is a file in the folder of the noxfile; `lock` and `drift` name the built-in sessions. A
     spec with problems prints them and ends nox with exit code 2.
     """
+    write_anything()  # nox prints the descriptions of a spec on any terminal
     try:
         project = Project(
             _beside_the_noxfile(spec),

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from nox_envs.files import read_head
-from nox_envs.pins import canonical_name
 from nox_envs.snapshot.types import Distribution
 from nox_envs.values import value
 
@@ -75,7 +74,7 @@ def read_metadata(distribution: Distribution) -> Metadata:
     for line in re.sub(_FOLD, " ", _decoded(head)).splitlines():
         key, colon, value = line.partition(":")
         if colon:
-            fields.setdefault(canonical_name(key.strip()), []).append(value.strip())
+            fields.setdefault(key.strip().lower(), []).append(value.strip())
     return Metadata(
         name=fields.get("name", [distribution.name])[0],
         version=fields.get("version", [distribution.version])[0],

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple, TypeAlias
-
 from nox_envs.document import Problems, Unfit, show
 from nox_envs.errors import Place
-from nox_envs.placeholders import RUN_TIME, Defect, defects, names_in
+from nox_envs.placeholders import Defect, defects, names_in
 from nox_envs.spec.drafts import Named
+from nox_envs.spec.layer_texts import LayerText, texts_of
 from nox_envs.spec.requirement_text import constraint, filled_requirement
 from nox_envs.spec.scope import Part, Scope, find, parts, places_in, scope_of
-from nox_envs.spec.types import (
-    Command,
-    Constraint,
-    ConstraintFile,
-    ConstraintText,
-    Layer,
-    LockOptions,
-    RequirementText,
-)
-
-Kind: TypeAlias = Literal["plain", "requirement", "constraint", "lock", "run"]
-
-
-class _Template(NamedTuple):
-    """Hold a text below a key of a layer; `place` is None where the layer does not keep it."""
-
-    kind: Kind
-    key: str
-    text: str
-    place: Place | None = None
 
 
 class PlaceholderTexts:
@@ -45,25 +23,20 @@ class PlaceholderTexts:
         """Add the problems of one merged environment."""
         scope: Scope | None = None
         for part in parts(named.draft):
-            for template in _templates(part.layer):
-                if "{" in template.text or "}" in template.text:
+            for template in texts_of(part.layer):
+                if template.kind != "prose":
                     scope = scope or scope_of(named)
                     self._check(template, part, scope, named)
 
-    def _check(self, template: _Template, part: Part, scope: Scope, named: Named) -> None:
-        known = scope.known()
-        if template.kind == "run":
-            known |= frozenset(RUN_TIME)
-        elif template.kind == "lock":
-            known |= frozenset({"environment"})
-        found = defects(template.text, known)
+    def _check(self, template: LayerText, part: Part, scope: Scope, named: Named) -> None:
+        found = defects(template.text, template.allowed(scope.known()))
         for defect in found:
             message, hint = _worded(defect, scope)
             self._add(template, part, named, f"{message} in {show(template.text)}", hint)
         if not found and template.kind in ("requirement", "constraint"):
             self._filled(template, part, scope, named)
 
-    def _filled(self, template: _Template, part: Part, scope: Scope, named: Named) -> None:
+    def _filled(self, template: LayerText, part: Part, scope: Scope, named: Named) -> None:
         check = filled_requirement if template.kind == "requirement" else constraint
         for pairs in scope.fillings(names_in(template.text), part.fixed):
             filled = scope.fill(template.text, pairs)
@@ -81,7 +54,7 @@ class PlaceholderTexts:
             self._owned[id(node)] = places_in(node)
         return id(place) in self._owned[id(node)]
 
-    def _add(self, template: _Template, part: Part, named: Named, message: str, hint: str) -> None:
+    def _add(self, template: LayerText, part: Part, named: Named, message: str, hint: str) -> None:
         place = template.place or find(part.chain, template.key, template.text)
         if (id(place), message) in self._seen:
             return
@@ -96,41 +69,3 @@ def _worded(defect: Defect, scope: Scope) -> tuple[str, str]:
         if not scope.pythons and defect.message == f"unknown placeholder {{{name}}}":
             return f"{{{name}}} has no value without a python", 'write python: "3.12", or a list'
     return defect.message, defect.hint
-
-
-def _templates(layer: Layer) -> Iterator[_Template]:
-    for item in layer.requirements or ():
-        if isinstance(item, RequirementText):
-            yield _Template("requirement", "requirements", item.text, item.place)
-    yield from _constraint_templates("constraints", layer.constraints or ())
-    yield from _constraint_templates("build_constraints", layer.build_constraints or ())
-    for command in layer.commands or ():
-        yield from (_Template("run", "commands", text, command.place) for text in _command_texts(command))
-    yield from (_Template("run", "set_env", value) for _, value in layer.set_env or ())
-    if layer.change_dir is not None:
-        yield _Template("run", "change_dir", layer.change_dir)
-    if layer.lock is not None:
-        yield from (_Template("lock", "lock", text) for text in _lock_texts(layer.lock))
-    yield from (_Template("plain", "requires", text) for text in layer.requires or ())
-    yield from (_Template("plain", "tags", text) for text in layer.tags or ())
-    yield from (_Template("plain", "platforms", text) for text in layer.platforms or ())
-    yield from (_Template("plain", "runs_on", text) for text in layer.runs_on or ())
-    if layer.package is not None:
-        yield from (_Template("plain", "package", text) for text in layer.package.extras)
-
-
-def _constraint_templates(key: str, constraints: tuple[Constraint, ...]) -> Iterator[_Template]:
-    for item in constraints:
-        if isinstance(item, ConstraintText):
-            yield _Template("constraint", key, item.text, item.place)
-        elif isinstance(item, ConstraintFile):
-            yield _Template("plain", key, item.path, item.place)
-
-
-def _command_texts(command: Command) -> tuple[str, ...]:
-    values = tuple(value for _, value in command.set_env)
-    return (*command.argv, *values, command.change_dir or "")
-
-
-def _lock_texts(lock: LockOptions) -> tuple[str, ...]:
-    return (*(lock.file or ()), lock.group or "")

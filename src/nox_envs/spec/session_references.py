@@ -53,8 +53,9 @@ class Environments:
             message, hint = f"{show(name)} is a template and makes no session", "name an environment"
         else:
             message = f"{show(name)} is no environment"
-            known = ", ".join(self.names[:10]) or "there are none, only templates"
-            hint = self._problems.suggest(name, self.names) or f"environments: {known}"
+            listed = ", ".join(self.names[:10])
+            known = f"environments: {listed}" if listed else "there are templates only"
+            hint = self._problems.suggest(name, self.names) or known
         self._problems.add(place, message, hint)
 
     def check_circles(self) -> None:

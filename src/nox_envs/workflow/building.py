@@ -83,3 +83,11 @@ def prerelease_options(plan: LockPlan, installer: Installer) -> tuple[str, ...]:
             "write allow_prereleases: true, or backend: uv"
         )
     return ("--pre",)
+
+
+def folder_options(plan: LockPlan, installer: Installer) -> tuple[str, ...]:
+    """Return the options that make uv build required folders: its cache has builds from before a change."""
+    names = {declared.name for declared in plan.requirements if declared.path}
+    if not names or installer.name != "uv":
+        return ()
+    return tuple(f"--refresh-package={name}" for name in sorted(names)) if all(names) else ("--refresh",)

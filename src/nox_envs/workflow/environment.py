@@ -58,10 +58,13 @@ class EnvironmentRun:
 
     def verify(self) -> None:
         """Leave the venv as its lock says, or as it is where policy wants that; else end the session."""
-        sources = self._project.sources_of(self._point)
-        self._clean_check.begin(None if sources is None else (*sources, *self._plan.files))
+        self._begin_check()
         self._require_lock()
         self._verified = self._usable_venv()
+
+    def _begin_check(self) -> None:
+        sources = self._project.sources_of(self._point)
+        self._clean_check.begin(None if sources is None else (*sources, *self._plan.files))
 
     def _require_lock(self) -> None:
         findings = self.journal.judged(lock_findings(self._project, self._plan, self._point), link="lock")
@@ -141,16 +144,14 @@ class EnvironmentRun:
 
     def _causes(self, checked: Checked, receipt: Receipt) -> str:
         """Return what happened since the installation, as far as the receipt can tell."""
-        causes: list[str] = []
-        if receipt.lock != self._installed_from:
-            causes.append(f"{self._plan.path or 'its requirements'} changed since")
+        moved_on = receipt.lock != self._installed_from
+        changed = [self._plan.path or "its requirements"] if moved_on else []
         own = checked.expectation.project
         if own is not None and receipt.project != project_fingerprint(self._project, self._point):
-            causes.append("the project changed since")
-            others = any(finding.package != own.name for finding in checked.drift)
-            if others and len(causes) == 1:
-                causes.append("the venv was changed after")
-        return " and ".join(causes) or "the venv was changed after"
+            changed.append("the project")
+            if not moved_on and any(finding.package != own.name for finding in checked.drift):
+                changed.append("the venv")
+        return f"{' and '.join(changed)} changed since" if changed else "the venv was changed after"
 
     def _answer_drift(self, checked: Checked, causes: str) -> Checked:
         kinds = count_kinds(checked.drift or self.journal.locked)
@@ -182,6 +183,10 @@ class EnvironmentRun:
         installed = self._proved(lambda: self._receipt(take(self._host.location)))
         self._require_clean(installed)
         self._write_receipt(installed)
+        if self._depth.files == "off":
+            # As the next session finds it, which then need not judge it again.
+            self._begin_check()
+            installed = self._check(receipts.read(self._host.location))
         self._tell(installed.drift)
         self._conclude("drift" if installed.drift else "clean", installed.findings, installed)
         return installed

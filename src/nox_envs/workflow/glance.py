@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nox_envs.files import read_head
+from nox_envs.lockfile.candidates import undeclared
 from nox_envs.report import EnvironmentReport, Report
 from nox_envs.report.reading import read_report
 from nox_envs.values import replace
@@ -13,22 +15,31 @@ from nox_envs.workflow.project import Project
 if TYPE_CHECKING:
     from nox_envs.matrix import Point
 
+_HEAD = 8000
+
 
 def clean_report(project: Project, names: tuple[str, ...]) -> Report | None:
-    """Return the report on the named environments and sessions if each is known to be clean."""
-    rows = [row for row in project.sessions if row.environment in names or row.session in names]
+    """Return the report on the named environments and sessions (default: all) if each is known as clean."""
+    rows = [row for row in project.sessions if not names or row.environment in names or row.session in names]
     known = {row.environment for row in rows} | {row.session for row in rows}
-    if not rows or known.isdisjoint(names) or not known.issuperset(names):
+    if not rows or not known.issuperset(names):
         return None
     found: list[EnvironmentReport] = []
     for row in rows:
         point = project.point_of(row.environment, row.python, row.axes)
-        # What the other members of a group pin now is not remembered.
-        environment = None if point.lock.group else clean_environment(project, point)
+        environment = None if point.drift.ignore else clean_environment(project, point)
         if environment is None:
             return None
         found.append(environment)
+    if not names and _others(project, {environment.lock for environment in found}):
+        return None
     return Report(environments=tuple(found))
+
+
+def _others(project: Project, locks: set[str]) -> bool:
+    """Tell whether any file beside these locks may be a lock of ours, perhaps one that nothing declares."""
+    others = undeclared(project.root, locks - {""})
+    return any(b"nox" in read_head(str(project.root / path), _HEAD) for path in others)
 
 
 def clean_environment(project: Project, point: Point) -> EnvironmentReport | None:

@@ -14,6 +14,7 @@ from nox_envs.index.configuration import Configured, Machine, certificates, conf
 from nox_envs.index.credentials import Credentials, origin_of
 from nox_envs.index.exports import read_export
 from nox_envs.index.fetching import Fetcher
+from nox_envs.index.types import File, Vulnerability
 from nox_envs.lockfile.freshness import declared_environment, place_of
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.platforms import platform_of
@@ -67,11 +68,12 @@ class IndexSide:
         exports = tuple((path, read_export(path, names)) for path in request.advisories)
         told = _ask(project, _versions(pins), request) if request.online else Told()
         self.notes = (*told.notes, *(_unread(path, one.unread) for path, one in exports if one.unread))
-        self._pages = told.pages
-        self._vulnerabilities = (
-            *told.vulnerabilities,
-            *(v for _, one in exports for v in one.vulnerabilities),
-        )
+        self._files: dict[str, list[File]] = {}
+        for page in told.pages:
+            self._files.setdefault(page.name, []).extend(page.files)
+        self._vulnerabilities: dict[str, list[Vulnerability]] = {}
+        for one in (*told.vulnerabilities, *(v for _, export in exports for v in export.vulnerabilities)):
+            self._vulnerabilities.setdefault(one.package, []).append(one)
         found = {"outdated", "yanked"} if told.complete else set()
         found |= {"advisory"} if told.served or exports else set()
         self.unchecked = INDEX_KINDS - found
@@ -91,10 +93,10 @@ class IndexSide:
         )
 
     def _remarks(self, plan: LockPlan, point: Point, pin: Pin, host: Mapping[str, str]) -> Iterator[Remark]:
-        yield from advisory_remarks(pin, [v for v in self._vulnerabilities if v.package == pin.name])
-        files = [file for page in self._pages if page.name == pin.name for file in page.files]
+        yield from advisory_remarks(pin, self._vulnerabilities.get(pin.name, ()))
         if pin.source.kind == "index":
-            yield from release_remarks(pin, tuple(files), self._admission(plan, point, pin, host))
+            files = tuple(self._files.get(pin.name, ()))
+            yield from release_remarks(pin, files, self._admission(plan, point, pin, host))
 
     def _admission(self, plan: LockPlan, point: Point, pin: Pin, host: Mapping[str, str]) -> Admission:
         prereleases = point.allow_prereleases
@@ -159,6 +161,8 @@ def _fix(project: Project, plan: LockPlan, remark: Remark) -> str:
         foreign = project.foreign(plan)
         return foreign.command if foreign else ""
     name, target = remark.finding.package, remark.target
+    if not target and remark.finding.kind == "yanked":
+        return f"replace {name}, of which the index has no other version for this environment, or ignore it"
     command = f"{lock_command(plan)} --upgrade-package {name}"
     for declared in (*plan.requirements, *plan.constraints):
         if target and declared.name == name and not satisfies(declared.specifier, target):
@@ -183,7 +187,8 @@ def _ask(project: Project, wanted: Mapping[str, tuple[str, ...]], request: Index
         if name in own or others.urls
     )
     notes = () if len(questions) == len(wanted) else (_NO_INDEX,)
-    credentials = Credentials((*_with_credentials(indexes, machine.environ), *others.urls), machine.netrc)
+    urls = (*_with_credentials(indexes, machine.environ), *(one.url for one in indexes), *others.urls)
+    credentials = Credentials(urls, machine.netrc)
     fetcher = Fetcher(request.seconds or _SECONDS, credentials, certificates(machine))
     told = ask_pages(questions, fetcher)
     told = ask_vulnerabilities(questions, told, fetcher, needed=not request.advisories)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from nox_envs.drift import Expectation
 from nox_envs.errors import NoxEnvsError
+from nox_envs.files import from_here
 from nox_envs.lockfile.paths import is_pylock
 from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock
 from nox_envs.matrix import Point
 from nox_envs.pins import Pin
-from nox_envs.workflow.building import choosing, prerelease_options
+from nox_envs.workflow.building import choosing, folder_options, prerelease_options
 from nox_envs.workflow.expectation import Checked
 from nox_envs.workflow.host import InstallerHost
 from nox_envs.workflow.index_routes import IndexedHost, require_unassigned, routes
@@ -129,9 +130,8 @@ class Installation:
             if requirements:
                 installer = self._host.installer
                 limits = (*(("-c", constraints) if constraints else ()), *prerelease_options(plan, installer))
-                fresh = any(declared.path for declared in plan.requirements)  # as for pins
-                argv = installer.install((requirements,), hashes=False, dependencies=True, fresh=fresh)
-                self._run((*argv, *limits))
+                argv = installer.install((requirements,), hashes=False, dependencies=True)
+                self._run((*argv, *limits, *folder_options(plan, installer)))
         if plan.dynamic_extras is not None and self._point.package.mode == "none":
             self._uninstall((name,))  # only its dependencies are asked for
 
@@ -150,7 +150,7 @@ class Installation:
         package = self._point.package
         self._run(
             self._host.installer.install_project(
-                str(self._project.root),
+                from_here(self._project.root),  # installers find other meanings in some paths
                 package.extras,
                 editable=package.mode == "editable",
                 uncached=uncached,

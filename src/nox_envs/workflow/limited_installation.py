@@ -16,6 +16,7 @@ from nox_envs.requirements import Declared
 from nox_envs.resolvers import absolute_requirement, pin_lines, read_pip_report
 from nox_envs.resolvers.settings import assigned
 from nox_envs.values import replace
+from nox_envs.workflow.building import folder_options
 from nox_envs.workflow.expectation import located
 from nox_envs.workflow.foreign import is_unpinned
 from nox_envs.workflow.host import InstallerHost
@@ -66,7 +67,8 @@ class LimitedInstallation:
         with texts_written((requirements, constraints), names, self._host.location) as (wanted, limits):
             if wanted:
                 argv = self._installer.install((wanted,), hashes=hashes, dependencies=True)
-                self._host.install((*argv, *(("-c", limits) if limits else ()), *options))
+                folders = folder_options(self._plan, self._installer)
+                self._host.install((*argv, *(("-c", limits) if limits else ()), *folders, *options))
 
     def _required(self, expectation: Expectation) -> str:
         pins = {pin.name: pin for pin in expectation.pins}

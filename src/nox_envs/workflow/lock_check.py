@@ -8,6 +8,8 @@ from pathlib import Path
 
 from nox_envs.drift import KINDS, Finding
 from nox_envs.errors import FileProblems, Problem
+from nox_envs.files import read_head
+from nox_envs.lockfile.candidates import undeclared
 from nox_envs.lockfile.plan import platform_problems
 from nox_envs.lockfile.text import Header, read_header
 from nox_envs.matrix import Point
@@ -16,10 +18,6 @@ from nox_envs.values import replace, value
 from nox_envs.workflow.expectation import lock_findings
 from nox_envs.workflow.planning import planned
 from nox_envs.workflow.project import Project
-
-# Where locks are unless a spec says otherwise.
-_FOLDERS = ("requirements", "")
-_LOCKS = ("*.txt", "pylock.*.toml")
 
 
 @value
@@ -33,12 +31,13 @@ class LockCheck:
 def stale_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
     """Check the locks of the named environments (default: all) at every point.
 
-    The problems are those of the requirement sets, files, platforms and locks of these environments.
+    The problems are those of the requirement sets, files, platforms and locks of these environments;
+    without names also those of sets that none uses.
     Raises NoxEnvsError for an unknown name, FileProblems where two locks collide.
     """
     points = project.points_of(names)
     planned(project)
-    problems = [*platform_problems(points), *project.composer.problems(points)]
+    problems = [*platform_problems(points), *(() if names else project.composer.problems(points))]
     findings: dict[str, tuple[Finding, ...]] = {}
     for point in points:
         problems += _check(project, point, findings)
@@ -85,22 +84,16 @@ def orphans(project: Project) -> tuple[Finding, ...]:
     # Where the locks of an environment are is not known as long as its requirements cannot be read.
     unplanned = {one.environment for one in found.unplanned}
     declared = {path for plan in found.plans for path in plan.files}
-    folders = {project.root / path for path in (*(str(Path(path).parent) for path in declared), *_FOLDERS)}
-    files = {file for folder in folders for pattern in _LOCKS for file in folder.glob(pattern)}
     paths: list[str] = []
-    for file in sorted(files):
-        header = _header(file)
-        path = file.relative_to(project.root).as_posix()
-        if header is not None and path not in declared and not unplanned & {*header.environments}:
+    for path in undeclared(project.root, declared):
+        header = _header(project.root / path)
+        if header is not None and not unplanned & {*header.environments}:
             paths.append(path)
     return tuple(map(_orphan, paths))
 
 
 def _header(file: Path) -> Header | None:
-    if not file.is_file():
-        return None
-    with file.open("rb") as stream:
-        head = stream.read(8000).decode("utf-8", "replace")
+    head = read_head(str(file), 8000).decode("utf-8", "replace")
     return read_header([line for line in head.splitlines() if line.startswith("#")])
 
 

@@ -185,7 +185,8 @@ class Project:
         return plan(points, self.inputs)
 
     def _related(self, plans: tuple[LockPlan, ...]) -> tuple[LockPlan, ...]:
-        if not any(one.layers or one.options.group for one in plans):
+        local = any(declared.path for one in plans for declared in one.requirements)
+        if not local and not any(one.layers or one.options.group for one in plans):
             return plans
         # Most locks depend on their own inputs only, and need not wait for this import.
         from nox_envs.workflow.relations import with_relations

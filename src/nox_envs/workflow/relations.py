@@ -1,15 +1,18 @@
-"""Owns what a lock depends on besides its own inputs: the locks it builds on, and its group."""
+"""Owns what a lock depends on besides its own inputs: other locks, its group, local projects."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from nox_envs.lockfile.groups import members
 from nox_envs.lockfile.plan import LockPlan, layer_of
 from nox_envs.lockfile.text import Lock, requirement_line
+from nox_envs.requirements.project import PYPROJECT, Pyproject
 from nox_envs.spec.types import Pairs
 from nox_envs.values import replace
 
@@ -17,7 +20,9 @@ LockOf: TypeAlias = Callable[[LockPlan], Lock | None]
 
 
 class Plans(Protocol):
-    """Say what relations need of an opened project."""
+    """Say what relations need of an opened project, whose spec is in `root`."""
+
+    root: Path
 
     def plans_of(self, environment: str) -> tuple[LockPlan, ...]:
         """Return the plans of one environment's locks."""
@@ -34,10 +39,16 @@ def bases(plan: LockPlan, project: Plans) -> tuple[LockPlan, ...]:
 
 def with_relations(plan: LockPlan, project: Plans, lock_of: LockOf) -> LockPlan:
     """Return a plan that knows the content of what it depends on, so that its digest tells it."""
-    if not plan.layers and not plan.options.group:
-        return plan
     layers = ((base.path, _content(lock_of(base))) for base in bases(plan, project))
-    return replace(plan, related=(*layers, *_group(plan, project)))
+    related = (*layers, *_group(plan, project), *_directories(plan, project.root))
+    return replace(plan, related=related) if related else plan
+
+
+def _directories(plan: LockPlan, root: Path) -> Iterator[tuple[str, str]]:
+    """Yield a digest over what each local project that a plan requires asks for itself."""
+    for path in sorted({declared.path for declared in plan.requirements if declared.path}):
+        if (root / path).is_dir():
+            yield posixpath.normpath(posixpath.join(path, PYPROJECT)), Pyproject(root / path).requires_digest
 
 
 def _group(plan: LockPlan, project: Plans) -> Pairs:

@@ -11,7 +11,7 @@ from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock
 from nox_envs.pins import Pin, direct_reference
 from nox_envs.requirements import Declared
-from nox_envs.resolvers import absolute_requirement, pin_lines
+from nox_envs.resolvers import absolute_requirement, at_commits, pin_lines
 from nox_envs.values import replace
 
 
@@ -38,6 +38,7 @@ def declared_written(
     own dependencies are dynamic, it is required itself, for only its build tells them.
     """
     root_url = root.as_uri() + "/"
+    plan = at_commits(plan, (pin for layer in layers for pin in layer.pins))
     requirements = _lines(plan.requirements, root_url)
     if plan.dynamic_extras is not None:
         extras = f"[{','.join(plan.dynamic_extras)}]" if plan.dynamic_extras else ""

@@ -64,11 +64,11 @@ def skews(
     """Return a `skew` for each package that an environment has not in the version that most others have.
 
     Points are compared at the same Python, on this platform, with all members of their group, and
-    with `everywhere` with one another. What counts is the pin; where there is none, what
-    `environments`, the reports on `points`, say is installed. Points of one environment may differ,
-    as their matrix wants: it agrees with another if any of them does. Without a majority the
-    environment that the spec names first is what the others are held against. A point whose lock
-    cannot be read is left out.
+    with `everywhere` with one another where their `resolution` is the same. What counts is the pin;
+    where there is none, what `environments`, the reports on `points`, say is installed. Points of one
+    environment may differ, as their matrix wants: it agrees with another if any of them does. Without
+    a majority the environment that the spec names first is what the others are held against. A point
+    whose lock cannot be read is left out.
     """
     reports = {report.session: report for report in environments}
     found: dict[tuple[str, str, str, str], Finding] = {}
@@ -102,9 +102,11 @@ def _compared(project: Project, scope: _Scope, members: list[_Member]) -> Iterat
     had: dict[tuple[str, ...], dict[str, list[_Side]]] = {}
     for member in members:
         variables = declared_environment(member.point.python, member.plan.floor, project.host)
-        python = variables["python_version"], variables["implementation_name"]
+        # Who asks for the lowest versions wants other ones.
+        resolution = member.plan.options.resolution or "highest"
+        alike = resolution, variables["python_version"], variables["implementation_name"]
         for side in _sides(member, Markers(variables), own=project.composer.project_name):
-            had.setdefault((side.package, *python), {}).setdefault(side.environment, []).append(side)
+            had.setdefault((side.package, *alike), {}).setdefault(side.environment, []).append(side)
     for environments in had.values():
         for odd, usual, others in _odd(list(environments.values())):
             yield _finding(odd, usual, others=others, fix=_fix(scope, odd, usual, project.origin))

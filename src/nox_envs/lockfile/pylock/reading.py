@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, NoxEnvsError, Place, Problem
 from nox_envs.lockfile.text import Leak, Lock, read_header, url_leaks
 from nox_envs.pins import INDEX, Pin, Source, canonical_name, source_of_path, source_of_url
+from nox_envs.toml import parse_toml
 from nox_envs.values import value
 
 if TYPE_CHECKING:
@@ -22,23 +22,17 @@ _TABLE = re.compile(r"^\[\[packages\]\]", re.MULTILINE)
 
 def read_pylock(text: str, *, origin: str) -> Pylock:
     """Read a pylock (PEP 751); raises FileProblems for what is none, as far as packaging can tell."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
         from packaging.pylock import Pylock, PylockValidationError
     except ImportError:
         raise NoxEnvsError(f"{origin}: packaging 26 or newer reads this; pip install -U packaging") from None
     try:
-        return Pylock.from_dict(tomllib.loads(text))
+        return Pylock.from_dict(parse_toml(text))
     except PylockValidationError as error:
         raise _problem(origin, f"is no pylock: {error}") from None
     except ValueError as error:  # what is no TOML, and a number with more digits than int() takes
         line = re.search(r"line (\d{1,9})", str(error))
         raise _problem(origin, f"is no TOML: {error}", int(line[1]) if line else 1) from None
-    except RecursionError:
-        raise _problem(origin, "is no TOML that can be read: nested too deep") from None
 
 
 def _problem(origin: str, message: str, line: int = 1) -> FileProblems:
@@ -77,7 +71,7 @@ def _breaks_its_line(pin: Pin) -> bool:
     source = pin.source
     words = (source.revision, source.subdirectory, *pin.hashes)
     texts = (*words, source.url, pin.marker)
-    spaced = any(" " in word for word in words) or " -" in source.url
+    spaced = any(" " in word for word in words) or " -" in f" {source.url}"
     return spaced or not all(text.isprintable() for text in texts)
 
 

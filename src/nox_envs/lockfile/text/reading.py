@@ -25,7 +25,7 @@ _EXTRAS = r"(?:\s*\[(?P<extras>[^\]]*)\])?"
 _MARKER = r"\s*(?:;\s*(?P<marker>.+))?"
 _PINNED = re.compile(
     rf"(?P<name>{_NAME}){_EXTRAS}\s*"
-    rf"(?:(?P<equals>===?)\s*(?P<version>[^\s;,*#]+)|@\s*(?P<url>\S+)){_MARKER}"
+    rf"(?:(?P<equals>===?)\s*(?P<version>[^\s;,*#]+)|@\s*(?P<url>[^\s-]\S*)){_MARKER}"
 )
 # Compiled when a line needs them, which the lines of a generated lock do not.
 _LOCAL = r"(?P<editable>-e\s+)?(?P<path>\.{1,2}(?:/[^\[]*)?)(?:\[(?P<extras>[^\]]*)\])?"
@@ -77,7 +77,7 @@ def _generated_pin(block: str, number: int) -> Pin | None:
     """Read a pin that is laid out as `render` and uv do it, quickly; None for anything else."""
     body, _, annotation = block.partition("\n    # via")
     line, *digests = body.rstrip("\n").split(" \\\n    --hash=sha256:")
-    match = None if "\n" in line else _PINNED.fullmatch(line)
+    match = _PINNED.fullmatch(line) if line.isprintable() else None
     via = _generated_via(annotation.rstrip("\n"))
     if match is None or via is None or not _are_sha256(digests):
         return None
@@ -195,8 +195,8 @@ def _pin(line: str, via: tuple[str, ...], number: int) -> Pin:
     line, comment = _split_comment(line)
     hashes = tuple([_checked_hash(digest) for digest in re.findall(_HASH_OPTION, line)])
     line = re.sub(_HASH_OPTION, "", line).strip()
-    if len(line) > _LONGEST:
-        raise _Wrong(f"the line is longer than {_LONGEST} characters")
+    if len(line) > _LONGEST or not line.replace("\t", " ").isprintable():
+        raise _Wrong(f"{_shown(line)} is too long, or holds a character that cannot be printed")
     if line.startswith((".", "-e ")):
         return _local_pin(line, comment, hashes, via, number)
     match = _PINNED.fullmatch(line)

@@ -237,7 +237,7 @@ def refuse_unfit(made: Lock) -> None:
     for pin in made.pins:
         if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
             wrong.append(f"{requirement_line(pin)}: the index gives no hash, and a lock without is no proof")
-        if pin.source.url.startswith("file:"):
+        if pin.source.url.rpartition("+")[2].startswith("file:"):
             wrong.append(f"{pin.name}: a path of this machine; write it relative to the spec")
         if holds_credentials(pin.source.url):
             wrong.append(f"{pin.name}: a URL with credentials; leave them to netrc or the keyring")
