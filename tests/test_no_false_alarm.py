@@ -29,6 +29,25 @@ ENVIRONMENTS = {
     "hooks": ("future-fstrings>=1.2, setuptools>=70", "uv", "import future_fstrings"),
     "editable": ("", "uv", "import orchard"),
 }
+# Most wheels leave their tests out; these have them.
+TESTS = {
+    "zope": (
+        "zope.interface.tests.test_interface",
+        "zope.interface.tests.test_adapter",
+        "zope.event.tests",
+    ),
+}
+IMPORT_EVERYTHING = """
+import contextlib, importlib, os, pkgutil, sys
+
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+os.dup2(1, 2)
+for module in pkgutil.walk_packages(sys.argv[1:], onerror=lambda name: None):
+    if not module.name.endswith("__main__"):
+        with contextlib.suppress(BaseException):
+            importlib.import_module(module.name)
+os._exit(0 if len(sys.modules) > 40 else 1)
+"""
 
 
 def spec() -> str:
@@ -74,6 +93,10 @@ def test_a_new_environment_has_no_finding(popular: Project, name: str) -> None:
     venv = popular.venv(name, backend)  # type: ignore[arg-type]
     popular.machine.run(venv.python, "-c", code, env={"PYTHONDONTWRITEBYTECODE": ""})
     popular.machine.run(venv.python, "-m", "compileall", "-q", venv.site, check=False)
+    popular.machine.run(venv.python, "-c", IMPORT_EVERYTHING, venv.site, env={"PYTHONDONTWRITEBYTECODE": ""})
+    if name in TESTS:
+        tested = popular.machine.run(venv.python, "-m", "unittest", *TESTS[name])
+        assert "OK" in tested.output
     assert findings(popular, name) == []
     assert "no drift" in popular.nox("-s", name, check=True).output
 
