@@ -479,6 +479,7 @@ def test_a_poisoned_cache_does_not_come_back(project: Project, tmp_path: Path) -
     if file.stat().st_nlink < 2:
         pytest.skip("this file system has no hard links from the cache")
     edit(project.venv("one"))
+    os.utime(file, (file.stat().st_mtime + 60,) * 2)  # nobody edits within two seconds of an installation
     (finding,) = findings(project, "one")
     assert "uv linked it from its cache" in finding["actual"]
     assert "UV_LINK_MODE=copy" in finding["actual"]

@@ -715,3 +715,23 @@ def test_progress_is_drawn_on_a_terminal_only_and_wiped() -> None:
     assert terminal.getvalue().endswith("\r\x1b[K")
     progress.show(0, 0)
     assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_after_an_installation_only_what_was_not_unpacked_with_its_metadata_is_read(
+    bare_venv: BareVenv,
+) -> None:
+    names = ("old.py", "young.py", "short.py", "both.py")
+    record = "".join(row(name, b"one = 1\n") for name in names)
+    info = bare_venv.add("apple", "1.0", record=record)
+    bare_venv.add("plum", "1.0", record=row("both.py", b"two = 2\n"))
+    for name in names:
+        (bare_venv.site / name).write_text("2\n" if name == "short.py" else "two = 2\n")
+        os.utime(bare_venv.site / name, ns=(0, 10**18 + (3 * 10**9 if name == "young.py" else 0)))
+    os.utime(info / "METADATA", ns=(0, 10**18))
+
+    def told(mode: FilesMode, installed: bool) -> set[str]:
+        found = verify(take(bare_venv.location), None, mode=mode, installed=installed).findings
+        return {Path(finding.path).name for finding in found if finding.path.endswith(".py")}
+
+    assert told("changed", installed=True) == {"young.py", "short.py", "both.py"}
+    assert told("changed", installed=False) == told("all", installed=False) == {*names}

@@ -9,11 +9,12 @@ from nox_envs.drift.finding import Finding, difference
 from nox_envs.files import read_head
 from nox_envs.integrity.claims import Claim, Claims
 from nox_envs.integrity.difference import modified
-from nox_envs.integrity.record import digest_of
+from nox_envs.integrity.record import RECORD_LIMIT, digest_of
 from nox_envs.integrity.startup import code_files, digest, known_file, relative
 from nox_envs.pins import local_path
 from nox_envs.receipt import KnownFile, Receipt
-from nox_envs.snapshot import Snapshot
+from nox_envs.snapshot import Distribution, Snapshot
+from nox_envs.values import replace
 
 _HEAD = 4096
 
@@ -21,14 +22,26 @@ _HEAD = 4096
 def owned_hooks(snapshot: Snapshot) -> tuple[KnownFile, ...]:
     """Return the startup files that a RECORD answers for, as they are now."""
     files = code_files(snapshot)
-    claims = Claims(snapshot) if files else None
-    if claims is None:
-        return ()
+    names = tuple(os.fsencode(os.path.basename(path)) for path in files)  # noqa: PTH119, a text already
+    # Few distributions have any: the RECORDs of all others need not be parsed.
+    owners = tuple(one for one in snapshot.distributions if names and _names_any(one, names))
+    claims = Claims(replace(snapshot, distributions=owners))
     return tuple(
         known_file(path, snapshot)
         for path in files
         if any(_answers(claim, path) or digest(path).startswith("link:") for claim in claims.of(path))
     )
+
+
+def _names_any(distribution: Distribution, names: tuple[bytes, ...]) -> bool:
+    """Tell whether the RECORD of a distribution may name a file that is called so, in any folder."""
+    if not distribution.path.endswith(".dist-info"):
+        return True
+    try:
+        data = read_head(os.path.join(distribution.path, "RECORD"), RECORD_LIMIT)
+    except (OSError, ValueError):
+        return False
+    return any(name in data or b'"' in name for name in names)  # a quote is written twice
 
 
 def judge_hooks(snapshot: Snapshot, receipt: Receipt, paths: tuple[str, ...]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from nox_envs.files import read_head
 from nox_envs.integrity.types import Record
 
-_LIMIT = 1 << 25
+RECORD_LIMIT = 1 << 25
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
@@ -27,13 +27,13 @@ def read_record(path: str) -> Record:
     if not path.endswith(".dist-info"):
         return _of_egg_info(path)
     try:
-        data = read_head(os.path.join(path, "RECORD"), _LIMIT)
+        data = read_head(os.path.join(path, "RECORD"), RECORD_LIMIT)
     except FileNotFoundError:
         return Record(whole=False, defect="RECORD is missing")
     except (OSError, ValueError) as error:
         return Record(whole=False, defect=f"RECORD cannot be read: {_reason(error)}")
-    if len(data) == _LIMIT:
-        return Record(whole=False, defect=f"RECORD is larger than {_LIMIT >> 20} MiB")
+    if len(data) == RECORD_LIMIT:
+        return Record(whole=False, defect=f"RECORD is larger than {RECORD_LIMIT >> 20} MiB")
     return parse_record(data)
 
 
@@ -59,6 +59,7 @@ def _rows(text: str) -> list[list[str]]:
 def _parse_rows(rows: list[list[str]], digest: str) -> Record:
     paths: list[str] = []
     hashes: list[str] = []
+    sizes: list[str] = []
     defect = ""
     for number, row in enumerate(rows, start=1):
         if not row or row == [""]:
@@ -75,7 +76,15 @@ def _parse_rows(rows: list[list[str]], digest: str) -> Record:
                 expected = ""
         paths.append(path)
         hashes.append(expected)
-    return Record(paths=tuple(paths), hashes=tuple(hashes), digest=digest, whole=not defect, defect=defect)
+        sizes.append(row[2] if len(row) > 2 else "")
+    return Record(
+        paths=tuple(paths),
+        hashes=tuple(hashes),
+        sizes=tuple(sizes),
+        digest=digest,
+        whole=not defect,
+        defect=defect,
+    )
 
 
 def _hash_defect(written: str) -> str:
@@ -109,11 +118,11 @@ def _of_egg_info(path: str) -> Record:
     """Read installed-files.txt of an `*.egg-info`, whose paths are relative to it; others tell no files."""
     folder = Path(path)
     try:
-        text = read_head(str(folder / "installed-files.txt"), _LIMIT).decode("utf-8")
+        text = read_head(str(folder / "installed-files.txt"), RECORD_LIMIT).decode("utf-8")
     except (OSError, ValueError):
         return Record(whole=False)
     paths = [f"{folder.name}/{line}" for line in text.splitlines() if line]
-    return Record(paths=tuple(paths), hashes=("",) * len(paths))
+    return Record(paths=tuple(paths), hashes=("",) * len(paths), sizes=("",) * len(paths))
 
 
 def _reason(error: OSError | ValueError) -> str:

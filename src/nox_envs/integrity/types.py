@@ -17,13 +17,15 @@ class Depth:
     """Say how deep a check looks.
 
     `files` are compared with their RECORD or not, `consistency` asks whether the requirements of
-    installed distributions are met, `stamping` to make stamps of the files that are right. `told`
-    gets the bytes hashed so far and those of all.
+    installed distributions are met, `stamping` to make stamps of the files that are right. `installed`
+    tells that an installer has just come to its end, and which files it unpacked together. `told` gets
+    the bytes hashed so far and those of all.
     """
 
     files: FilesMode = "off"
     consistency: bool = False
     stamping: bool = False
+    installed: bool = False
     told: Callable[[int, int], None] = lambda done, total: None
 
 
@@ -31,13 +33,15 @@ class Depth:
 class Record:
     """Hold the RECORD of a distribution (recording installed distributions, the RECORD file).
 
-    `paths` are as written, `hashes` the second column of the same rows (`sha256=…` or empty).
+    `paths` are as written, `hashes` the second column of the same rows (`sha256=…` or empty), `sizes`
+    the third (bytes, as written).
     `digest` is the sha256 of the file, in hexadecimal (empty: there is none). `whole` tells that
     every row was understood; `defect` says what is wrong.
     """
 
     paths: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
     digest: str = ""
     whole: bool = True
     defect: str = ""

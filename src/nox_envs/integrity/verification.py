@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from nox_envs.drift.finding import Finding, difference
 from nox_envs.integrity.claims import Claims, comes_from_artifact, content_digest, wheel_hash
 from nox_envs.integrity.difference import modified
-from nox_envs.integrity.matching import Matching
+from nox_envs.integrity.matching import Matching, Unpacked
 from nox_envs.integrity.stamps import Trust, stamps_of
 from nox_envs.integrity.tree import Tree
 from nox_envs.integrity.types import FilesMode, Stamp
@@ -35,6 +35,7 @@ def verify(
     mode: FilesMode,
     stamps: tuple[Stamp, ...] = (),
     stamping: bool = False,
+    installed: bool = False,
     threads: int = 2,
     told: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verification:
@@ -42,12 +43,14 @@ def verify(
 
     With mode `changed` a file whose size and modification time are those of a stamp is taken for
     right, with `all` every file is read. The findings have no environment, session, reason and fix;
-    startup hooks are not among them. Stamps are made where `stamping` asks for them. `told` gets the
-    bytes hashed so far and those of all, from several threads.
+    startup hooks are not among them. Stamps are made where `stamping` asks for them. With `installed` a
+    file is right that was unpacked at the same time as its METADATA and has the size that RECORD says.
+    `told` gets the bytes hashed so far and those of all, from several threads.
     """
     claims = Claims(snapshot, receipt)
     tree = Tree(snapshot.location, tuple(site for site, _ in snapshot.sites))
-    matching = Matching(claims, tree, Trust(snapshot, claims, stamps if mode == "changed" else ()))
+    unpacked = Unpacked(claims, tree) if installed else None
+    matching = Matching(claims, tree, Trust(snapshot, claims, stamps if mode == "changed" else ()), unpacked)
     matching.look()
     matching.hash(threads, told)
     known = [os.path.join(snapshot.location, file.path) for file in receipt.created] if receipt else []

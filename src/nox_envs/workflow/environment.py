@@ -55,6 +55,7 @@ class EnvironmentRun:
         self._depth = Depth(files=point.drift.files or "off")
         self._created: tuple[KnownFile, ...] = ()
         self._verified: Checked | None = None
+        self._met = False
 
     def verify(self) -> None:
         """Leave the venv as its lock says, or as it is where policy wants that; else end the session."""
@@ -202,6 +203,7 @@ class EnvironmentRun:
             self._tell(damage.findings)
             self._installation.mend(damage, cached=False)
             checked = self._check(receipt(), proof.PROOF)
+        self._met = not any(finding.kind == "inconsistent" for finding in checked.findings)
         return proof.as_deep_as(checked, self._depth)
 
     def _repair(self, checked: Checked) -> Checked:
@@ -272,6 +274,9 @@ class EnvironmentRun:
             )
 
     def _sound(self, checked: Checked) -> bool:
+        """Tell whether the requirements of everything installed are met."""
+        if self._met:
+            return True
         from nox_envs.workflow.soundness import Sounding
 
         sounding = Sounding(self._project, self._plan, self._point, checked.expectation, checked.snapshot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from nox_envs import receipt as receipts
 from nox_envs import snapshot as snapshots
 from nox_envs.drift import (
     KINDS,
@@ -31,6 +32,9 @@ from nox_envs.workflow.project import Project
 from nox_envs.workflow.source_tree import fingerprint, tree_of
 
 SHALLOW = Depth()
+
+# Found beside files that are gone, where files were not to be looked at.
+_UNASKED = frozenset({"file-modified", "unowned", "clobbered"})
 
 
 @value
@@ -168,6 +172,10 @@ def check_venv(
     stale = (*_stale_project(project, point, receipt), *_stale_directories(project, point, receipt))
     findings += tuple(finding for finding in stale if finding.package not in named)
     checked = Checked(snapshot=snapshot, expectation=expectation, findings=findings)
+    if receipt is not None and depth.files == "off" and receipts.lost(receipt, snapshot):
+        # Something was deleted behind the back of every installer, perhaps not by its *.dist-info.
+        sounded = _sounded(project, plan, point, checked, receipt, replace(depth, files="changed"))
+        return replace(sounded, findings=tuple(f for f in sounded.findings if f.kind not in _UNASKED))
     hooks = receipt is not None and (snapshot.startup or receipt.created)
     return _sounded(project, plan, point, checked, receipt, depth) if hooks or depth != SHALLOW else checked
 

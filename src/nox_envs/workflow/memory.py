@@ -86,14 +86,13 @@ class Memory:
 
     def point(self, number: int) -> Point | None:
         """Return the point of the session in place `number` of those recalled, from 0."""
-        try:
-            return cast("Point", restored(json.loads(opened(self._points.split(b"\n")[number]))))
-        except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
-            return None
+        lines = self._points.split(b"\n")
+        return _point(lines[number]) if number < len(lines) else None
 
     def points(self) -> tuple[Point, ...] | None:
         """Return all points of the spec, or None if one of them is not remembered."""
-        found = [self.point(number) for number in range(len(self.recall() or ()))]
+        number = len(self.recall() or ())
+        found = [_point(line) for line in self._points.split(b"\n")[:number]]
         known = tuple(point for point in found if point is not None)
         return known if known and len(known) == len(found) else None
 
@@ -122,6 +121,13 @@ def _sources(folder: str) -> Iterator[os.DirEntry[str]]:
                 yield entry
             elif entry.is_dir() and entry.name != "__pycache__":
                 yield from _sources(entry.path)
+
+
+def _point(line: bytes) -> Point | None:
+    try:
+        return cast("Point", restored(json.loads(opened(line))))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _row(

@@ -73,6 +73,7 @@ class Sounding:
             mode=depth.files,
             stamps=stamp_file.read(Path(self._snapshot.location)),
             stamping=depth.stamping,
+            installed=depth.installed,
             threads=os.cpu_count() or 1,
             told=depth.told,
         )
