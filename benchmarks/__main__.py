@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import checking, document, listing, locking, reporting, running
-from benchmarks.harness import Table, without_places
+from benchmarks.harness import Table, remove, without_places
 from benchmarks.projects import Workshop
 from benchmarks.tools import Tools
 
@@ -64,23 +64,32 @@ def _asked() -> argparse.Namespace:
     return asked
 
 
+def _written(file: Path, results: dict[str, Any]) -> None:
+    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Run the benchmarks that are named, or all, print their tables, and keep the figures."""
     asked = _asked()
     KEPT.mkdir(parents=True, exist_ok=True)
     kept = KEPT / "results.json"
+    results: dict[str, Any] = {"schema": 1, "versions": {}, "benchmarks": {}}
+    if kept.exists():
+        results = json.loads(kept.read_text(encoding="utf-8"))
     tools = Tools(KEPT / "tools")
+    names = () if asked.no_run else asked.names or tuple(BENCHMARKS)
     with tempfile.TemporaryDirectory(prefix="nox-envs-benchmark-") as folder:
         workshop = Workshop(Path(folder), tools, 1 if asked.quick else asked.rounds)
-        names = () if asked.no_run else asked.names or tuple(BENCHMARKS)
-        measured = {name: _measured(name, workshop) for name in names}
-    results = {"schema": 1, "versions": tools.versions(), "benchmarks": measured}
+        for name in names:
+            results["benchmarks"][name] = _measured(name, workshop)
+            _written(kept, results)
+        for used in Path(folder).iterdir():
+            remove(used)
+    if names:
+        results["versions"] = tools.versions()
+        _written(kept, results)
     if asked.json:
-        asked.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if kept.exists():
-        earlier = json.loads(kept.read_text(encoding="utf-8"))
-        results["benchmarks"] = {**earlier["benchmarks"], **measured}
-    kept.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        _written(asked.json, {**results, "benchmarks": {name: results["benchmarks"][name] for name in names}})
     if asked.write_docs:
         document.write(results, REPOSITORY / "docs" / "performance.md")
 

@@ -109,11 +109,11 @@ def page(results: Mapping[str, Any], old: str) -> str:
         _aims(found),
         _kept("aims", notes),
     ]
-    for name, entry in found.items():
-        parts.append(f"## {HEADINGS[name]}\n")
-        if name == "start":
-            parts.append(_where(results["benchmarks"]))
-        parts += [_kept(name, notes), section(entry)]
+    for name, heading in HEADINGS.items():
+        if name in found or name in notes:
+            where = _where(results["benchmarks"]) if name == "start" else ""
+            measured = section(found[name]) if name in found else "It was not measured yet.\n"
+            parts += [f"## {heading}\n", where, _kept(name, notes), measured]
     return "\n".join(part for part in parts if part)
 
 
@@ -126,7 +126,10 @@ def _measured(found: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     machines = sorted({entry["machine"] for entry in found.values()})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     tools = ", ".join(text if text.startswith(name) else f"{name} {text}" for name, text in versions.items())
-    return textwrap.fill(f"Measured on {when}; {'; '.join(machines)}; {tools}.", 110) + "\n"
+    return (
+        textwrap.fill(f"Measured on {when}; {'; '.join(machines)}; {tools}.", 110, break_on_hyphens=False)
+        + "\n"
+    )
 
 
 def _aims(found: Mapping[str, Any]) -> str:

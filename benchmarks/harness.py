@@ -151,6 +151,11 @@ def run(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None = None) ->
     return output
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder, which may hold a million files."""
+    run(("rm", "-rf", str(folder)), folder.parent)
+
+
 def _measure(contender: Contender, row: Row) -> str:
     """Run a contender once, add to its row what it took, and return what it printed."""
     with tempfile.TemporaryFile() as sink:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.harness import run
+from benchmarks.harness import remove, run
 from benchmarks.tools import PYTHON, Tools
 
 REPOSITORY = Path(__file__).parent.parent
@@ -84,8 +84,8 @@ class Workshop:
     def new(self, name: str) -> Path:
         """Make an empty folder."""
         made = self.folder / name
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
+        remove(made)
+        made.mkdir()
         return made
 
     @functools.cached_property

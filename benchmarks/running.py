@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.harness import Aim, Contender, Table, race, run
+from benchmarks.harness import Aim, Contender, Table, race, remove, run
 from benchmarks.projects import NOXFILE, Workshop, nox, write_wheel
 from benchmarks.tools import uv
 
@@ -99,4 +99,4 @@ def cold(workshop: Workshop) -> list[Table]:
 
 
 def _gone(folder: Path) -> Callable[[], None]:
-    return lambda: shutil.rmtree(folder, ignore_errors=True)
+    return lambda: remove(folder)

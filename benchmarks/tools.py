@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -58,10 +59,8 @@ class Tools:
     def versions(self) -> dict[str, str]:
         """Return the versions of our own interpreter, nox and uv, and of each tool that is installed."""
         found = {"Python": sys.version.split()[0]}
-        for name in ("nox", "uv"):
-            found[name] = run((PYTHON, "-c", _VERSIONS, name), Path.cwd()).strip()
-        for tool, requirements in REQUIREMENTS.items():
-            python = Path(self.program(tool, "python"))
-            if python.exists() and tool not in self.problems:
-                found[tool] = run((str(python), "-c", _VERSIONS, *requirements), Path.cwd()).strip()
+        for tool, requirements in (("nox", ("nox",)), ("uv", ("uv",)), *REQUIREMENTS.items()):
+            python = self.program(tool, "python") if tool in REQUIREMENTS else PYTHON
+            with contextlib.suppress(Failed):  # it is not installed, as the row that needs it says
+                found[tool] = run((python, "-c", _VERSIONS, *requirements), Path.cwd()).strip()
         return found

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from nox_envs.cli import main
 from nox_envs.evidence import evidence
+from nox_envs.machine import markers
+from nox_envs.report import EnvironmentReport, Report, render
 from nox_envs.workflow.clean_check import Clean, CleanCheck
 from nox_envs.workflow.project import Project
 from tests.conftest import BareVenv
@@ -26,14 +29,14 @@ FILES = ("app.in", "requirements/tests.txt", "pyproject.toml")
 CLEAN = Clean(line="tests: no drift", report='{"summary": {"seconds": 1.25}}', sound=True)
 
 
-def check(root: Path, venv: Path, environment: str = "tests", system: str = "linux") -> CleanCheck:
+HOST = {"sys_platform": "linux", "os_name": "posix"}
+
+
+def check(
+    root: Path, venv: Path, environment: str = "tests", host: Callable[[], Mapping[str, str]] = lambda: HOST
+) -> CleanCheck:
     """Return the check of an environment as a new process would make it."""
-    project = Project(
-        root / "envs.yaml",
-        envdir=".nox",
-        environ={},
-        host=lambda: {"sys_platform": system, "os_name": "posix"},
-    )
+    project = Project(root / "envs.yaml", envdir=".nox", environ={}, host=host)
     return CleanCheck(project, project.point_of(environment, None, ()), venv)
 
 
@@ -110,7 +113,9 @@ def test_any_change_is_judged_anew(
 
 
 def test_another_machine_judges_anew(checked: Path, bare_venv: BareVenv) -> None:
-    assert check(checked, bare_venv.location, system="darwin").recall() is None
+    assert (
+        check(checked, bare_venv.location, host=lambda: {**HOST, "sys_platform": "darwin"}).recall() is None
+    )
 
 
 def test_an_environment_that_compares_files_is_always_judged(checked: Path, bare_venv: BareVenv) -> None:
@@ -156,3 +161,20 @@ def test_the_report_says_how_long_this_session_took() -> None:
 def test_a_named_pipe_among_the_hooks_is_not_waited_for(checked: Path, bare_venv: BareVenv) -> None:
     os.mkfifo(bare_venv.site / "pipe.pth")
     assert evidence(bare_venv.location) == ""
+
+
+def test_a_check_of_files_asks_no_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".nox/tests/lib/python3.12/site-packages").mkdir(parents=True)
+    (tmp_path / ".nox/tests/pyvenv.cfg").write_text("version = 3.12.1\n")
+    (tmp_path / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n")
+    environment = EnvironmentReport(
+        environment="tests", session="tests", python="3.12.1", lock="", location=".nox/tests", status="clean"
+    )
+    report = render(Report(environments=(environment,)), "json")
+    remembered = check(tmp_path, tmp_path / ".nox/tests", host=markers)
+    remembered.begin(("requirements/tests.txt",))
+    remembered.remember(lambda: Clean(line="tests: no drift", report=report, sound=True))
+    spec = str(tmp_path / "envs.yaml")
+    assert main(["drift", "tests", "--spec", spec]) == 0
+    assert main(["drift", "tests", "--spec", spec, "--files", "all"]) == 1
+    assert "lock-missing" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -61,6 +62,25 @@ def test_an_installation_killed_half_way_is_never_reused(heavy: Project, thresho
     assert heavy.read("requirements/demo.txt") == lock
     report = json.loads(heavy.cli("drift", "demo", "--format", "json").stdout)
     assert report["environments"][0]["status"] == "clean"
+
+
+@POSIX
+@pytest.mark.parametrize("seen", [".nox/demo", ".nox/demo/bin", ".nox/demo/pyvenv.cfg"])
+def test_a_venv_whose_making_was_killed_is_made_anew(demo: Project, seen: str) -> None:
+    before = tracked(demo)
+    shutil.rmtree(demo.root / ".nox")
+    process = start(demo, "-s", "demo")
+    while not (demo.root / seen).exists() and process.poll() is None:
+        time.sleep(0.0002)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (demo.root / ".nox/demo/nox-envs.json").exists()
+    ran = demo.nox("-s", "demo")
+    assert ran.returncode == 0, ran.output
+    assert "no drift: 2 distributions" in ran.output
+    assert kinds(demo) == []
+    assert tracked(demo) == before
 
 
 @POSIX

@@ -53,7 +53,7 @@ def test_a_disk_that_is_full_at_any_moment_of_a_session_leaves_nothing_to_reuse(
     disk = demo.root.parent / "disk"
     disk.mkdir()
     messages = ""
-    for size in range(40, 400, 12):
+    for size in range(40, 400, 16):
         left = Project(root=demo.root.parent / f"left-{size}", machine=demo.machine)
         left.root.mkdir()
         ran = in_namespace(demo, FULL, SIZE=str(size), DISK=disk, LEFT=left.root)

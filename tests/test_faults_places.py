@@ -191,7 +191,7 @@ def later(path: Path, old: os.stat_result, years: int = 0) -> None:
     os.utime(path, ns=(moved, moved))
 
 
-@pytest.mark.parametrize("years", [0, 50, -20])
+@pytest.mark.parametrize("years", [0, 50])
 def test_a_change_is_seen_whatever_the_clock_says(demo: Project, years: int) -> None:
     demo.write("in.txt", "basket==1.1\n")
     demo.write(

@@ -18,7 +18,7 @@ from nox_envs.cli import main
 from nox_envs.document import Problems
 from nox_envs.document import compose as compose_yaml
 from nox_envs.drift import Expectation, Finding, compare
-from nox_envs.errors import FileProblems, NoxEnvsError
+from nox_envs.errors import FileProblems, NoxEnvsError, Place
 from nox_envs.files import read_text
 from nox_envs.git_objects import open_repository
 from nox_envs.installers import pip_installer, uv_installer
@@ -31,11 +31,13 @@ from nox_envs.mutex import held
 from nox_envs.pins import parse_direct_url
 from nox_envs.placeholders import expand_command, split_command
 from nox_envs.requirements import Composer
+from nox_envs.requirements.from_files import RequirementFiles
 from nox_envs.requirements.project import Pyproject
 from nox_envs.snapshot import NotAVenv, freeze, take
 from nox_envs.spec.read import read_spec
 from nox_envs.workflow.locking.choice import upgrades
 from nox_envs.workflow.mending import beyond_mending, mending_of
+from nox_envs.workflow.project import Project as OpenedProject
 from nox_envs.workflow.requirement_files import pins_written
 from tests.conftest import BareVenv, Machine, Project
 
@@ -204,6 +206,15 @@ def test_options_of_an_installer_come_before_everything_from_outside(installer: 
 def test_posargs_of_the_lock_session_are_no_options_of_a_resolver(word: str) -> None:
     with pytest.raises(NoxEnvsError, match="--upgrade-package"):
         upgrades((word,), {"apple"})
+
+
+@pytest.mark.parametrize("value", [f"1.0 {EVIL}", f"1.0\n{EVIL}", "1.0 -r /etc/passwd", "1.0 ; x", "--pre"])
+def test_no_environment_variable_becomes_an_option(value: str, tmp_path: Path) -> None:
+    (tmp_path / "app.in").write_text("apple==${VERSION}\n")
+    reader = RequirementFiles(tmp_path, {"VERSION": value})
+    gathered = reader.gather("app.in", constraint=False, asked=Place(origin="envs.yaml"))
+    assert gathered.problems
+    assert gathered.requirements == ()
 
 
 def test_posargs_and_axis_values_stay_words_of_a_command() -> None:
@@ -425,11 +436,40 @@ def _files_of(root: Path) -> None:
     repository.files("main", "")
 
 
+@pytest.mark.parametrize("name", ["HEAD", "config", "packed-refs", "objects/info/alternates", "commondir"])
+def test_a_null_byte_in_a_file_of_a_repository_is_no_path(name: str, tmp_path: Path) -> None:
+    git = tmp_path / ".git"
+    (git / "objects/info").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / name).write_bytes(b"ref: \0main\nelse\0where\n")
+    with pytest.raises(NoxEnvsError):
+        _files_of(tmp_path)
+
+
 @posix
 def test_a_mutex_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "mutex")
     with pytest.raises(OSError, match="No such device"):
         read_with_mutex(tmp_path / "mutex")
+
+
+@posix
+def test_a_file_that_became_a_pipe_is_not_waited_for_by_the_memory(tmp_path: Path) -> None:
+    (tmp_path / ".nox").mkdir()
+    (tmp_path / "envs.yaml").write_text(
+        "version: 1\nrequirements: {s: [file: app.in]}\nenvironments: {a: {requirements: [s]}}\n"
+    )
+    (tmp_path / "app.in").write_text("apple>=1\n")
+
+    def plan_again() -> object:
+        project = OpenedProject(tmp_path / "envs.yaml", envdir=".nox", environ={}, host=dict)
+        return project.remembered_plan_of(project.point_of("a", None, ()))
+
+    assert plan_again() == plan_again()
+    (tmp_path / "app.in").unlink()
+    os.mkfifo(tmp_path / "app.in")
+    with pytest.raises(FileProblems, match="is not a regular file"):
+        plan_again()
 
 
 # direct_url.json
@@ -600,7 +640,7 @@ def test_a_forged_receipt_hides_no_package_and_no_version(bare_venv: BareVenv) -
     assert {(one.kind, one.package) for one in found} == {("version", "apple"), ("extraneous", "stranger")}
 
 
-def test_a_memory_of_a_session_is_never_asked_by_drift(
+def test_memories_that_do_not_fit_hide_nothing_from_drift(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "envs.yaml").write_text("version: 1\nenvironments: {a: {requirements: [apple>=1]}}\n")

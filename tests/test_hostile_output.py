@@ -22,7 +22,7 @@ from nox_envs.report.changes import ChangesFormat, render_changes
 from nox_envs.snapshot import freeze, take
 from nox_envs.streams import harmless, printable
 from nox_envs.workflow.ci_matrix import MatrixFormat, Row, render_matrix
-from tests.conftest import BareVenv
+from tests.conftest import BareVenv, Project
 from tests.reports import HOSTILE, finding
 
 ATTACKS = {
@@ -30,7 +30,7 @@ ATTACKS = {
     "lines": "a\r\n::error::b\n##[add-mask]c\u2028d\x85e\x0bf",
     "bidirectional": "\u202etxt.exe\u2066\u2069 \u200e\u061c",
     "markup": "<script>alert(1)</script><img src=x onerror=alert(1)>&amp;]]>--><b>",
-    "markdown": "[x](javascript:alert(1)) ![x](https://e.org) `c` **b** |a| @user #1 <https://e.org> www.e.org",
+    "markdown": "[x](javascript:alert(1)) ![x](https://e.org) `c` **b** |a| @user #1 <https://e.org> www.e",
     "commands": "::set-output name=x::y",
     "old commands": "x ##[set-env name=PATH]/evil",
     "placeholders": "{0} %0A %25 $HOME ${{ github.token }} $(touch x) `touch x`",
@@ -55,7 +55,7 @@ def hostile_report(text: str) -> Report:
         )
         for status in ("drift", "repaired", "skipped", "clean")
     )  # fmt: skip
-    return Report(environments=environments, findings=(bad,), problems=(text,), notes=(text,))  # type: ignore[arg-type]
+    return Report(environments=environments, findings=(bad,), problems=(text,), notes=(text,))
 
 
 def require_harmless_lines(shown: str, *, commands: bool = False) -> None:
@@ -171,9 +171,18 @@ def test_a_message_about_the_words_of_the_user_or_of_a_file_is_harmless(
     word = text.encode("utf-8", "replace").decode("utf-8")
     Path("envs.yaml").write_text("version: 1\nenvironments: {a: {requirements: [apple>=1]}}\n")
     Path("lock.txt").write_text(f"{word}\n", encoding="utf-8")
-    for arguments in (["check", word], ["freeze", word], ["activate", "a", "--shell", word], ["diff", word, "x"],
-                      ["diff", "lock.txt", "lock.txt"], ["matrix", "--shard", word], ["matrix", "--tag", word],
-                      ["check", "--spec", word], ["drift", "--fail-on", word], ["report", word]):  # fmt: skip
+    for arguments in (
+        ["check", word],
+        ["check", "--spec", word],
+        ["freeze", word],
+        ["activate", "a", "--shell", word],
+        ["diff", word, "x"],
+        ["diff", "lock.txt", "lock.txt"],
+        ["matrix", "--shard", word],
+        ["matrix", "--tag", word],
+        ["drift", "--fail-on", word],
+        ["report", word],
+    ):
         if arguments[-1].startswith("-"):
             continue
         main(arguments)
@@ -207,3 +216,17 @@ def test_any_text_becomes_lines_that_nothing_acts_on(text: str) -> None:
     require_harmless_lines(harmless(text))
     assert printable(printable(text)) == printable(text)
     assert harmless(harmless(text)) == harmless(text)
+
+
+@pytest.mark.functional
+def test_a_session_shows_no_hostile_name_of_a_file_as_a_command(project: Project) -> None:
+    name = "::error::x ##[add-mask]y.in"
+    project.write(name, "not a requirement\n")
+    project.write(
+        "envs.yaml",
+        f"version: 1\nrequirements: {{s: [file: '{name}']}}\nenvironments: {{a: {{requirements: [s]}}}}\n",
+    )
+    for arguments in (("-s", "lock"), ("-s", "a"), ("-s", "drift"), ("-l",)):
+        ran = project.nox(*arguments)
+        assert "Traceback" not in ran.output
+        require_harmless_lines(re.sub(r"\x1b\[[0-9;]*m", "", ran.output))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nox_envs.errors import NoxEnvsError
-from nox_envs.mutex import held
+from nox_envs.mutex import held, held_ahead
 
 HOLDER = """\
 import sys
@@ -144,3 +144,26 @@ def test_threads_of_one_process_exclude_each_other_too(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert most == 1
+
+
+def test_a_mutex_that_is_held_ahead_passes_to_the_block_and_ends_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "mutex"
+    with held_ahead(path, waiting=never):
+        with held(path, waiting=never), process(path) as other:
+            assert said(other) == "waiting"
+        with process(path) as other:
+            assert said(other) == "held"
+            release(other)
+            assert said(other) == "released"
+        with held(path, waiting=never):
+            assert path.is_file()
+
+
+def test_a_mutex_that_is_held_ahead_for_nothing_ends_with_its_own_block(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    with pytest.raises(KeyError), held_ahead(path, waiting=never):
+        raise KeyError
+    with process(path) as other:
+        assert said(other) == "held"
+        release(other)
+        assert said(other) == "released"

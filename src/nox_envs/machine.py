@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Mapping
 
 
 def markers() -> Mapping[str, str]:
     """Return the marker variables of the running interpreter, without waiting for packaging."""
+    import platform
+
     implementation = sys.implementation
     version = ".".join(str(part) for part in implementation.version[:3])
     if implementation.version.releaselevel != "final":

@@ -73,7 +73,9 @@ def held_ahead(path: Path, *, waiting: Callable[[], None], timeout: float = 3600
 
 def _opened(path: Path) -> BinaryIO:
     # O_NONBLOCK: to open a named pipe would be to wait for its reader.
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = (
+        os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    )
     return os.fdopen(os.open(path, flags, 0o666), "ab")
 
 

@@ -55,7 +55,8 @@ class Receipt:
     `lock` is the sha256 of the lock file's bytes, or of the declared requirements where there is no
     lock; `installer` its name and version (`uv 0.9.2`); `project` a fingerprint of the project
     itself, empty where it is not installed. `created` are the files that the venv's creator left at
-    the top of site-packages, `startup` those that a distribution put there to be run at every start.
+    the top of site-packages, `startup` those that a distribution put there to be run at every start;
+    `names` is what else stood there.
     """
 
     schema: int = SCHEMA
@@ -66,6 +67,7 @@ class Receipt:
     distributions: tuple[Recorded, ...] = ()
     created: tuple[KnownFile, ...] = ()
     startup: tuple[KnownFile, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def of(
@@ -90,7 +92,25 @@ def of(
         distributions=tuple(_recorded(one, tree_of(one)) for one in snapshot.distributions),
         created=created,
         startup=startup,
+        names=tuple(sorted(_names(snapshot))),
     )
+
+
+def lost(receipt: Receipt, snapshot: Snapshot) -> frozenset[str]:
+    """Return what stood at the top of site-packages when the receipt was written, and is gone."""
+    return frozenset(receipt.names) - _names(snapshot)
+
+
+def _names(snapshot: Snapshot) -> frozenset[str]:
+    names = {name for site, _ in snapshot.sites for name in _listed(site)}
+    return frozenset(n for n in names if n != "__pycache__" and not n.endswith((".dist-info", ".tmp")))
+
+
+def _listed(site: str) -> list[str]:
+    try:
+        return [name.encode("utf-8", "backslashreplace").decode() for name in os.listdir(site)]
+    except OSError:
+        return []
 
 
 def _recorded(distribution: Distribution, tree: str) -> Recorded:
@@ -152,6 +172,7 @@ def _render(receipt: Receipt) -> str:
         "distributions": [_row(recorded) for recorded in receipt.distributions],
         "created": [[file.path, file.digest] for file in receipt.created],
         "startup": [[file.path, file.digest] for file in receipt.startup],
+        "names": list(receipt.names),
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
@@ -194,6 +215,7 @@ def _receipt(document: object) -> Receipt:
         distributions=tuple(_read_row(_table(row)) for row in _rows(table.get("distributions"))),
         created=_known_files(table, "created"),
         startup=_known_files(table, "startup"),
+        names=tuple(_checked_text(name) for name in _rows(table.get("names", []))),
     )
 
 

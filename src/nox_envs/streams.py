@@ -21,7 +21,7 @@ def write_anything() -> None:
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that a terminal or the log of a CI job could act on written as escapes."""
+    """Return `text` with all that a terminal or the log of a CI job could act on written as escapes."""
     if "##[" in text:  # a command to the runner of GitHub Actions, wherever it stands in a line
         text = text.replace("##[", "#\\x23[")
     if text.isprintable():

@@ -262,7 +262,8 @@ def _text(file: Path) -> str | None:
     try:
         if not file.is_file():
             return None
-        return read_head(str(file), _MAX_TEXT).decode("utf-8", "surrogateescape").strip()
+        text = read_head(str(file), _MAX_TEXT).decode("utf-8", "surrogateescape").strip()
+        return None if "\0" in text else text
     except OSError as error:
         raise NoxEnvsError(f"{file}: cannot be read: {error.strerror or error}") from None
     except ValueError:

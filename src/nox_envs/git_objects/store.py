@@ -96,7 +96,7 @@ def _with_alternates(objects: Path) -> tuple[Path, ...]:
             text = read_head(str(folder / "info" / "alternates"), _MAX_NAMES).decode("utf-8")
         except (OSError, ValueError):
             continue
-        for line in text.splitlines():
+        for line in () if "\0" in text else text.splitlines():
             borrowed = folder / line
             if line and not line.startswith("#") and borrowed not in found and len(found) < _MAX_ALTERNATES:
                 found.append(borrowed)

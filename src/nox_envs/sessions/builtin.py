@@ -18,7 +18,7 @@ from nox_envs.progress import progress_on
 from nox_envs.report import FORMATS, Report, render
 from nox_envs.sessions.arguments import Arguments, HelpShown
 from nox_envs.sessions.github import publish
-from nox_envs.streams import forget_reader, printable, write_anything
+from nox_envs.streams import forget_reader, harmless, printable, write_anything
 from nox_envs.workflow.acceptance import accept, read_baseline
 from nox_envs.workflow.inspection import inspect
 from nox_envs.workflow.project import Project
@@ -48,7 +48,7 @@ def drift_session(project: Project, session: nox.Session) -> None:
     except HelpShown:
         return
     except NoxEnvsError as error:
-        session.error(str(error))
+        session.error(harmless(str(error)))
     except OSError as error:
         session.error(f"{error.filename or session.name}: {error.strerror or error}")
     _print(render(report, asked.format, colour=session._runner.global_config.color))

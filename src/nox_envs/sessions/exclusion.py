@@ -18,6 +18,7 @@ from nox.sessions import Result, SessionRunner, Status
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.matrix.names import venv_directory_name
+from nox_envs.streams import harmless
 
 # Returns the mutex of the venv at a path, None for sessions that are not of a spec.
 MutexOf = Callable[[SessionRunner, Path], Path | None]
@@ -86,7 +87,7 @@ def _in_turn(
             skipping(runner, venv, result.reason)  # nox gives both a reason for an interpreter only
         return result
     except NoxEnvsError as error:
-        reason = str(error)
+        reason = harmless(str(error))
     except OSError as error:
         reason = (
             f"{error.filename or venv}: {error.strerror or error}; nox keeps venvs in {venv.parent}: "

@@ -20,6 +20,7 @@ from nox_envs.files import from_here
 from nox_envs.installers import Installer, pip_installer, uv_installer
 from nox_envs.matrix import Point
 from nox_envs.spec.types import Command, Pairs
+from nox_envs.streams import harmless
 
 # What a program needs to start at all; the rest of the outer environment is passed by `pass_env`.
 _ALWAYS_PASSED = (
@@ -99,7 +100,7 @@ class SessionHost:
 
     def stop(self, reason: str) -> NoReturn:
         """End the session as failed."""
-        self._session.error(reason)
+        self._session.error(harmless(reason))
 
 
 def _not_found(command: Command) -> str:

@@ -20,6 +20,7 @@ from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.mutex import held
 from nox_envs.report.as_text import count_kinds, finding_lines
 from nox_envs.sessions.arguments import Arguments, HelpShown
+from nox_envs.streams import harmless
 from nox_envs.workflow.lock_check import stale_locks
 from nox_envs.workflow.locking import (
     Completed,
@@ -51,7 +52,7 @@ def lock_session(project: Project, session: nox.Session) -> None:
     except HelpShown:
         return
     except NoxEnvsError as error:
-        session.error(str(error))
+        session.error(harmless(str(error)))
     except OSError as error:
         session.error(f"{error.filename or session.name}: {error.strerror or error}")
 

@@ -15,7 +15,7 @@ from nox_envs.errors import NoxEnvsError
 from nox_envs.machine import markers
 from nox_envs.sessions.exclusion import exclude_others
 from nox_envs.spec.types import Pairs
-from nox_envs.streams import write_anything
+from nox_envs.streams import harmless, write_anything
 from nox_envs.values import replace
 from nox_envs.workflow.memory import SessionRow
 from nox_envs.workflow.project import Project
@@ -46,7 +46,7 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
         for rows in environments.values():
             _register(project, tuple(rows))
     except NoxEnvsError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{harmless(str(error))}\n")
         raise SystemExit(2) from None
     _register_builtin(project, lock, drift)
     exclude_others(_mutex, _open, _skip)
@@ -223,7 +223,7 @@ def _run_point(pythons: _Pythons, session: nox.Session, axes: Pairs) -> None:
 
                 publish(Report(environments=(run.report,)))
     except NoxEnvsError as error:
-        session.error(str(error))
+        session.error(harmless(str(error)))
     except OSError as error:
         session.error(f"{error.filename or session.name}: {error.strerror or error}")
 

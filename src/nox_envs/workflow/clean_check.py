@@ -119,6 +119,6 @@ class CleanCheck:
 
 def _digest(file: Path) -> str:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hashlib.sha256(read_head(str(file), _LIMIT)).hexdigest()
     except FileNotFoundError:
         return ""

@@ -70,6 +70,6 @@ class PlanMemory:
     @staticmethod
     def _digest(file: Path) -> str:
         try:
-            return hashlib.sha256(file.read_bytes()).hexdigest()
+            return hashlib.sha256(read_head(str(file), _LIMIT)).hexdigest()
         except FileNotFoundError:
             return ""
