@@ -179,6 +179,9 @@ def _measure(contender: Contender, row: Row) -> str:
         try:
             _, status, usage = os.wait4(process.pid, 0)
             taken = time.perf_counter() - start
+        except BaseException:  # an interrupt ends the contender, which has a session of its own, too
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         finally:
             timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
