@@ -22,7 +22,8 @@ version: 1
 requirements:
   app: [{file: app.in}]
 environments:
-  tests: {requirements: [app], package: {mode: editable}}
+  tests: {requirements: [app], package: {mode: editable}, python: ["3.11", "3.12"]}
+  built: {requirements: [app], package: wheel}
   deep: {requirements: [app], drift: {files: changed}}
 """
 FILES = ("app.in", "requirements/tests.txt", "pyproject.toml")
@@ -33,11 +34,15 @@ HOST = {"sys_platform": "linux", "os_name": "posix"}
 
 
 def check(
-    root: Path, venv: Path, environment: str = "tests", host: Callable[[], Mapping[str, str]] = lambda: HOST
+    root: Path,
+    venv: Path,
+    environment: str = "tests-3.12",
+    host: Callable[[], Mapping[str, str]] = lambda: HOST,
 ) -> CleanCheck:
     """Return the check of an environment as a new process would make it."""
     project = Project(root / "envs.yaml", envdir=".nox", environ={}, host=host)
-    return CleanCheck(project, project.point_of(environment, None, ()), venv)
+    name, _, python = environment.partition("-")
+    return CleanCheck(project, project.point_of(name, python or None, ()), venv)
 
 
 @pytest.fixture
@@ -73,6 +78,7 @@ CHANGES: dict[str, Callable[[Path, BareVenv], object]] = {
     "a requirements file": lambda root, venv: _edit(root / "app.in"),
     "the spec, in a comment": lambda root, venv: (root / "envs.yaml").write_text(SPEC + "# more\n"),
     "the project": lambda root, venv: (root / "pyproject.toml").write_text('[project]\nname = "ours"\n'),
+    "the lock is a folder": lambda root, venv: _folder(root / "requirements/tests.txt"),
     "the lock is gone": lambda root, venv: (root / "requirements/tests.txt").unlink(),
     "a package is added": lambda root, venv: venv.add("pear", "1.0"),
     "a package is removed": lambda root, venv: (venv.site / "apple-1.0.dist-info").rename(root / "apple"),
@@ -85,7 +91,6 @@ CHANGES: dict[str, Callable[[Path, BareVenv], object]] = {
     "a hook is edited": lambda root, venv: _edit(venv.site / "plum.pth"),
     "a companion is edited": lambda root, venv: _edit(venv.site / "_virtualenv.py"),
     "sitecustomize is added": lambda root, venv: (venv.site / "sitecustomize.py").touch(),
-    "a directory sitecustomize": lambda root, venv: (venv.site / "sitecustomize").mkdir(),
     "a leftover": lambda root, venv: (venv.site / "~pple").mkdir(),
     "an egg-info": lambda root, venv: (venv.site / "fig-1.0.egg-info").mkdir(),
     "the configuration": lambda root, venv: _edit(venv.location / "pyvenv.cfg"),
@@ -94,6 +99,11 @@ CHANGES: dict[str, Callable[[Path, BareVenv], object]] = {
     "the receipt is gone": lambda root, venv: (venv.location / "nox-envs.json").unlink(),
     "the interpreter": lambda root, venv: _swap_interpreter(venv.location),
 }
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 def _swap_interpreter(venv: Path) -> None:
@@ -110,6 +120,70 @@ def test_any_change_is_judged_anew(
 ) -> None:
     change(checked, bare_venv)
     assert check(checked, bare_venv.location).recall() is None
+
+
+def test_a_source_of_the_project_that_is_built_into_a_wheel_is_looked_at(
+    checked: Path, bare_venv: BareVenv
+) -> None:
+    (checked / "module.py").write_text("x = 1\n")
+    first = check(checked, bare_venv.location, "built")
+    first.begin(())
+    first.remember(lambda: CLEAN)
+    assert check(checked, bare_venv.location, "built").recall() == CLEAN
+    (checked / "module.py").write_text("x = 10\n")
+    assert check(checked, bare_venv.location, "built").recall() is None
+
+
+@pytest.mark.parametrize("session", ["tests-3.11", "built"])
+def test_the_memory_of_one_session_is_not_that_of_another(
+    checked: Path, bare_venv: BareVenv, session: str
+) -> None:
+    assert check(checked, bare_venv.location, session).recall() is None
+
+
+def _startup_package(venv: Path, site: Path) -> None:
+    (site / "sitecustomize").mkdir()
+    (site / "sitecustomize/__init__.py").touch()
+
+
+def _packages_elsewhere(venv: Path, site: Path) -> None:
+    site.rename(venv.parent / "elsewhere")
+    site.symlink_to(venv.parent / "elsewhere")
+
+
+def _more_packages_elsewhere(venv: Path, site: Path) -> None:
+    (venv.parent / "other/python3.12/site-packages").mkdir(parents=True)
+    (venv / "lib64").symlink_to(venv.parent / "other")
+
+
+def _no_packages(venv: Path, site: Path) -> None:
+    site.rename(venv / "packages")
+
+
+@pytest.mark.parametrize(
+    "change", [_startup_package, _packages_elsewhere, _more_packages_elsewhere, _no_packages]
+)
+def test_what_shows_too_little_is_always_judged(
+    bare_venv: BareVenv, change: Callable[[Path, Path], None]
+) -> None:
+    assert evidence(bare_venv.location) != ""
+    change(bare_venv.location, bare_venv.site)
+    assert evidence(bare_venv.location) == ""
+
+
+def test_packages_behind_a_link_inside_of_the_venv_are_looked_at(bare_venv: BareVenv) -> None:
+    (bare_venv.location / "lib").rename(bare_venv.location / "real")
+    (bare_venv.location / "lib").symlink_to("real")
+    (bare_venv.location / "lib64").symlink_to("lib")
+    before = evidence(bare_venv.location)
+    bare_venv.add("pear", "1.0")
+    assert evidence(bare_venv.location) not in ("", before)
+
+
+def test_compiled_modules_at_the_top_are_no_change(bare_venv: BareVenv) -> None:
+    before = evidence(bare_venv.location)
+    (bare_venv.site / "__pycache__").mkdir()
+    assert evidence(bare_venv.location) == before
 
 
 def test_another_machine_judges_anew(checked: Path, bare_venv: BareVenv) -> None:
@@ -171,10 +245,17 @@ def test_a_check_of_files_asks_no_memory(tmp_path: Path, capsys: pytest.CaptureF
         environment="tests", session="tests", python="3.12.1", lock="", location=".nox/tests", status="clean"
     )
     report = render(Report(environments=(environment,)), "json")
-    remembered = check(tmp_path, tmp_path / ".nox/tests", host=markers)
+    remembered = check(tmp_path, tmp_path / ".nox/tests", "tests", host=markers)
     remembered.begin(("requirements/tests.txt",))
     remembered.remember(lambda: Clean(line="tests: no drift", report=report, sound=True))
     spec = str(tmp_path / "envs.yaml")
-    assert main(["drift", "tests", "--spec", spec]) == 0
+    assert main(["drift", "tests", "--spec", spec]) == main(["drift", "--spec", spec]) == 0
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/dev.txt").write_text("# nox and others\nnox\n")
+    assert main(["drift", "--spec", spec]) == 0
+    orphan = tmp_path / "requirements/old.txt"
+    orphan.write_text("# environment: old\n# input: sha256:0\n")
+    assert main(["drift", "--spec", spec]) == 1
+    assert "lock-orphaned" in capsys.readouterr().out
     assert main(["drift", "tests", "--spec", spec, "--files", "all"]) == 1
     assert "lock-missing" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sys
@@ -174,8 +175,11 @@ def test_a_venv_that_goes_while_its_commands_run_is_told_and_made_anew(demo: Pro
     demo.write("envs.yaml", SPEC.replace("]}", f"], commands: [{command}]}}"))
     ran = demo.nox("-s", "demo")
     assert "Traceback" not in ran.output
-    if gone in ("{envdir}", "{envdir}/lib"):
+    if gone != "{envdir}/bin":
         assert "the commands broke their own venv" in ran.output, ran.output
+        (told,) = json.loads(demo.read(".nox/.nox-envs/reports/demo.json"))["environments"]
+        assert told["status"] == "drift"
+        assert "broke their own venv" in told["reason"]
     demo.write("envs.yaml", SPEC)
     again = demo.nox("-s", "demo")
     assert again.returncode == 0, again.output

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from nox_envs.lockfile.pylock import parse_pylock
 from nox_envs.lockfile.text import parse
+from nox_envs.pins import Pin, Source
+from nox_envs.workflow.locking import result_lines
+from nox_envs.workflow.locking.commits import given_up
 from tests.conftest import Machine
 from tests.index import Index, write_source
 from tests.test_git_objects import run_git
@@ -20,6 +25,7 @@ pytestmark = [
 ]
 
 URL = "git+https://git.example.org/widget"
+OTHER = "git+https://git.example.org/gadget"
 SPEC = f"""
     defaults: {{python: "3.12"}}
     environments:
@@ -62,10 +68,10 @@ def commit(root: Path) -> str:
     return run_git(root, "rev-parse", "HEAD").strip()
 
 
-def commits(locker: Locker, name: str) -> str:
-    """Return the commit of `widget` in the lock of an environment."""
+def commits(locker: Locker, name: str, package: str = "widget") -> str:
+    """Return the commit of a package in the lock of an environment."""
     pins = parse(locker.read(name), origin=name).pins
-    return next(pin.source.revision for pin in pins if pin.name == "widget")
+    return next(pin.source.revision for pin in pins if pin.name == package)
 
 
 def test_a_branch_stays_at_its_commit_until_an_upgrade_asks(locker: Locker, repository: Path) -> None:
@@ -102,8 +108,93 @@ def test_another_branch_or_a_commit_that_is_gone_is_resolved_anew(locker: Locker
     assert commits(locker, "shop") == newer
     text = locker.read("shop").replace(newer, "1" * 40)
     (locker.root / "requirements" / "shop.txt").write_text(text, encoding="utf-8")
-    assert locker.lock()["shop"].outcome == "written"
-    assert commits(locker, "shop") == newer
+    result = locker.lock()["shop"]
+    assert (result.outcome, commits(locker, "shop")) == ("written", newer)
+    gone = "widget: the locked commit 111111111111 is not in its repository any more"
+    assert result.notes == (f"{gone}, so that of the branch was taken",)
+    assert f"  note: {result.notes[0]}" in result_lines(result)
+
+
+def test_a_commit_that_conflicts_with_what_is_required_gives_way_alone(
+    locker: Locker, repository: Path, tmp_path: Path
+) -> None:
+    other = SPEC.replace('["widget', f'["gadget @ {OTHER}@main", "widget')
+    gadget = write_source(tmp_path / "gadget", "gadget", "1.0")
+    run_git(gadget, "init", "-q", "-b", "main")
+    first = commit(gadget)
+    with (tmp_path / "gitconfig").open("a") as settings:
+        settings.write(f'[url "{gadget.as_uri()}"]\n\tinsteadOf = https://git.example.org/gadget\n')
+    locker.locked(other)
+    old = commits(locker, "shop")
+    commit(gadget)
+    write_source(repository, "widget", "2.0")
+    newer = commit(repository)
+    locker.spec(other.replace("lock:", 'constraints: ["widget>=2"], lock:'))
+    result = locker.lock()["shop"]
+    assert (commits(locker, "shop"), commits(locker, "shop", "gadget")) == (newer, first)
+    reason = f"the locked commit {old[:12]} does not go with what else is required"
+    assert result.notes == (f"widget: {reason}, so that of the branch was taken",)
+
+
+def test_what_fails_for_another_reason_moves_no_commit_and_is_tried_once(
+    locker: Locker, repository: Path
+) -> None:
+    locker.locked(SPEC)
+    commit(repository)
+    text = locker.read("shop")
+    before = len(locker.commands)
+    locker.spec(SPEC.replace("plum>=1.0", "plum>=99"))
+    result = locker.lock()["shop"]
+    assert (result.outcome, result.notes, locker.read("shop")) == ("failed", (), text)
+    assert len(locker.commands) == before + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the git that fails is a shell script")
+def test_a_commit_that_could_not_be_fetched_this_time_stays(
+    locker: Locker, repository: Path, tmp_path: Path
+) -> None:
+    locker.locked(SPEC)
+    first = commits(locker, "shop")
+    commit(repository)
+    text = locker.read("shop")
+    shim = tmp_path / "failing" / "git"
+    shim.parent.mkdir()
+    shim.write_text(
+        f'#!/bin/sh\ncase "$*" in *fetch*{first}*) echo "fatal: could not resolve host" >&2; exit 128;; esac\n'
+        f'exec "{shutil.which("git")}" "$@"\n'
+    )
+    shim.chmod(0o755)
+    locker.env["PATH"] = os.pathsep.join((str(shim.parent), os.environ["PATH"]))
+    locker.env["UV_CACHE_DIR"] = str(tmp_path / "cold")
+    result = locker.lock()["shop"]
+    assert (result.outcome, locker.read("shop")) == ("failed", text)
+    assert "could not resolve host" in result.message
+    assert result.message.endswith(
+        "hint: widget: its locked commit stays; nox -s lock -- --upgrade-package widget takes another"
+    )
+
+
+KEPT = Pin(
+    name="widget", version="", source=Source(kind="vcs", url=URL, revision="0123456789abcdef" * 2 + "01234567")
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "blamed"),
+    [
+        (f"fatal: remote error: upload-pack: not our ref {KEPT.source.revision}", True),
+        (f"fatal: reference is not a tree: {KEPT.source.revision}", True),
+        ("fatal: remote error: upload-pack: not our ref 99", False),
+        (f"   Updating widget ({KEPT.source.revision})\nerror: Failed to fetch plum\n cause: timed out", False),
+        (f"error: Failed to download `widget @ {URL}@{KEPT.source.revision}`\n cause: timed out", False),
+        ("   Updating widget (main)\nerror: No solution found\n  cause: no plum>=99", False),
+        ("error: No solution found\n  cause: only widget<2 is available and you require widget>=2", True),
+        ("ERROR: Cannot install widget 1.0 and h: these have conflicting dependencies.", True),
+        ("WARNING: Retrying (Retry(total=0))\nERROR: No matching distribution found for widget", False),
+    ],
+)
+def test_only_what_names_a_commit_or_its_package_as_the_reason_moves_it(output: str, blamed: bool) -> None:
+    assert [one.package for one in given_up(output, (KEPT,))] == ["widget"] * blamed
 
 
 def test_a_group_and_a_layer_have_the_commit_that_is_locked(locker: Locker, repository: Path) -> None:

@@ -314,6 +314,55 @@ def test_a_command_that_changes_its_own_venv_is_reported(project: Project) -> No
     assert "changed their own venv: 1 extraneous" in ran.output
 
 
+def test_an_edit_by_a_command_is_told_whether_or_not_anything_is_remembered(project: Project) -> None:
+    edit = project.write(
+        "edit.py",
+        """
+        import pathlib, sys
+        (file,) = pathlib.Path(sys.argv[1]).glob("lib/*/site-packages/apple-*/METADATA")
+        file.write_text(file.read_text().replace("Name: apple", "Name: pear"))
+        """,
+    )
+    project.write(
+        "envs.yaml",
+        f"""
+        version: 1
+        environments:
+          demo:
+            requirements: [apple==1.0]
+            commands: ["python {edit.name} {{envdir}}"]
+        """,
+    )
+    project.nox("-s", "lock", check=True)
+    for _ in range(2):
+        ran = project.nox("-s", "demo", check=True)
+        assert "changed their own venv: 1 broken-metadata" in ran.output
+        assert report(project)["status"] == "drift"
+
+
+def test_the_summary_of_a_job_is_written_on_a_run_that_is_known_to_be_clean(project: Project) -> None:
+    add = "import sysconfig, pathlib; pathlib.Path(sysconfig.get_path('purelib'), 'notes.txt').touch()"
+    project.write("add.py", add)
+    project.write("envs.yaml", SPEC.replace("press {posargs:hello}", "python add.py"))
+    project.nox("-s", "lock", check=True)
+    project.nox("-s", "demo", check=True)
+    summary = project.write("summary.md", "")
+    (project.venv("demo").site / "notes.txt").unlink()
+    project.nox("-s", "demo", env={"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}, check=True)
+    assert "demo" in summary.read_text()
+
+
+def test_a_venv_that_was_moved_is_made_anew(project: Project) -> None:
+    project.write("envs.yaml", SPEC)
+    project.nox("-s", "lock", check=True)
+    project.nox("-s", "demo", check=True)
+    (project.root / ".nox").rename(project.root / ".venvs")
+    assert "made at another path" in project.cli("drift", "--envdir", ".venvs", "demo").output
+    moved = project.nox("--envdir", ".venvs", "-s", "demo", check=True)
+    assert "making the venv anew" in moved.output
+    assert "no drift" in project.nox("--envdir", ".venvs", "-s", "demo", check=True).output
+
+
 def test_two_sessions_at_once_leave_a_report_each(project: Project) -> None:
     project.write("envs.yaml", SPEC + "      other:\n        requirements: [app]\n")
     project.nox("-s", "lock", check=True)

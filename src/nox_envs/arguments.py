@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+
+from nox_envs.errors import nearest
 
 # Those of nox_envs.report, which a command that prints no report need not import.
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit", "html")
 _LONGEST = 3600
 
 
+class Verb(argparse.ArgumentParser):
+    """Refuse an option that is none of its own: with its own usage, and with the nearest one."""
+
+    def parse_known_args(  # type: ignore[override]  # of all the ways to call it argparse uses one
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Read all words; one that nothing takes is an error."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            near = nearest(left[0].partition("=")[0], self._option_string_actions)
+            hint = f" (did you mean {near}?)" if near and left[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(left)}{hint}")
+        return found, left
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    whole = argparse.ArgumentParser(
+    whole = Verb(
         prog="nox-envs",
         description="Check and show what envs.yaml declares and what is installed; nox builds it.",
         epilog="Exit codes: 0 clean, 1 drift, 2 could not check, 130 interrupted.",
     )
     whole.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", parser_class=Verb)
+    shared = Verb(add_help=False)
     shared.add_argument("--spec", type=Path, default=Path("envs.yaml"), help="the spec (default: envs.yaml)")
     shared.add_argument("--envdir", default=".nox", help="where nox keeps venvs (default: .nox)")
 
@@ -92,9 +110,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _add_review(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
-) -> None:
+def _add_review(commands: argparse._SubParsersAction[Verb], shared: Verb) -> None:
     diff = commands.add_parser("diff", parents=[shared], help="say what changed between two locks or venvs")
     diff.add_argument(
         "old", metavar="OLD", help="a lock, a directory of locks, a git revision (main:), a venv, a report"
@@ -105,8 +121,8 @@ def _add_review(
     init.add_argument("--print", action="store_true", help="print the spec and write nothing")
 
 
-def _judging_parser() -> argparse.ArgumentParser:
-    judging = argparse.ArgumentParser(add_help=False)
+def _judging_parser() -> Verb:
+    judging = Verb(add_help=False)
     judging.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
     judging.add_argument(
         "--fail-on",
@@ -121,17 +137,13 @@ def _judging_parser() -> argparse.ArgumentParser:
     return judging
 
 
-def _add_gathering(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], judging: argparse.ArgumentParser
-) -> None:
+def _add_gathering(commands: argparse._SubParsersAction[Verb], judging: Verb) -> None:
     report = commands.add_parser("report", parents=[judging], help="join the reports of many jobs or hosts")
     report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="a folder of reports, or a report")
     report.add_argument("--spec", type=Path, help="name the sessions of this spec that sent no report")
 
 
-def _add_matrix(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
-) -> None:
+def _add_matrix(commands: argparse._SubParsersAction[Verb], shared: Verb) -> None:
     matrix = commands.add_parser("matrix", parents=[shared], help="print the jobs that a CI system runs")
     matrix.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     matrix.add_argument("--format", choices=("json", "github", "gitlab"), default="json")

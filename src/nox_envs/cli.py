@@ -116,13 +116,17 @@ def _check(asked: argparse.Namespace) -> int:
         raise FileProblems(checked.problems)
     sessions = len(project.points_of(tuple(asked.environments)))
     environments = len({point.environment for point in project.points_of(tuple(asked.environments))})
-    counted = f"{environments} environments, {sessions} sessions"
+    counted = f"{_number(environments, 'environment')}, {_number(sessions, 'session')}"
     if any(finding.severity == "error" for finding in findings):
         print(f"{project.origin}: {counted}; locks: {count_kinds(findings)}", file=sys.stderr)
         return 1
     locks = f"the locks can be used: {count_kinds(findings)}" if findings else "every lock is fresh"
     print(f"{project.origin}: {counted}: valid, and {locks}", file=sys.stderr)
     return 0
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _list(asked: argparse.Namespace) -> int:
@@ -172,6 +176,8 @@ def _lock_path(project: Project, point: Point, problems: list[Problem]) -> str:
 def _drift(asked: argparse.Namespace) -> int:
     names = tuple(asked.environments)
     project = _project(asked)
+    if asked.envdir != ".nox" and not (project.root / asked.envdir).is_dir():
+        print(harmless(f"note: --envdir: there is no folder {asked.envdir}"), file=sys.stderr)
     if asked.files in (None, "off") and not (asked.skew or asks_index(asked)):
         from nox_envs.workflow.glance import clean_report
 
@@ -192,22 +198,16 @@ def _index_side(project: Project, asked: argparse.Namespace) -> IndexSide | None
         return None
     from datetime import datetime, timezone
 
-    from nox_envs.workflow.index_side import IndexRequest, IndexSide
+    from nox_envs.workflow.index_side import index_side
 
-    request = IndexRequest(
+    return index_side(
+        project,
+        asked,
         environ=os.environ,
         prefix=Path(sys.prefix),
         now=datetime.now(timezone.utc),
-        online=asked.online,
-        seconds=asked.online_timeout,
-        url=asked.index_url,
-        advisories=tuple(asked.advisories),
+        note=lambda note: print(harmless(f"note: {note}"), file=sys.stderr),
     )
-    index = IndexSide(project, project.points_of(tuple(asked.environments)), request)
-    if asked.format != "text" or not sys.stdout.isatty():  # else they are on the terminal with the report
-        for note in index.notes:
-            print(harmless(f"note: {note}"), file=sys.stderr)
-    return index
 
 
 def _conclude(report: Report, asked: argparse.Namespace) -> int:
@@ -313,7 +313,7 @@ def _init(asked: argparse.Namespace) -> int:
         return 0
     remove_abandoned(spec.parent)
     write_atomically(spec, adoption.spec)
-    count = f"{adoption.environments} environment{'' if adoption.environments == 1 else 's'}"
+    count = _number(adoption.environments, "environment")
     option = "" if str(asked.spec) == "envs.yaml" else f" --spec {asked.spec}"
     print(f"wrote {asked.spec}: {count}; next: nox-envs check{option}", file=sys.stderr)
     noxfile = spec.parent / "noxfile.py"

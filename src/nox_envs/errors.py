@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nox_envs.values import value
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that `word` is probably meant to be, empty if it is like none of them."""
+    from difflib import get_close_matches
+
+    names = sorted(known)
+    if near := get_close_matches(word, names, n=1):
+        return near[0]
+    # Two letters that changed places and one that is missing leave little of a short word.
+    letters = {"".join(sorted(name)): name for name in names}
+    near = get_close_matches("".join(sorted(word)), letters, n=1, cutoff=0.8)
+    return letters[near[0]] if near else ""
 
 
 @value

@@ -15,7 +15,7 @@ from nox_envs.files import read_head
 _PYTHONS = ("bin/python", "Scripts/python.exe", "bin/python.exe")
 _CONFIGURATION_LIMIT = 1 << 16
 _STARTUP_LIMIT = 1 << 20
-_STARTUP = (".pth", "customize.py")
+_CUSTOMIZE = ("sitecustomize", "usercustomize")
 
 
 def evidence(location: Path) -> str:
@@ -23,7 +23,8 @@ def evidence(location: Path) -> str:
 
     Shown are pyvenv.cfg, the interpreter it leads to, the names at the top of every site-packages,
     for each `*.dist-info` size, time and inode of METADATA and direct_url.json, and the content of
-    what Python runs at every start. Records of other kinds, and leftovers, are not enough.
+    what Python runs at every start. Records of other kinds, leftovers, startup code in a directory, and
+    packages outside of the venv are not enough.
     """
     root = str(location)
     digest = sha256()
@@ -47,12 +48,18 @@ def _interpreters(root: str) -> list[str]:
 
 
 def _sites(root: str) -> list[str]:
+    """Return where packages are, each place once; raises ValueError for a venv without any of its own."""
     libraries = [f"{root}/Lib"]
     for parent in (f"{root}/lib", f"{root}/lib64"):
-        # Where one is a link to the other, its packages are the same.
-        if Path(parent).is_dir() and not Path(parent).is_symlink():
+        if Path(parent).is_dir():
             libraries += [f"{parent}/{name}" for name in sorted(os.listdir(parent))]
-    return [site for library in libraries if Path(site := f"{library}/site-packages").is_dir()]
+    found = [
+        os.path.realpath(site) for library in libraries if Path(site := f"{library}/site-packages").is_dir()
+    ]
+    inside = os.path.realpath(root) + os.sep
+    if not found or not all(site.startswith(inside) for site in found):
+        raise ValueError("no site-packages of its own")
+    return list(dict.fromkeys(found))
 
 
 def _shown(site: str) -> str:
@@ -63,13 +70,22 @@ def _shown(site: str) -> str:
             found += (name, _stamp(f"{path}/METADATA"), _stamp_if_there(f"{path}/direct_url.json"))
         elif name.startswith("~") or name.endswith((".egg-info", ".egg-link")):
             raise ValueError("more would have to be read")
-        elif name.endswith(_STARTUP):
-            found += (name, _stamp(path), sha256(read_head(path, _STARTUP_LIMIT)).hexdigest())
-        elif name.endswith(".py") or "customize" in name:
-            found += (name, _stamp(path))
-        else:
+        elif (
+            name.endswith(".pth")
+            or name.startswith(_CUSTOMIZE)
+            or (name.startswith("_") and name.endswith(".py"))
+        ):
+            found += (name, _stamp(path), sha256(_content(path)).hexdigest())
+        elif name != "__pycache__":  # whoever imports a module at the top makes that
             found.append(name)
     return "\0".join(found)
+
+
+def _content(path: str) -> bytes:
+    content = read_head(path, _STARTUP_LIMIT)
+    if len(content) == _STARTUP_LIMIT:
+        raise ValueError("too large to be read on every run")
+    return content
 
 
 def _stamp(path: str) -> str:

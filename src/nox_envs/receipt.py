@@ -56,7 +56,7 @@ class Receipt:
     lock; `installer` its name and version (`uv 0.9.2`); `project` a fingerprint of the project
     itself, empty where it is not installed. `created` are the files that the venv's creator left at
     the top of site-packages, `startup` those that a distribution put there to be run at every start;
-    `names` is what else stood there.
+    `names` is what else stood there. `location` is the real path of the venv, which its scripts name.
     """
 
     schema: int = SCHEMA
@@ -68,6 +68,7 @@ class Receipt:
     created: tuple[KnownFile, ...] = ()
     startup: tuple[KnownFile, ...] = ()
     names: tuple[str, ...] = ()
+    location: str = ""
 
 
 def of(
@@ -93,6 +94,7 @@ def of(
         created=created,
         startup=startup,
         names=tuple(sorted(_names(snapshot))),
+        location=os.path.realpath(snapshot.location),
     )
 
 
@@ -173,6 +175,7 @@ def _render(receipt: Receipt) -> str:
         "created": [[file.path, file.digest] for file in receipt.created],
         "startup": [[file.path, file.digest] for file in receipt.startup],
         "names": list(receipt.names),
+        "location": receipt.location,
     }
     return json.dumps(document, indent=1, sort_keys=True) + "\n"
 
@@ -216,6 +219,7 @@ def _receipt(document: object) -> Receipt:
         created=_known_files(table, "created"),
         startup=_known_files(table, "startup"),
         names=tuple(_checked_text(name) for name in _rows(table.get("names", []))),
+        location=_text(table, "location") if "location" in table else "",
     )
 
 

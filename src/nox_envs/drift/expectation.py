@@ -59,7 +59,8 @@ def requested_by_via(pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, ...]]:
     """Return a function that tells who asked for a package: the shortest chain in the pins' `via`.
 
     The chain begins with a requirement set or file (an entry of `via` that is no pinned package) and
-    ends with the package that asks directly: `("test", "pytest")` for pluggy. It is empty for a
+    ends with the package that asks directly: `("test", "pytest")` for pluggy. A constraint asks for
+    nothing, so one (`-c limits.txt`) is named only where nothing else is. The chain is empty for a
     package that is not pinned.
     """
     via: dict[str, tuple[str, ...]] = {}
@@ -76,16 +77,19 @@ def _chain(package: str, via: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Walk from a package to those that ask for it, nearest first, and stop at the first set."""
     askers: dict[str, str] = {}  # each name walked to, and the package it asks for
     walked = [package] if package in via else []
+    limited: tuple[str, ...] = ()
     for name in walked:
         for asker in via[name]:
+            if asker.startswith("-c "):
+                limited = limited or (asker, *_way(name, package, askers))
             # A set may have the name of a package; only a set can seem to ask for itself.
-            if asker not in via or asker == name:
+            elif asker not in via or asker == name:
                 return (asker, *_way(name, package, askers))
-            if asker not in askers and asker != package:
+            elif asker not in askers and asker != package:
                 askers[asker] = name
                 walked.append(asker)
     # No set at all: a lock whose `via` lines were cut. Say at least which package asks.
-    return _way(walked[-1], package, askers) if walked else ()
+    return (_way(walked[-1], package, askers) if walked else ()) or limited
 
 
 def _way(name: str, package: str, askers: dict[str, str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.files import read_text
 from nox_envs.index.documents import rows, table, text, texts
+from nox_envs.toml import parse_toml
 from nox_envs.values import value
 
 
@@ -193,13 +194,9 @@ def _uv_files(machine: Machine) -> Iterator[Path]:
 
 
 def _uv_file(file: Path) -> tuple[str, list[str]]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        found: dict[str, object] = tomllib.loads(read_text(file, shown=str(file)))
-    except (tomllib.TOMLDecodeError, RecursionError):
+        found = parse_toml(read_text(file, shown=str(file)))
+    except ValueError:
         raise NoxEnvsError(_unreadable(file, "is no TOML")) from None
     except FileProblems as error:
         raise NoxEnvsError(_unreadable(file, error.problems[0].message)) from None

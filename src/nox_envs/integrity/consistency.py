@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from nox_envs.drift import Finding, marker_environment
 from nox_envs.drift.finding import difference
@@ -55,7 +56,7 @@ def unmet_requirements(
     """
     installed = {found.name: found for found in snapshot.distributions}
     metadata = {name: read_metadata(found) for name, found in installed.items()}
-    needed = {name: tuple(_needed(told.requires_dist)) for name, told in metadata.items()}
+    needed = {name: _needed(told.requires_dist) for name, told in metadata.items()}
     rules = _Rules({key: str(value) for key, value in marker_environment(snapshot.interpreter, host).items()})
     wanted = _wanted_extras(needed, dict(extras), rules)
     found: list[Unmet] = []
@@ -70,7 +71,13 @@ def unmet_requirements(
     return tuple(dict.fromkeys(found))
 
 
-def _needed(requirements: Iterable[str]) -> Iterator[Needed]:
+@lru_cache(maxsize=4096)
+def _needed(requirements: tuple[str, ...]) -> tuple[Needed, ...]:
+    """Return what requirements ask for; many environments have the same distributions."""
+    return tuple(_parsed(requirements))
+
+
+def _parsed(requirements: tuple[str, ...]) -> Iterator[Needed]:
     for text in requirements:
         match = _REQUIREMENT.fullmatch(" ".join(text.split()))  # long runs of spaces would take long
         if match:

@@ -12,22 +12,25 @@ from nox_envs.integrity.record import digest_of
 from nox_envs.integrity.stamps import Trust
 from nox_envs.integrity.tree import Status, Tree
 
-# A wheel is unpacked within this time (nanoseconds); what was written later is read.
-_TOGETHER = 2_000_000_000
-
 
 class Unpacked:
-    """Tell which files an installer unpacked with the METADATA of their distribution, and left alone."""
+    """Tell which files nobody wrote to since an installer unpacked them: none is younger than METADATA.
+
+    A wheel has its METADATA near its end, and nobody can edit what is not unpacked yet. METADATA itself
+    has to be read.
+    """
 
     def __init__(self, claims: Claims, tree: Tree) -> None:
         self._records = claims.records
         self._shared = claims.others
-        found = (tree.files.get(os.path.join(owner.path, "METADATA")) for owner in claims.owners)
+        paths = [os.path.join(owner.path, "METADATA") for owner in claims.owners]
+        self._metadata = frozenset(paths)
+        found = map(tree.files.get, paths)
         self._times = [status.st_mtime_ns if status else 0 for status in found]
 
-    def together(self, path: str, owner: int, row: int, status: Status) -> bool:
+    def unwritten(self, path: str, owner: int, row: int, status: Status) -> bool:
         """Tell it of one file; of one that several distributions own nothing can be told."""
-        if abs(status.st_mtime_ns - self._times[owner]) > _TOGETHER or path in self._shared:
+        if status.st_mtime_ns > self._times[owner] or path in self._shared or path in self._metadata:
             return False
         return self._records[owner].sizes[row] == str(status.st_size)
 
@@ -55,14 +58,14 @@ class Matching:
     def look(self) -> None:
         """Sort the claims into right, wrong, and to be hashed, by what a listing tells."""
         find, trusts, regular = self._tree.files.get, self._trust.trusts, stat.S_ISREG
-        together = self._unpacked.together if self._unpacked else _never
+        unwritten = self._unpacked.unwritten if self._unpacked else _never
         for path, (owner, row, expected) in self._claims.first.items():
             if not expected or path.endswith(".pyc"):
                 continue
             status = find(path)
             if status is None or not regular(status.st_mode):
                 self._look_twice(path, owner, row, expected)
-            elif trusts(owner, row, status) or together(path, owner, row, status):
+            elif trusts(owner, row, status) or unwritten(path, owner, row, status):
                 self._accept(path, owner, row, status)
             else:
                 self._ask(path, path, owner, row, expected, status)

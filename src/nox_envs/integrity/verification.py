@@ -44,7 +44,7 @@ def verify(
     With mode `changed` a file whose size and modification time are those of a stamp is taken for
     right, with `all` every file is read. The findings have no environment, session, reason and fix;
     startup hooks are not among them. Stamps are made where `stamping` asks for them. With `installed` a
-    file is right that was unpacked at the same time as its METADATA and has the size that RECORD says.
+    file is right that is not younger than its METADATA, which is read, and has the size that RECORD says.
     `told` gets the bytes hashed so far and those of all, from several threads.
     """
     claims = Claims(snapshot, receipt)

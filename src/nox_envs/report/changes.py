@@ -127,7 +127,8 @@ def _askers(one: PackageChange) -> str:
 
 
 def _text(comparison: Comparison, old: str, new: str, colour: bool) -> str:
-    head = harmless(f"{printable(old)} -> {printable(new)}: ")
+    # A revision ends with a colon itself.
+    head = harmless(f"{printable(old)} -> {printable(new).removesuffix(':')}: ")
     lines = [head + (count_changes(comparison) if comparison.different else "no difference")]
     lines += [f"  {printable(line)}" for line in _environment_lines(comparison)]
     names = max((len(one.package) for one in comparison.packages), default=0)

@@ -58,7 +58,7 @@ class Composer:
 
     @property
     def metadata(self) -> ProjectMetadata:
-        """Return what is known of the project without building it; an unreadable file tells nothing."""
+        """Return what is known of the project without building it."""
         return self._pyproject.metadata
 
     @property
@@ -112,7 +112,9 @@ class Composer:
         )
         limits = self._constraints(point, "constraints", point.constraints)
         build = self._constraints(point, "build_constraints", point.build_constraints)
-        problems = tuple(dict.fromkeys((*required.problems, *limits.problems, *build.problems)))
+        # What cannot be read may hold the lowest Python, which every lock has to be right for.
+        own = self._pyproject.problems
+        problems = tuple(dict.fromkeys((*required.problems, *limits.problems, *build.problems, *own)))
         if problems:
             return problems
         return Composition(

@@ -142,7 +142,9 @@ class RequirementFiles:
     def _declared(self, line: Line, path: str, place: Place, constraint: bool) -> Declared | Problem:
         reference = parse_reference(line.text, loose=True)
         if isinstance(reference, Rejected):
-            return Problem(place=place, message=reference.message, hint=reference.hint)
+            return self._unset(line, place) or Problem(
+                place=place, message=reference.message, hint=reference.hint
+            )
         editable = line.kind == "editable"
         if editable and not reference.path and "+" not in reference.url.partition(":")[0]:
             message = f"{line.text!r} cannot be installed editable"
@@ -161,6 +163,17 @@ class RequirementFiles:
             editable=editable,
             hashes=line.hashes,
         )
+
+    def _unset(self, line: Line, place: Place) -> Problem | None:
+        """Return the problem that a line needs variables that are not set, None if it does not."""
+        from nox_envs.requirements.pip_format import unset_variables
+
+        names = unset_variables(line.text, self._environ)
+        if not names:
+            return None
+        told = f"variable {names[0]} is" if len(names) == 1 else f"variables {' and '.join(names)} are"
+        message = f"{redact(line.text)[:80]!r}: the {told} not set"
+        return Problem(place=place, message=message, hint="set it, or write the value")
 
     def _rebased(self, path: str, folder: str) -> str:
         """Return a local path relative to the spec's directory.

@@ -143,6 +143,12 @@ def _expand(line: str, environ: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, line)
 
 
+def unset_variables(text: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the variables in a text that were not expanded, because they have no value."""
+    names = dict.fromkeys(match["name"] for match in _VARIABLE.finditer(text) if match["name"])
+    return tuple(name for name in names if not environ.get(name) and not _SECRET.search(name))
+
+
 def _read_line(line: str, number: int) -> list[Line]:
     if len(line) > _LONGEST:
         raise _Wrong(f"the line is longer than {_LONGEST} characters")

@@ -11,6 +11,7 @@ from nox_envs.lockfile.platforms import platform_of
 from nox_envs.spec.types import Index
 
 INDEXES = "indexes/pyproject.toml"
+INDEX_PROJECT = "nox-envs-indexes"
 PLATFORMS = "platforms/pyproject.toml"
 
 
@@ -50,7 +51,7 @@ def index_project(indexes: tuple[Index, ...], floor: str, names: Iterable[str]) 
     listed = [(name, index) for name, index in sorted(owned.items(), key=_first) if name in wanted]
     lines = [
         "[project]",
-        'name = "nox-envs-indexes"',
+        f"name = {_text(INDEX_PROJECT)}",
         'version = "0"',
         f"requires-python = {_text(f'>={floor}')}",
         f"dependencies = [{', '.join(_text(name) for name, _ in listed)}]",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import NoReturn
 
+from nox_envs.arguments import Verb
 from nox_envs.errors import NoxEnvsError
 
 
@@ -12,7 +12,7 @@ class HelpShown(Exception):
     """Say that the words asked for the help, which is printed; the session has nothing more to do."""
 
 
-class Arguments(argparse.ArgumentParser):
+class Arguments(Verb):
     """Raise an exception where argparse would end the process."""
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:

@@ -53,7 +53,7 @@ def drift_session(project: Project, session: nox.Session) -> None:
         session.error(f"{error.filename or session.name}: {error.strerror or error}")
     _print(render(report, asked.format, colour=session._runner.global_config.color))
     if os.environ.get("GITHUB_ACTIONS"):
-        publish(report, annotate=asked.format != "github")
+        publish(report, annotate=asked.format == "text")
     reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions).reason
     if reason:
         session.error(reason)
@@ -87,19 +87,13 @@ def _index_side(project: Project, session: nox.Session, asked: argparse.Namespac
         return None
     from datetime import datetime, timezone
 
-    from nox_envs.workflow.index_side import IndexRequest, IndexSide
+    from nox_envs.workflow.index_side import index_side
 
-    request = IndexRequest(
+    return index_side(
+        project,
+        asked,
         environ=os.environ,
         prefix=Path(sys.prefix),
         now=datetime.now(timezone.utc),
-        online=asked.online,
-        seconds=asked.online_timeout,
-        url=asked.index_url,
-        advisories=tuple(asked.advisories),
+        note=lambda note: session.warn("%s", printable(note)),
     )
-    index = IndexSide(project, project.points_of(tuple(asked.environments)), request)
-    if asked.format != "text" or not sys.stdout.isatty():  # else they are on the terminal with the report
-        for note in index.notes:
-            session.warn("%s", printable(note))
-    return index

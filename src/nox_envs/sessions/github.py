@@ -11,8 +11,9 @@ from nox_envs.report import Report, render
 
 
 def publish(report: Report, *, annotate: bool = True) -> None:
-    """Print the annotations of a report, unless it was printed as such, and append it to the job summary.
+    """Print the annotations of a report with `annotate`, and append it to the job summary.
 
+    Annotations would spoil a document on the same stream, such as a report in another format than text.
     The runner names the summary's file in GITHUB_STEP_SUMMARY. A summary that cannot be written is
     no reason to fail a session.
     """

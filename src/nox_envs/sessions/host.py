@@ -65,7 +65,8 @@ class SessionHost:
         try:
             self._session.run_install(*argv, external=True)
         except nox.command.CommandFailed as error:
-            raise InstallationFailed(f"the installer failed (see above): {error}", argv=argv) from None
+            hint = "; if it calls a wheel damaged: uv cache clean NAME" if self.installer.name == "uv" else ""
+            raise InstallationFailed(f"the installer failed (see above): {error}{hint}", argv=argv) from None
 
     def run(self, command: Command, env: Pairs, pass_env: tuple[str, ...] | None) -> None:
         """Run a command in the venv; a failure ends the session."""

@@ -121,13 +121,13 @@ def _lock(project: Project, session: nox.Session, asked: argparse.Namespace) -> 
     for stale in stale_layers(project, results):
         names = " ".join(stale.environments)
         session.warn("%s", f"{stale.path} builds on {', '.join(stale.bases)}; next: nox -s lock -- {names}")
-    failed = [
-        result.path or ", ".join(result.environments) for result in results if result.outcome == "failed"
-    ]
+    failed = [result for result in results if result.outcome == "failed"]
     if asked.prune and not failed:
         _prune(project, session, dry_run=asked.dry_run)
     if failed:
-        session.error(f"not locked: {', '.join(failed)}; the old files are as they were")
+        names = ", ".join(result.path or ", ".join(result.environments) for result in failed)
+        left = "" if all(result.absent for result in failed) else "; the old files are as they were"
+        session.error(f"not locked: {names}{left}")
 
 
 def _prune(project: Project, session: nox.Session, *, dry_run: bool) -> None:

@@ -63,6 +63,7 @@ class CleanCheck:
             document = json.loads(opened(read_head(str(self._file), _LIMIT)))
             if document["seen"] != self._seen(document["seen"]) or not self._shown:
                 return None
+            self._before = document["seen"]
             line, report, sound = document["line"], document["report"], document["sound"]
             return Clean(line=str(line), report=str(report), sound=sound is True)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -83,10 +84,19 @@ class CleanCheck:
             with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
                 write_atomically(self._file, sealed(json.dumps(document)), durable=False)
 
+    def look(self) -> None:
+        """Look at the venv as it is now, before anybody may change it."""
+        self._shown = evidence(self._location)
+
     @property
     def untouched(self) -> bool:
         """Tell whether the venv shows the same as when it was looked at last."""
-        return self._shown == evidence(self._location)
+        return bool(self._shown) and self._shown == evidence(self._location)
+
+    @property
+    def files(self) -> frozenset[str]:
+        """Return the files behind the check that began or was recalled, the locks among them."""
+        return frozenset(self._before) - {""}
 
     @property
     def _shallow(self) -> bool:
@@ -120,5 +130,5 @@ class CleanCheck:
 def _digest(file: Path) -> str:
     try:
         return hashlib.sha256(read_head(str(file), _LIMIT)).hexdigest()
-    except FileNotFoundError:
+    except OSError:  # the check that follows says what is wrong with it
         return ""

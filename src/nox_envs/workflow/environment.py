@@ -62,6 +62,7 @@ class EnvironmentRun:
         self._begin_check()
         self._require_lock()
         self._verified = self._usable_venv()
+        self._clean_check.look()
 
     def _begin_check(self) -> None:
         sources = self._project.sources_of(self._point)
@@ -127,6 +128,8 @@ class EnvironmentRun:
     def _check(self, receipt: Receipt | None, depth: Depth | None = None) -> Checked:
         location = self._host.location
         found = check_venv(self._project, self._plan, self._point, location, receipt, depth or self._depth)
+        if depth and depth.consistency:
+            self._met = not any(finding.kind == "inconsistent" for finding in found.findings)
         findings = self.journal.judged(found.findings, link="venv")
         return replace(
             found, findings=findings if self._policy == "repair" else advised(findings, self._point)
@@ -203,7 +206,6 @@ class EnvironmentRun:
             self._tell(damage.findings)
             self._installation.mend(damage, cached=False)
             checked = self._check(receipt(), proof.PROOF)
-        self._met = not any(finding.kind == "inconsistent" for finding in checked.findings)
         return proof.as_deep_as(checked, self._depth)
 
     def _repair(self, checked: Checked) -> Checked:
@@ -290,14 +292,18 @@ class EnvironmentRun:
         """Report how long the commands took and what they changed in their own venv."""
         self.journal.end()
         before = self._verified
-        if before and self._depth.files == "off" and untouched(before.snapshot):
+        if self._depth.files == "off" and self._clean_check.untouched:
             return
         known = before.findings if before else ()
         session = self._point.session
         try:
             after = self._check(receipts.read(self._host.location))
         except NoxEnvsError as error:
-            self._host.warn(f"{session}: the commands broke their own venv: {error}")
+            broken = f"the commands broke their own venv: {error}"
+            self._host.warn(f"{session}: {broken}")
+            self.journal.write("drift", known, None, reason=broken)
+            if self._policy == "fail":
+                self._host.stop(broken)
             return
         new = tuple(finding for finding in after.drift if finding not in known)
         if not new:

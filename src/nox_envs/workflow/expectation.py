@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -141,6 +142,7 @@ def check_venv(
     Without a lock the receipt tells what was installed. `depth` tells how far the check goes beyond
     the lock; startup hooks are looked for always. Raises NotAVenv.
     """
+    _require_own_place(location, receipt)
     snapshot = snapshots.take(location)
     pins = _pins(project, plan, receipt)
     active, inactive = activate(pins, snapshot.interpreter, project.host)
@@ -290,13 +292,23 @@ def askers(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, 
     return requested_by
 
 
+def _require_own_place(location: Path, receipt: Receipt | None) -> None:
+    if receipt and receipt.location and receipt.location != os.path.realpath(location):
+        raise snapshots.NotAVenv(f"{location}: was made at another path, which its scripts still name")
+
+
 def _pins(project: Project, plan: LockPlan, receipt: Receipt | None) -> tuple[Pin, ...]:
     if plan.path:
         lock = project.lock_of(plan)
         return tuple(located(pin, str(project.root)) for pin in lock.pins) if lock else ()
     if receipt is None:
         return ()
-    return tuple(Pin(name=d.name, version=d.version, source=d.source) for d in receipt.distributions)
+    asked = {declared.name for declared in plan.requirements}
+    return tuple(
+        Pin(name=one.name, version=one.version, source=one.source)
+        for one in receipt.distributions
+        if one.name not in SEED_PACKAGES or one.name in asked
+    )
 
 
 def located(pin: Pin, root: str) -> Pin:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from nox_envs.drift import Finding
-from nox_envs.errors import NoxEnvsError
+from nox_envs.errors import FileProblems, NoxEnvsError
 from nox_envs.index.asking import Question, Told, ask_pages, ask_vulnerabilities
 from nox_envs.index.comparison import Admission, Remark, advisory_remarks, release_remarks
 from nox_envs.index.configuration import Configured, Machine, certificates, configured
@@ -63,7 +65,7 @@ class IndexSide:
         if not request.online and (request.url or request.seconds):
             raise NoxEnvsError("--index-url and --online-timeout say how to ask an index: add --online")
         self._now = request.now
-        pins = {pin for point in points for pin in locked_pins(project, project.plan_of(point), point)}
+        pins = {pin for point in points for pin in _readable_pins(project, point)}
         names = frozenset(pin.name for pin in pins)
         exports = tuple((path, read_export(path, names)) for path in request.advisories)
         told = _ask(project, _versions(pins), request) if request.online else Told()
@@ -109,6 +111,36 @@ class IndexSide:
         )
 
 
+def index_side(
+    project: Project,
+    asked: Namespace,
+    *,
+    environ: Mapping[str, str],
+    prefix: Path,
+    now: datetime,
+    note: Callable[[str], None],
+) -> IndexSide:
+    """Ask what the words of `arguments.add_index_options` in `asked` say, of the environments named there.
+
+    `environ`, `prefix` and `now` are those of `IndexRequest`. `note` gets each note; of a report in text
+    on a terminal none, since they stand in it. Errors are those of `IndexSide`.
+    """
+    request = IndexRequest(
+        environ=environ,
+        prefix=prefix,
+        now=now,
+        online=asked.online,
+        seconds=asked.online_timeout,
+        url=asked.index_url,
+        advisories=tuple(asked.advisories),
+    )
+    index = IndexSide(project, project.points_of(tuple(asked.environments)), request)
+    if asked.format != "text" or not sys.stdout.isatty():
+        for one in index.notes:
+            note(one)
+    return index
+
+
 def _python(plan: LockPlan, point: Point, host: Mapping[str, str]) -> str:
     """Return the full version of a point's Python: the newest patch where only the minor is known."""
     minor = declared_environment(point.python, plan.floor, host)["python_version"]
@@ -133,6 +165,14 @@ def locked_pins(project: Project, plan: LockPlan, point: Point) -> tuple[Pin, ..
         for pin in lock.pins
         if pin.version and (not pin.marker or any(context.hold(pin.marker) for context in contexts))
     )
+
+
+def _readable_pins(project: Project, point: Point) -> tuple[Pin, ...]:
+    """Return the pins of a point; none where its files cannot be read, as whoever reports on it says."""
+    try:
+        return locked_pins(project, project.plan_of(point), point)
+    except FileProblems:
+        return ()
 
 
 def _versions(pins: set[Pin]) -> dict[str, tuple[str, ...]]:

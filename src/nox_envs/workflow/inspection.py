@@ -1,4 +1,4 @@
-"""Owns the read-only verbs on all environments: drift, freeze, activate; starts no process."""
+"""Owns the verb `drift`: every lock and venv is checked and reported; starts no process, writes nothing."""
 
 from __future__ import annotations
 

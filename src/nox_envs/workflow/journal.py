@@ -55,7 +55,7 @@ class Journal:
     ) -> EnvironmentReport:
         """Write the report; a venv that is clean under a lock in doubt is drift all the same.
 
-        `reason` says why a session was skipped.
+        `reason` says why a session was skipped, or what its commands broke.
         """
         if status == "clean" and self.doubted:
             status = "drift"

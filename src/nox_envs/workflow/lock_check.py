@@ -16,7 +16,7 @@ from nox_envs.matrix import Point
 from nox_envs.policy import judge
 from nox_envs.values import replace, value
 from nox_envs.workflow.expectation import lock_findings
-from nox_envs.workflow.planning import planned
+from nox_envs.workflow.planning import Planned, planned
 from nox_envs.workflow.project import Project
 
 
@@ -32,15 +32,19 @@ def stale_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
     """Check the locks of the named environments (default: all) at every point.
 
     The problems are those of the requirement sets, files, platforms and locks of these environments;
-    without names also those of sets that none uses.
+    without names also those of sets that none uses, and findings of locks that nothing declares.
     Raises NoxEnvsError for an unknown name, FileProblems where two locks collide.
     """
     points = project.points_of(names)
-    planned(project)
+    plans = planned(project)
     problems = [*platform_problems(points), *(() if names else project.composer.problems(points))]
     findings: dict[str, tuple[Finding, ...]] = {}
     for point in points:
         problems += _check(project, point, findings)
+    if not names:
+        undeclared = orphans(project, plans)
+        judged = judge(undeclared, project.spec.drift, today=project.today, shown=project.shown_path)
+        findings[""] = judged.findings
     return LockCheck(
         findings=_joined(findings),
         problems=tuple(dict.fromkeys(problems)),
@@ -78,9 +82,12 @@ def _check(project: Project, point: Point, known: dict[str, tuple[Finding, ...]]
     return ()
 
 
-def orphans(project: Project) -> tuple[Finding, ...]:
-    """Return a finding for each lock of ours, beside the declared ones, that nothing declares."""
-    found = planned(project)
+def orphans(project: Project, plans: Planned | None = None) -> tuple[Finding, ...]:
+    """Return a finding for each lock of ours, beside the declared ones, that nothing declares.
+
+    `plans` are those of the project, if they are made already.
+    """
+    found = plans or planned(project)
     # Where the locks of an environment are is not known as long as its requirements cannot be read.
     unplanned = {one.environment for one in found.unplanned}
     declared = {path for plan in found.plans for path in plan.files}
@@ -93,7 +100,11 @@ def orphans(project: Project) -> tuple[Finding, ...]:
 
 
 def _header(file: Path) -> Header | None:
-    head = read_head(str(file), 8000).decode("utf-8", "replace")
+    """Return what a file says of itself; nothing for one that cannot be read, which may be anybody's."""
+    try:
+        head = read_head(str(file), 8000).decode("utf-8", "replace")
+    except OSError:
+        return None
     return read_header([line for line in head.splitlines() if line.startswith("#")])
 
 

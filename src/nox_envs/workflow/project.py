@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nox_envs.errors import NoxEnvsError
+from nox_envs.errors import NoxEnvsError, nearest
 from nox_envs.workflow.memory import Memory, SessionRow, row_of
 from nox_envs.workflow.reading import read_lock, spec_text
 
@@ -313,8 +313,6 @@ class Project:
 
 def unknown_environment(name: str, known: set[str]) -> str:
     """Return the message for a name that no environment has."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, sorted(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "nox-envs list shows them all"
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else "nox-envs list shows them all"
     return f"no environment {name!r} ({hint})"

@@ -16,8 +16,8 @@ from nox_envs.workflow.expectation import Checked
 from nox_envs.workflow.source_tree import tree_of
 
 # What an installer left is compared down to its files, whatever later runs look at: a file in its cache
-# may have been edited through a link. Such a file is younger than what was unpacked with it, so that the
-# others need not be read.
+# may have been edited through a link. Such a file is younger than the METADATA that was unpacked with it,
+# so that the others need not be read.
 PROOF = Depth(files="changed", consistency=True, stamping=True, installed=True)
 
 _DAMAGE = frozenset({"file-modified", "file-missing"})

@@ -55,7 +55,7 @@ class SessionRun:
     @property
     def report(self) -> EnvironmentReport | None:
         """Return the report that was written last."""
-        if self._judged is not None:
+        if self._judged is not None and self._judged.journal.report is not None:
             return self._judged.journal.report
         if self._clean is None:
             return None

@@ -178,5 +178,10 @@ def _fix(scope: _Scope, odd: _Side, usual: _Side, origin: str) -> str:
         return f"nox -s lock -- {' '.join(names)}"
     if any(side.member.plan.foreign or not side.member.plan.path for side in (odd, usual)):
         return f"ask for one version of {odd.package} in both"
-    pair = [name for name in names if name in (odd.environment, usual.environment)]
-    return f"lock: {{group: NAME}} for both in {origin}, then nox -s lock -- {' '.join(pair)}"
+    groups = {side.environment: side.member.point.lock.group for side in (usual, odd)}
+    group = groups[usual.environment] or groups[odd.environment]
+    joining = [name for name in names if groups.get(name, group) != group]
+    members = {point.environment for point in scope.points if group and point.lock.group == group}
+    locked = [name for name in names if name in groups or name in members]
+    asked = f"{{group: {group or 'NAME'}}} for {' and '.join(joining) or 'both'}"
+    return f"lock: {asked} in {origin}, then nox -s lock -- {' '.join(locked)}"

@@ -11,6 +11,7 @@ from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.text import Lock, requirement_line
 from nox_envs.pins import redact
 from nox_envs.resolvers import Request
+from nox_envs.resolvers.settings import INDEX_PROJECT
 
 _SLOW = re.compile(r"(?i)\btimed? ?out\b")
 
@@ -33,6 +34,9 @@ def explanation(
     for file in files.files:
         shown = file.label or file.name
         output = output.replace(f"{folder}{os.sep}{file.name}", shown).replace(file.name, shown)
+    output = output.replace(
+        INDEX_PROJECT, ", ".join(sorted({name for one in plans for name in one.environments}))
+    )
     told = redact(output.replace(root_url, "./").strip())
     if not told:
         return f"the resolver said nothing and ended with {f'signal {-code}' if code < 0 else f'code {code}'}"

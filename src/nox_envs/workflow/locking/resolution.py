@@ -25,6 +25,7 @@ from nox_envs.resolvers import (
 )
 from nox_envs.values import replace, value
 from nox_envs.workflow.locking.choice import Upgrade
+from nox_envs.workflow.locking.commits import GivenUp, given_up, hint, is_conflict
 from nox_envs.workflow.locking.explanation import explanation
 from nox_envs.workflow.locking.types import Completed, Processes
 
@@ -49,10 +50,22 @@ class Wish:
 
 @value
 class Resolved:
-    """Hold a lock with its header, and the text of a pylock as the resolver wrote it, if asked for."""
+    """Hold a lock with its header, and the text of a pylock as the resolver wrote it, if asked for.
+
+    `given_up` are the packages that did not stay at their commits.
+    """
 
     lock: Lock
     pylock: str = ""
+    given_up: tuple[GivenUp, ...] = ()
+
+
+class _Failed(NoxEnvsError):
+    """Carry the explanation of a failure and what the resolver said itself."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
 
 
 class Resolution:
@@ -71,9 +84,10 @@ class Resolution:
         self._root_url = root.as_uri() + "/"
         self._project_name = project_name
         self._folder = folder
-        given = (*wish.common, *(pin for layer in wish.layers for pin in layer.pins))
-        self._open = self._request(given)
-        self._files = self._request((*given, *self._staying()))
+        self._given = (*wish.common, *(pin for layer in wish.layers for pin in layer.pins))
+        self._open = self._request(self._given)
+        self._files = self._request((*self._given, *self._staying()))
+        self._given_up: tuple[GivenUp, ...] = ()
 
     def _request(self, pins: Iterable[Pin]) -> Request:
         """Return the request in which branches and tags are the commits that `pins` hold."""
@@ -109,16 +123,35 @@ class Resolution:
         )
         made = replace(made, header=header)
         refuse_unfit(made)
-        return Resolved(lock=made, pylock=self._pylock(made) if pylock else "")
+        text = self._pylock(made) if pylock else ""
+        return Resolved(lock=made, pylock=text, given_up=self._given_up)
 
     def _with_uv(self) -> Lock:
         try:
             return self._resolved_by_uv(self._files)
-        except NoxEnvsError:
-            if self._files == self._open:
-                raise
-        # A commit that was kept may be gone, or not be what another package asks for by now.
-        return self._resolved_by_uv(self._open)
+        except _Failed as error:
+            if not self._give_up(error.output):
+                raise NoxEnvsError(f"{error}{hint(error.output, self._commits())}") from None
+        return self._with_uv()
+
+    def _commits(self) -> tuple[Pin, ...]:
+        """Return the pins whose commits stand in the request in place of a branch."""
+        gone = {one.package for one in self._given_up}
+        asked, opened = ("".join(one.text for one in made.files) for made in (self._files, self._open))
+        return tuple(
+            pin
+            for pin in self._staying()
+            if pin.source.revision in asked and pin.source.revision not in opened and pin.name not in gone
+        )
+
+    def _give_up(self, output: str) -> bool:
+        """Open the branches whose commits a failure says cannot stay; tell whether there are any."""
+        more = given_up(output, self._commits())
+        self._given_up += more
+        gone = {one.package for one in self._given_up}
+        staying = (pin for pin in self._staying() if pin.name not in gone)
+        self._files = self._request((*self._given, *staying))
+        return bool(more)
 
     def _resolved_by_uv(self, files: Request) -> Lock:
         if not any(index.packages for index in self._plan.indexes):
@@ -161,7 +194,7 @@ class Resolution:
 
     def _checked(self, found: Lock | Completed) -> Lock:
         if isinstance(found, Completed):
-            raise NoxEnvsError(self._explained(found))
+            raise _Failed(self._explained(found), found.output)
         return found
 
     def _with_pip(self) -> Lock:
@@ -178,8 +211,11 @@ class Resolution:
         )
         self._hand_over(self._files)
         anew = not kept and self._files == self._open
-        if anew or self._processes.run(keeping).returncode:
-            self._hand_over(self._open)
+        failed = None if anew else self._processes.run(keeping)
+        if failed and failed.returncode and not (self._give_up(failed.output) or is_conflict(failed.output)):
+            raise NoxEnvsError(self._explained(failed))
+        if failed is None or failed.returncode:
+            self._hand_over(self._files)
             self._run(without)
         text = read_text(self._folder / "report.json", shown=f"{plan.path} (from pip)")
         return read_pip_report(

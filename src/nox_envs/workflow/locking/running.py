@@ -18,9 +18,10 @@ from nox_envs.lockfile.plan import LockPlan
 from nox_envs.lockfile.pylock import pair_doubts, parse_pylock, render_pylock
 from nox_envs.lockfile.text import Lock, parse, render
 from nox_envs.pins import Pin
-from nox_envs.values import value
+from nox_envs.values import replace, value
 from nox_envs.workflow.foreign import apart
 from nox_envs.workflow.locking.choice import Unit, Upgrade, choose, upgrades, waves
+from nox_envs.workflow.locking.commits import GivenUp
 from nox_envs.workflow.locking.cooldown import cutoff
 from nox_envs.workflow.locking.differences import changes, stayed
 from nox_envs.workflow.locking.resolution import Resolution, Resolved, Wish
@@ -77,7 +78,12 @@ class _Common:
     """Hold the pins that a group has in common, or why it has none."""
 
     pins: tuple[Pin, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
     failure: str = ""
+
+
+def _common(made: Resolved) -> _Common:
+    return _Common(pins=made.lock.pins, given_up=made.given_up)
 
 
 @value
@@ -116,12 +122,12 @@ class _Run:
         kept = dict.fromkeys(pin for one in unit.plans for pin in self._kept(one))
         wish = self._wish(unit.common, tuple(kept), asking=unit.plans)
         try:
-            return _Common(pins=self._resolve(unit.common, wish).lock.pins)
+            return _common(self._resolve(unit.common, wish))
         except NoxEnvsError as error:
             failure = str(error)
         if len({one.floor for one in unit.plans}) > 1:
             with contextlib.suppress(NoxEnvsError):
-                return _Common(pins=self._resolve(union(unit.plans, apart=True), wish).lock.pins)
+                return _common(self._resolve(union(unit.plans, apart=True), wish))
         names = ", ".join(sorted(unit.environments))
         group = unit.common.options.group
         return _Common(failure=f"the group {group!r} ({names}) has no common solution\n{failure}")
@@ -136,12 +142,17 @@ class _Run:
                 raise NoxEnvsError(step.common.failure)
             self._refuse_to_lose(plan)
             plan = with_relations(plan, self._project, self._lock_of)
-            common = step.common.pins if step.common is not None else ()
-            wish = self._wish(plan, self._kept(plan), common=common)
-            return self._write(plan, self._resolve(plan, wish))
+            group = step.common or _Common()
+            wish = self._wish(plan, self._kept(plan), common=group.pins)
+            resolved = self._resolve(plan, wish)
+            return self._write(plan, replace(resolved, given_up=(*group.given_up, *resolved.given_up)))
         except NoxEnvsError as error:
             return LockResult(
-                path=plan.path, environments=plan.environments, outcome="failed", message=str(error)
+                path=plan.path,
+                environments=plan.environments,
+                outcome="failed",
+                message=str(error),
+                absent=not any((self._project.root / path).exists() for path in plan.files),
             )
         finally:
             self._progress.end(name)
@@ -237,6 +248,11 @@ class _Run:
             changes=changes(old, resolved.lock),
             pins=len(resolved.lock.pins),
             stayed=stayed(old, resolved.lock),
+            notes=tuple(
+                f"{one.package}: {one.reason}"
+                for one in dict.fromkeys(resolved.given_up)
+                if any(pin.name == one.package for pin in resolved.lock.pins)
+            ),
         )
 
 

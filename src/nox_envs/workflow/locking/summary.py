@@ -15,13 +15,16 @@ def result_lines(result: LockResult) -> list[str]:
     """Return a result as lines: what became of the lock, then package by package."""
     name = ", ".join(result.environments) + (f" ({result.path})" if result.path else "")
     if result.outcome == "failed":
-        return [f"{name}: failed, the old file is as it was", *_indented(result.message)]
+        left = "there is no lock yet" if result.absent else "the old file is as it was"
+        return [f"{name}: failed, {left}", *_indented(result.message)]
     if result.outcome == "left":
         return [f"{name}: left alone, others make it (managed: false)"]
+    notes = [f"  note: {note}" for note in result.notes]
     if result.outcome == "unchanged":
-        return [f"{name}: unchanged ({result.pins} pin{'' if result.pins == 1 else 's'})"]
+        return [f"{name}: unchanged ({result.pins} pin{'' if result.pins == 1 else 's'})", *notes]
     became = "would change" if result.outcome == "outdated" else "written"
-    return [f"{name}: {became}: {_counts(result)}", *(f"  {_change(change)}" for change in result.changes)]
+    changes = (f"  {_change(change)}" for change in result.changes)
+    return [f"{name}: {became}: {_counts(result)}", *changes, *notes]
 
 
 def _counts(result: LockResult) -> str:

@@ -48,7 +48,8 @@ class Change:
 class LockResult:
     """Hold what became of one lock; `message` explains a failure.
 
-    `path` is empty where the requirements tell of no lock, because they cannot be read.
+    `path` is empty where the requirements tell of no lock, because they cannot be read; `absent` tells
+    that the lock was not there before. `notes` are what else people should know.
 
     `pins` counts what the lock holds, `stayed` the packages whose version is what it was.
     """
@@ -60,6 +61,8 @@ class LockResult:
     pins: int = 0
     stayed: int = 0
     message: str = ""
+    absent: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @value
