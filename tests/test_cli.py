@@ -68,12 +68,59 @@ def test_a_spec_that_is_not_there_is_told(here: Path, verb: str, capsys: pytest.
 
 def test_the_name_of_an_environment_is_suggested(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
-    assert main(["drift", "test"]) == 2
-    assert "did you mean 'tests'?" in capsys.readouterr().err
+    for typo in ("test", "tset", "TESTS"):
+        assert main(["drift", typo]) == 2
+        assert "did you mean 'tests'?" in capsys.readouterr().err
     assert main(["freeze", "docs"]) == 2
     assert "no environment 'docs'" in capsys.readouterr().err
     assert main(["freeze", "tests"]) == 2
     assert "not built; nox -s tests" in capsys.readouterr().err
+
+
+def test_an_option_is_suggested_below_the_usage_of_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["drift", "--fromat", "json"])
+    told = capsys.readouterr().err
+    assert told.startswith("usage: nox-envs drift ")
+    assert told.endswith("error: unrecognized arguments: --fromat (did you mean --format?)\n")
+
+
+def test_a_folder_of_venvs_that_is_not_there_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
+    assert main(["drift", "--envdir", "nowhere"]) == 0
+    assert capsys.readouterr().err == "note: --envdir: there is no folder nowhere\n"
+    (here / "nowhere").mkdir()
+    assert main(["drift", "--envdir", "nowhere"]) == 0
+    assert main(["drift"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_pyproject_that_is_a_folder_is_the_same_error_everywhere(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
+    assert main(["check"]) == 0
+    assert "envs.yaml: 1 environment, 1 session: valid" in capsys.readouterr().err
+    (here / "pyproject.toml").mkdir()
+    for verb in ("check", "drift"):
+        assert main([verb]) == 2
+        told = capsys.readouterr()
+        assert "pyproject.toml:1:1: is a directory, not a file" in told.out + told.err
+
+
+def test_check_names_locks_that_nothing_declares(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = "version: 1\nenvironments:\n  tests: {lock: false}\n"
+    (here / "envs.yaml").write_text(spec)
+    (here / "requirements").mkdir()
+    (here / "requirements/old.txt").write_text("# environment: old\n# input: sha256:0\n")
+    assert main(["check", "tests"]) == 0
+    assert "lock-orphaned" not in capsys.readouterr().out
+    assert main(["check"]) == 0
+    told = capsys.readouterr()
+    assert "git rm requirements/old.txt" in told.out
+    assert told.err.endswith("valid, and the locks can be used: 1 lock-orphaned\n")
+    (here / "envs.yaml").write_text(f"{spec}drift: {{severity: {{lock-orphaned: error}}}}\n")
+    assert main(["check"]) == 1
 
 
 def test_a_venv_that_is_not_built_is_a_skip_and_fails_in_ci(

@@ -313,6 +313,11 @@ def test_no_difference_is_said_in_every_format(kind: ChangesFormat) -> None:
     assert text == (GOLDEN / f"nothing.{kind}").read_text(encoding="utf-8")
 
 
+def test_the_headline_has_one_colon_after_a_revision() -> None:
+    text = render_changes(everything(), "text", old="main:", new="two:")
+    assert text.startswith("main: -> two: 9 packages: ")
+
+
 def test_the_json_is_a_contract() -> None:
     value = json.loads(render_changes(everything(), "json", old="a", new="b"))
     SCHEMA.validate(value)

@@ -497,6 +497,9 @@ def test_the_chain_begins_with_the_requirement_set() -> None:
             pin("right", via=("left",)),
             pin("alone"),
             pin("child", via=("alone",)),
+            pin("limited", via=("-c limits.txt", "filed (b.txt): limited>=1", "pytest")),
+            pin("only", via=("-c limits.txt",)),
+            pin("below", via=("-c limits.txt", "alone")),
         )
     )
     assert who("pytest") == ("test",)
@@ -506,6 +509,9 @@ def test_the_chain_begins_with_the_requirement_set() -> None:
     assert who("left") == ("right",)
     assert who("alone") == ()
     assert who("child") == ("alone",)
+    assert who("limited") == ("filed (b.txt): limited>=1",)
+    assert who("only") == ("-c limits.txt",)
+    assert who("below") == ("alone",)
     assert who("stranger") == ()
 
 

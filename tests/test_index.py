@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import threading
@@ -10,9 +11,11 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import get_args
+from urllib.request import Request
 
 import pytest
 from hypothesis import given
@@ -20,12 +23,13 @@ from hypothesis import strategies as st
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.index.advisories import affects, fixed_version, read_osv, read_release
+from nox_envs.index.asking import Question, ask_pages
 from nox_envs.index.comparison import Admission, advisory_remarks, release_remarks
 from nox_envs.index.configuration import Configured, Machine, certificates, configured
 from nox_envs.index.credentials import Credentials, bare, origin_of
 from nox_envs.index.documents import document
 from nox_envs.index.exports import read_export
-from nox_envs.index.fetching import LATE, Answer, Fetcher
+from nox_envs.index.fetching import LATE, Answer, Fetcher, _Redirects, _Refused
 from nox_envs.index.filenames import version_of_file
 from nox_envs.index.pages import read_page
 from nox_envs.index.types import EventKind, File, Page, Vulnerability
@@ -818,6 +822,39 @@ def test_the_proxy_of_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv("http_proxy", url)
         found = Fetcher(60, Credentials(())).fetch(("http://packages.example.org/simple/apple/",), "")
     assert [answer.body for answer in found] == [b"http://packages.example.org/simple/apple/"]
+
+
+@pytest.mark.parametrize(("code", "asked"), [(500, []), (404, ["/apple/"])])
+def test_the_next_index_is_asked_only_where_the_one_before_says_that_it_has_no_such_package(
+    code: int, asked: list[str]
+) -> None:
+    paths: list[str] = []
+
+    def have(handler: BaseHTTPRequestHandler) -> None:
+        paths.append(handler.path)
+        send(handler, HTML.encode(), Content_Type="text/html")
+
+    with server(lambda handler: send(handler, code=code)) as first, server(have) as second:
+        question = Question(name="apple", versions=("1.0",), indexes=(first, second))
+        found = ask_pages((question,), Fetcher(60, Credentials(())))
+    assert paths == asked
+    assert [page.index for page in found.pages] == [second] * len(asked)
+    assert found.complete is (code == 404)
+
+
+def test_a_redirect_from_https_to_http_is_refused_and_the_other_way_followed() -> None:
+    rule = _Redirects(Credentials(()))
+    secure, plain = (f"{scheme}://packages.example.org/a" for scheme in ("https", "http"))
+
+    def led(start: str, target: str) -> Request | None:
+        return rule.redirect_request(Request(start), io.BytesIO(), 302, "Found", HTTPMessage(), target)
+
+    with pytest.raises(_Refused, match="leads from https to another kind of address, http"):
+        led(secure, plain)
+    for start in (secure, plain):
+        followed = led(start, secure)
+        assert followed is not None
+        assert followed.full_url == secure
 
 
 def test_redirects_are_followed_within_http_and_lose_the_credentials_of_another_host() -> None:

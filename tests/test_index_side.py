@@ -167,6 +167,25 @@ def test_advisories_of_an_export_need_no_network(orchard: Project, own: Index, t
     assert shown.returncode == 1
 
 
+def test_a_lock_that_cannot_be_read_hides_no_other_environment(
+    orchard: Project, own: Index, tmp_path: Path
+) -> None:
+    orchard.write("requirements/other.txt", "pear==1.0 --unknown\n")
+    folder = advisories(tmp_path / "osv", osv())
+    ran = drift(orchard, "--advisories", str(folder), "--format", "json", index=own.url)
+    assert ran.returncode == 2
+    assert told(ran) == [ADVISORY]
+    (problem,) = json.loads(ran.stdout)["problems"]
+    assert problem.startswith("requirements/other.txt:1:")
+    assert "apple" in own_pages(drift(orchard, "--online", index=own.url), own)
+
+
+def own_pages(ran: Result, index: Index) -> str:
+    """Return what was asked of an index by a run that ended with code 2."""
+    assert ran.returncode == 2, ran.output
+    return " ".join(index.requests)
+
+
 def test_an_export_that_is_not_there_is_an_error(orchard: Project) -> None:
     ran = drift(orchard, "--advisories", "nowhere")
     assert (ran.returncode, ran.stdout) == (2, "")

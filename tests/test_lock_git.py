@@ -11,9 +11,7 @@ import pytest
 
 from nox_envs.lockfile.pylock import parse_pylock
 from nox_envs.lockfile.text import parse
-from nox_envs.pins import Pin, Source
 from nox_envs.workflow.locking import result_lines
-from nox_envs.workflow.locking.commits import given_up
 from tests.conftest import Machine
 from tests.index import Index, write_source
 from tests.test_git_objects import run_git
@@ -109,7 +107,7 @@ def test_another_branch_or_a_commit_that_is_gone_is_resolved_anew(locker: Locker
     text = locker.read("shop").replace(newer, "1" * 40)
     (locker.root / "requirements" / "shop.txt").write_text(text, encoding="utf-8")
     result = locker.lock()["shop"]
-    assert (result.outcome, commits(locker, "shop")) == ("written", newer)
+    assert (result.outcome, commits(locker, "shop")) == ("written", newer), result.message
     gone = "widget: the locked commit 111111111111 is not in its repository any more"
     assert result.notes == (f"{gone}, so that of the branch was taken",)
     assert f"  note: {result.notes[0]}" in result_lines(result)
@@ -160,7 +158,7 @@ def test_a_commit_that_could_not_be_fetched_this_time_stays(
     shim = tmp_path / "failing" / "git"
     shim.parent.mkdir()
     shim.write_text(
-        f'#!/bin/sh\ncase "$*" in *fetch*{first}*) echo "fatal: could not resolve host" >&2; exit 128;; esac\n'
+        f'#!/bin/sh\ncase "$*" in *fetch*{first}*) echo "could not resolve host" >&2; exit 128;; esac\n'
         f'exec "{shutil.which("git")}" "$@"\n'
     )
     shim.chmod(0o755)
@@ -172,29 +170,6 @@ def test_a_commit_that_could_not_be_fetched_this_time_stays(
     assert result.message.endswith(
         "hint: widget: its locked commit stays; nox -s lock -- --upgrade-package widget takes another"
     )
-
-
-KEPT = Pin(
-    name="widget", version="", source=Source(kind="vcs", url=URL, revision="0123456789abcdef" * 2 + "01234567")
-)
-
-
-@pytest.mark.parametrize(
-    ("output", "blamed"),
-    [
-        (f"fatal: remote error: upload-pack: not our ref {KEPT.source.revision}", True),
-        (f"fatal: reference is not a tree: {KEPT.source.revision}", True),
-        ("fatal: remote error: upload-pack: not our ref 99", False),
-        (f"   Updating widget ({KEPT.source.revision})\nerror: Failed to fetch plum\n cause: timed out", False),
-        (f"error: Failed to download `widget @ {URL}@{KEPT.source.revision}`\n cause: timed out", False),
-        ("   Updating widget (main)\nerror: No solution found\n  cause: no plum>=99", False),
-        ("error: No solution found\n  cause: only widget<2 is available and you require widget>=2", True),
-        ("ERROR: Cannot install widget 1.0 and h: these have conflicting dependencies.", True),
-        ("WARNING: Retrying (Retry(total=0))\nERROR: No matching distribution found for widget", False),
-    ],
-)
-def test_only_what_names_a_commit_or_its_package_as_the_reason_moves_it(output: str, blamed: bool) -> None:
-    assert [one.package for one in given_up(output, (KEPT,))] == ["widget"] * blamed
 
 
 def test_a_group_and_a_layer_have_the_commit_that_is_locked(locker: Locker, repository: Path) -> None:

@@ -83,6 +83,11 @@ class Locker:
         self._processes = Processes(machine, root, self.env, [], uv())
         root.mkdir()
 
+    @property
+    def commands(self) -> list[tuple[str, ...]]:
+        """Return the commands that were run so far."""
+        return self._processes.commands
+
     def spec(self, text: str) -> Project:
         """Write the spec and open the project."""
         (self.root / "envs.yaml").write_text(
@@ -258,9 +263,7 @@ def test_a_failure_that_several_share_is_explained_once(locker: Locker) -> None:
     )
     lines = closing_lines(list(locker.lock().values()))
     assert sum("No solution found" in line for line in lines) == 1
-    assert (
-        lines[-1] == "lint (requirements/lint.txt): failed, the old file is as it was (for the same reason)"
-    )
+    assert lines[-1] == "lint (requirements/lint.txt): failed, there is no lock yet (for the same reason)"
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from nox_envs.workflow.index_routes import IndexedHost, require_unassigned, rout
 from nox_envs.workflow.locking import Completed, LockResult, Progress, closing_lines, cutoff
 from nox_envs.workflow.locking.assignment import resolve_assigned
 from nox_envs.workflow.locking.choice import upgrades, waves
+from nox_envs.workflow.locking.commits import given_up
 from nox_envs.workflow.locking.explanation import explanation
 from nox_envs.workflow.locking.resolution import refuse_unfit
 from tests.plans import at, planned, wants
@@ -255,6 +256,9 @@ def test_an_explanation_names_who_asks_and_hides_temporary_files() -> None:
         "asked for by:\n  app: b-c<2 (envs.yaml:4)\n  test: b-c>=2 (envs.yaml:9)"
     )
     assert named_in("nothing of it", (made,)) == ()
+    said = "And because nox-envs-indexes depends on b-c<2, nox-envs-indexes cannot be"
+    told = explanation(said, files, folder="/tmp/x", root_url="file:///project/", plans=(made,))
+    assert told.startswith("And because tests depends on b-c<2, tests cannot be\n")
 
 
 def test_an_explanation_of_a_slow_index_says_what_sets_the_time() -> None:
@@ -362,3 +366,29 @@ def test_failures_are_told_last() -> None:
         "a (a.txt): failed, the old file is as it was",
         "  no",
     ]
+
+
+# Commits that stay.
+
+URL = "git+https://git.example.org/widget"
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+KEPT = Pin(name="widget", version="", source=Source(kind="vcs", url=URL, revision=COMMIT))
+
+
+@pytest.mark.parametrize(
+    ("output", "blamed"),
+    [
+        (f"fatal: remote error: upload-pack: not our ref {COMMIT}", True),
+        (f"fatal: reference is not a tree: {COMMIT}", True),
+        (f"fatal: remote error: upload-pack: not our ref\n    {COMMIT}", True),
+        ("fatal: remote error: upload-pack: not our ref 99", False),
+        (f"   Updating widget ({COMMIT})\nerror: Failed to fetch\n cause: timed out", False),
+        (f"error: Failed to download `widget @ {URL}@{COMMIT}`\n cause: timed out", False),
+        ("   Updating widget (main)\nerror: No solution found\n  cause: no plum>=99", False),
+        ("error: No solution found\n  cause: only widget<2 is available and you require widget>=2", True),
+        ("ERROR: Cannot install widget 1.0 and h: these have conflicting dependencies.", True),
+        ("WARNING: Retrying (Retry(total=0))\nERROR: No matching distribution found for widget", False),
+    ],
+)
+def test_only_what_names_a_commit_or_its_package_as_the_reason_moves_it(output: str, blamed: bool) -> None:
+    assert [one.package for one in given_up(output, (KEPT,))] == ["widget"] * blamed

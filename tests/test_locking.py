@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.lockfile.text import Lock, parse
+from nox_envs.values import replace
 from nox_envs.workflow.lock_check import orphans
 from nox_envs.workflow.locking import (
     Change,
@@ -421,6 +422,14 @@ def test_what_a_killed_run_staged_goes_with_the_next_run_and_is_no_orphan(root: 
     assert not left.exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="takes a file that even root cannot read")
+def test_a_file_beside_the_locks_that_cannot_be_read_is_nobodys_lock(root: Path) -> None:
+    relocked(root, Resolvers())
+    (root / "requirements" / "notes.txt").symlink_to("/proc/self/mem")
+    (root / "requirements" / "old.txt").write_bytes((root / "requirements" / "prod.txt").read_bytes())
+    assert [finding.actual for finding in orphans(opened(root))] == ["requirements/old.txt"]
+
+
 # pip.
 
 BY_PIP = """
@@ -465,6 +474,15 @@ def test_pip_lets_go_of_pins_that_do_not_fit_any_more(root: Path) -> None:
     assert len(resolvers.commands) == 4  # with the old pins, then without
 
 
+def test_pip_keeps_the_pins_where_it_fails_for_another_reason_than_a_conflict(root: Path) -> None:
+    relocked(root, Resolvers(), spec=BY_PIP)
+    resolvers = Resolvers(silent=True)
+    results = relocked(root, resolvers, spec=BY_PIP.replace("apple>=1", "apple<2"))
+    assert {one.outcome for one in results.values()} == {"failed"}
+    assert versions(root, "docs-3.11") == {"apple": "2.0", "pear": "1.0"}
+    assert len(resolvers.commands) == 2  # with the old pins, for each Python
+
+
 def test_a_python_that_is_not_there_is_a_failure(root: Path) -> None:
     results = relocked(root, Resolvers(), spec=BY_PIP.replace("3.11", "3.99"))
     assert {name: one.outcome for name, one in results.items()} == {
@@ -497,6 +515,10 @@ def became(outcome: Outcome, *changes: Change, pins: int = 0, message: str = "")
         (
             became("failed", message="no\n  \x1b[31mway"),
             ["a (a.txt): failed, the old file is as it was", "  no", "    \\x1b[31mway"],
+        ),
+        (
+            replace(became("failed", message="no"), absent=True),
+            ["a (a.txt): failed, there is no lock yet", "  no"],
         ),
         (became("outdated"), ["a (a.txt): would change: 0 stayed"]),
         (

@@ -167,3 +167,11 @@ def test_a_mutex_that_is_held_ahead_for_nothing_ends_with_its_own_block(tmp_path
         assert said(other) == "held"
         release(other)
         assert said(other) == "released"
+
+
+def test_a_mutex_that_nobody_took_from_ahead_is_taken_anew_afterwards(tmp_path: Path) -> None:
+    path = tmp_path / "mutex"
+    with pytest.raises(KeyError), held_ahead(path, waiting=never):
+        raise KeyError
+    with held(path, waiting=never), process(path) as other:
+        assert said(other) == "waiting"

@@ -298,6 +298,9 @@ def test_a_policy_holds_in_sessions_in_reports_and_on_github(project: Project, t
     assert written.startswith("# before\n### nox-envs: 1 with drift (1 extraneous)")
     assert "<code>plum</code>" in written
 
+    ran = project.nox("-s", "drift", "--", "--format", "sarif", env=env)
+    assert json.loads(ran.stdout)["runs"]  # nothing of the annotations is in the document
+
     (report,) = json.loads(project.read(".nox/.nox-envs/reports/demo.json"))["environments"]
     assert [(f["kind"], f["severity"], f["path"].split("/")[0]) for f in report["findings"]] == [
         ("extraneous", "warning", ".nox")

@@ -271,6 +271,17 @@ def test_a_file_is_followed_with_its_lines_and_nested_files(tree: Tree) -> None:
     )
 
 
+def test_a_variable_that_is_not_set_is_named(tree: Tree) -> None:
+    tree.write("a.in", "x>=${MINV}\ny==${MAJ}.${MINV}\nz>=${MY_TOKEN}\nw @ https://${HOST}/w.whl\n")
+    tree.environ["MAJ"] = "1"
+    hint = "not set (set it, or write the value)"
+    assert tree.problems(file("a.in"))[:2] == [
+        f"a.in:1:1: 'x>=${{MINV}}': the variable MINV is {hint}",
+        f"a.in:2:1: 'y==1.${{MINV}}': the variable MINV is {hint}",
+    ]
+    assert [told[:8] for told in tree.problems(file("a.in"))] == ["a.in:1:1", "a.in:2:1", "a.in:3:1"]
+
+
 def test_editables_urls_and_paths_of_a_file(tree: Tree) -> None:
     tree.write("pyproject.toml", '[project]\nname = "Own"\n')
     tree.write("requirements/near/setup.py", "")

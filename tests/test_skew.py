@@ -91,6 +91,31 @@ def test_environments_without_a_common_python_are_not_compared(
     assert skews(capsys, "--skew") == []
 
 
+def test_another_implementation_is_another_python(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "envs.yaml").write_text(SPEC.replace('["3.10", "3.12"]', '["pypy3.12"]'))
+    write(here, tests="apple==1.1\n", docs="apple==2.0\n", lint="apple==2.0\n")
+    assert skews(capsys, "--skew") == []
+
+
+def test_a_member_of_the_group_whose_lock_cannot_be_read_is_left_out(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "".join(
+        f"  {name}: {{python: '3.12', requirements: [apple>=1], lock: {{group: one}}}}\n"
+        for name in ("docs", "lint", "tests")
+    )
+    (here / "envs.yaml").write_text(f"version: 1\nenvironments:\n{text}")
+    (here / "requirements").mkdir()
+    for name, version in (("docs", "2.0"), ("lint", "1.1")):
+        (here / f"requirements/{name}.txt").write_text(f"apple=={version} --hash=sha256:{'a' * 64}\n")
+    (here / "requirements/tests.txt").write_text("apple==1.0 --unknown\n")
+    (found,) = skews(capsys, "docs", "lint")
+    assert (found["environment"], found["expected"]) == (
+        "lint",
+        "2.0 as in docs (requirements/docs.txt:1)",
+    )
+
+
 def test_pins_that_only_limit_count_where_they_are_installed(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +158,24 @@ def test_an_axis_that_chooses_the_version_agrees_if_one_of_its_points_does(
     write(here, docs="apple==1.0\n")
     (found,) = skews(capsys, "--skew")
     assert (found["environment"], found["expected"]) == ("docs", "2.0 as in tests (tests2.txt:1) and 1 more")
+
+
+def test_who_is_in_no_group_is_asked_into_the_one_there_is(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = SPEC.replace("managed: false, ", "").replace("file: docs.txt", "file: docs.txt, group: web")
+    (here / "envs.yaml").write_text(spec)
+    old, new = (f"apple=={version} --hash=sha256:{'a' * 64}\n" for version in ("1.1", "2.0"))
+    write(here, tests=new, docs=new, lint=old)
+    (found,) = skews(capsys, "docs", "lint", "--skew")
+    join = "lock: {group: web} for lint in envs.yaml, then nox -s lock -- docs lint"
+    assert (found["environment"], found["fix"]) == ("lint", join)
+    (found,) = skews(capsys, "--skew")
+    join = "lock: {group: NAME} for both in envs.yaml, then nox -s lock -- tests lint"
+    assert (found["expected"], found["fix"]) == ("2.0 as in tests (tests.txt:1) and 1 more", join)
+    (here / "envs.yaml").write_text(spec.replace("file: lint.txt", "file: lint.txt, group: ci"))
+    (found,) = skews(capsys, "docs", "lint", "--skew")
+    assert found["fix"] == "lock: {group: web} for lint in envs.yaml, then nox -s lock -- docs lint"
 
 
 def test_a_rule_about_skew_is_used(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -216,7 +259,7 @@ def test_what_is_installed_without_a_lock_is_compared_too(project: Project) -> N
     (limited,) = findings(project, "limited", "docs", "--skew")
     assert (limited["line"], limited["path"]) == ("limits.txt:1", "")
     (own,) = findings(project, "own", "docs", "--skew")
-    assert own["fix"] == "lock: {group: NAME} for both in envs.yaml, then nox -s lock -- docs own"
+    assert own["fix"] == "lock: {group: one} for own in envs.yaml, then nox -s lock -- docs own"
     rule = "drift: {ignore: [{kind: skew, package: plum, reason: known}]}"
     project.write("envs.yaml", f"{spec}    {rule}\n")
     assert "matched nothing" not in project.cli("drift", check=True).stdout

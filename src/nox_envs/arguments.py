@@ -84,7 +84,9 @@ def add_index_options(drift: argparse.ArgumentParser) -> None:
     drift.add_argument(
         "--online-timeout", type=_seconds, metavar="SECONDS", help="for all that is asked (default: 20)"
     )
-    drift.add_argument("--index-url", default="", metavar="URL", help="ask this index, not the set one")
+    drift.add_argument(
+        "--index-url", default="", metavar="URL", help="ask this index, but for packages the spec assigns"
+    )
     drift.add_argument(
         "--advisories",
         action="append",

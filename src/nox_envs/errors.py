@@ -11,12 +11,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that `word` is probably meant to be, empty if it is like none of them."""
     from difflib import get_close_matches
 
-    names = sorted(known)
-    if near := get_close_matches(word, names, n=1):
-        return near[0]
+    names = {name.lower(): name for name in sorted(known)}
+    if near := get_close_matches(word.lower(), names, n=1):
+        return names[near[0]]
     # Two letters that changed places and one that is missing leave little of a short word.
-    letters = {"".join(sorted(name)): name for name in names}
-    near = get_close_matches("".join(sorted(word)), letters, n=1, cutoff=0.8)
+    letters = {"".join(sorted(lowered)): name for lowered, name in names.items()}
+    near = get_close_matches("".join(sorted(word.lower())), letters, n=1, cutoff=0.8)
     return letters[near[0]] if near else ""
 
 

@@ -56,7 +56,7 @@ class Receipt:
     lock; `installer` its name and version (`uv 0.9.2`); `project` a fingerprint of the project
     itself, empty where it is not installed. `created` are the files that the venv's creator left at
     the top of site-packages, `startup` those that a distribution put there to be run at every start;
-    `names` is what else stood there. `location` is the real path of the venv, which its scripts name.
+    `names` is what else stood there. `location` is the path of the venv, which its scripts name.
     """
 
     schema: int = SCHEMA
@@ -94,7 +94,7 @@ def of(
         created=created,
         startup=startup,
         names=tuple(sorted(_names(snapshot))),
-        location=os.path.realpath(snapshot.location),
+        location=snapshot.location,
     )
 
 

@@ -23,6 +23,11 @@ from nox_envs import receipt as receipts
 from nox_envs.drift import activate
 from nox_envs.errors import NoxEnvsError, Place
 from nox_envs.git_objects import open_repository
+from nox_envs.index.advisories import affects, fixed_version, read_osv, read_release
+from nox_envs.index.comparison import advisory_remarks
+from nox_envs.index.documents import document
+from nox_envs.index.pages import read_page
+from nox_envs.index.types import Vulnerability
 from nox_envs.integrity import stamps
 from nox_envs.integrity.consistency import unmet_requirements
 from nox_envs.integrity.record import parse_record
@@ -269,6 +274,31 @@ def direct_url(data: bytes) -> None:
         reference = direct_reference(parse_direct_url(_text(data)))
         assert reference.isprintable()
         assert " " not in reference
+
+
+def page(kind: str) -> Callable[[bytes], None]:
+    """Return the target that reads a page of an index, of the content type `kind`."""
+
+    def run(data: bytes) -> None:
+        with refusing():
+            assert read_page(kind, data, name="apple", index="https://packages.example.org/simple").files
+
+    return run
+
+
+def advisories(data: bytes) -> None:
+    """Read an OSV record and what an index serves beside a release; look versions up in both."""
+    found: list[Vulnerability] = []
+    with refusing():
+        found += read_release(data, name="apple", version="1.0")
+    with refusing():
+        found += read_osv(document(data))
+    for one in found:
+        for version in ("1.0", "2.0rc1", "no version"):
+            affects(one, version)
+            fixed_version(one, version)
+    for remark in advisory_remarks(Pin(name="apple", version="1.0"), tuple(found)):
+        assert remark.finding.kind == "advisory"
 
 
 def record(data: bytes) -> None:
@@ -605,6 +635,32 @@ PIP_REPORT = json.dumps(
         ],
     }
 ).encode()
+PAGE_JSON = json.dumps(
+    {
+        "meta": {"api-version": "1.1"},
+        "name": "apple",
+        "files": [
+            {"filename": "apple-1.0-py3-none-any.whl", "requires-python": ">=3.8", "yanked": False},
+            {"filename": "apple-1.1.tar.gz", "yanked": "rotten", "upload-time": "2024-01-01T00:00:00Z"},
+        ],
+    }
+).encode()
+PAGE_HTML = b"""\
+<meta name="pypi:repository-version" content="1.0"><!-- no -->
+<a href="../apple-1.0-py3-none-any.whl#sha256=ab" data-requires-python="&gt;=3.8" data-yanked="">x</a>
+"""
+RANGE = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.1"}, {"introduced": "2.0"}]}
+OSV = json.dumps(
+    {
+        "id": "GHSA-1",
+        "aliases": ["CVE-2024-1"],
+        "summary": "A worm.",
+        "affected": [
+            {"package": {"ecosystem": "PyPI", "name": "Apple"}, "ranges": [RANGE], "versions": ["1.0"]}
+        ],
+        "vulnerabilities": [{"id": "GHSA-2", "fixed_in": ["1.1"], "withdrawn": None}],
+    }
+).encode()
 GIT_NAMES = b"main~2^{tree}\nref: refs/heads/main\n0123456789abcdef0123456789abcdef01234567 refs/heads/main\n"
 PACK_DAMAGE = tuple(
     bytes([which]) + at.to_bytes(3, "big") + b"\x01\xff" for which in (0, 1) for at in (8, 40, 1100)
@@ -664,6 +720,11 @@ def targets() -> dict[str, Target]:
         "report": Target(
             run=report, seeds=(seed,), words=(b"::error::", b"\\u001b[31m", b"##[add-mask]", b"1e999")
         ),
+        "JSON of an index": Target(run=page("application/vnd.pypi.simple.v1+json"), seeds=(PAGE_JSON,)),
+        "HTML of an index": Target(
+            run=page("text/html"), seeds=(PAGE_HTML,), words=(b"<a ", b"href=", b"&#x110000;", b"-->")
+        ),
+        "advisories": Target(run=advisories, seeds=(OSV,), words=(b"introduced", b"9!9", b"1.0.dev")),
         "report of pip": Target(run=pip_report, seeds=(PIP_REPORT,)),
         "output of uv": Target(run=uv_output, seeds=(LOCK,)),
         "git object": Target(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -293,8 +292,17 @@ def askers(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, 
 
 
 def _require_own_place(location: Path, receipt: Receipt | None) -> None:
-    if receipt and receipt.location and receipt.location != os.path.realpath(location):
+    """Raise NotAVenv for a venv that was moved or copied: its scripts name the path it was made at."""
+    made_at = receipt.location if receipt else ""
+    if made_at and made_at != str(location) and not _lead_to_one(made_at, location):
         raise snapshots.NotAVenv(f"{location}: was made at another path, which its scripts still name")
+
+
+def _lead_to_one(first: str, second: Path) -> bool:
+    try:
+        return second.samefile(first)
+    except OSError:
+        return False
 
 
 def _pins(project: Project, plan: LockPlan, receipt: Receipt | None) -> tuple[Pin, ...]:

@@ -181,7 +181,6 @@ def _fix(scope: _Scope, odd: _Side, usual: _Side, origin: str) -> str:
     groups = {side.environment: side.member.point.lock.group for side in (usual, odd)}
     group = groups[usual.environment] or groups[odd.environment]
     joining = [name for name in names if groups.get(name, group) != group]
-    members = {point.environment for point in scope.points if group and point.lock.group == group}
-    locked = [name for name in names if name in groups or name in members]
+    pair = " ".join(name for name in names if name in groups)  # the others of the group come with them
     asked = f"{{group: {group or 'NAME'}}} for {' and '.join(joining) or 'both'}"
-    return f"lock: {asked} in {origin}, then nox -s lock -- {' '.join(locked)}"
+    return f"lock: {asked} in {origin}, then nox -s lock -- {pair}"

@@ -15,10 +15,8 @@ _ERROR = re.compile(r"(?mi)^error:")
 _CONFLICT = re.compile(
     r"No solution found|conflicting URLs for package|conflicting dependencies|No matching distribution found"
 )
-# Where a server refused a commit, and where the whole repository was fetched without it.
-_GONE = re.compile(
-    r"not our ref|find remote ref|unadvertised object|not a tree|bad object|unknown revision|did not match"
-)
+# Of a server that refuses a commit, and of git where all else was fetched; a hash follows.
+_GONE = r"(?:not our ref|find remote ref|unadvertised object|is not a tree:|bad object|pathspec) '?"
 _UNREACHED = "Retrying (Retry("
 
 
@@ -32,7 +30,7 @@ class GivenUp:
 
 def is_conflict(output: str) -> bool:
     """Tell whether a resolver, which got all that it asked for, found no solution."""
-    return bool(_CONFLICT.search(output)) and _UNREACHED not in output
+    return bool(_CONFLICT.search(_unwrapped(output))) and _UNREACHED not in output
 
 
 def given_up(output: str, kept: tuple[Pin, ...]) -> tuple[GivenUp, ...]:
@@ -43,14 +41,21 @@ def given_up(output: str, kept: tuple[Pin, ...]) -> tuple[GivenUp, ...]:
     return tuple(_given_up(output, kept))
 
 
+def hint(output: str, kept: tuple[Pin, ...]) -> str:
+    """Return how to take other commits, where a failure that does not move them names those that are kept."""
+    told = _told(output)
+    named = [pin.name for pin in kept if pin.source.revision in told]
+    options = " ".join(f"--upgrade-package {name}" for name in named)
+    stay = "its locked commit stays" if len(named) == 1 else "their locked commits stay"
+    return f"\nhint: {', '.join(named)}: {stay}; nox -s lock -- {options} takes another" if named else ""
+
+
 def _given_up(output: str, kept: tuple[Pin, ...]) -> Iterator[GivenUp]:
-    gone = "\n".join(line for line in output.splitlines() if _GONE.search(line))
-    error = _ERROR.search(output)
-    told = output[error.start() :] if error and is_conflict(output) else ""
-    words = set(re.findall(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", told.lower()))
+    told = _told(output)
+    words = set(re.findall(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", told.lower())) if is_conflict(output) else set()
     for pin in kept:
         commit = pin.source.revision
-        if commit in gone:
+        if re.search(_GONE + re.escape(commit), _unwrapped(output)):
             reason = f"the locked commit {commit[:12]} is not in its repository any more"
         elif pin.name in words:
             reason = f"the locked commit {commit[:12]} does not go with what else is required"
@@ -59,11 +64,12 @@ def _given_up(output: str, kept: tuple[Pin, ...]) -> Iterator[GivenUp]:
         yield GivenUp(package=pin.name, reason=f"{reason}, so that of the branch was taken")
 
 
-def hint(output: str, kept: tuple[Pin, ...]) -> str:
-    """Return how to take other commits, where a failure that does not move them names those that are kept."""
+def _told(output: str) -> str:
+    """Return what is said from the first error on: what comes before tells of progress."""
     error = _ERROR.search(output)
-    told = output[error.start() :] if error else ""
-    named = [pin.name for pin in kept if pin.source.revision in told]
-    options = " ".join(f"--upgrade-package {name}" for name in named)
-    stay = "its locked commit stays" if len(named) == 1 else "their locked commits stay"
-    return f"\nhint: {', '.join(named)}: {stay}; nox -s lock -- {options} takes another" if named else ""
+    return _unwrapped(output[error.start() :] if error else output)
+
+
+def _unwrapped(output: str) -> str:
+    """Return a text as one line: uv breaks its own at the width of a terminal."""
+    return " ".join(output.split())
