@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tarfile
+import zipfile
 
 import pytest
 
 from tests.conftest import Project
+from tests.index import build_wheel
 
 pytestmark = [pytest.mark.functional, pytest.mark.network]
 
@@ -99,6 +103,60 @@ def test_a_new_environment_has_no_finding(popular: Project, name: str) -> None:
         assert "OK" in tested.output
     assert findings(popular, name) == []
     assert "no drift" in popular.nox("-s", name, check=True).output
+
+
+def test_a_wheel_with_hexadecimal_digests_has_no_finding(project: Project) -> None:
+    wheel = build_wheel(project.root, "hexed", "1.0")
+    with zipfile.ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    record = "hexed-1.0.dist-info/RECORD"
+    rows = [f"{n},sha256={hashlib.sha256(d).hexdigest()},{len(d)}" for n, d in content.items() if n != record]
+    content[record] = "\n".join([*rows, f"{record},,", ""]).encode()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    _has_no_finding(project, "uv", f"./{wheel.name}")
+    (info,) = project.venv("other").site.glob("hexed-*")
+    assert (
+        hashlib.sha256((project.venv("other").site / "hexed/__init__.py").read_bytes()).hexdigest()
+        in (info / "RECORD").read_text()
+    )
+
+
+def test_an_egg_info_has_no_finding(project: Project) -> None:
+    project.machine.interpreter("3.10")
+    folder = project.root / "old-1.0"
+    folder.mkdir()
+    (folder / "setup.py").write_text(
+        "from setuptools import setup\nsetup(name='old', version='1.0', py_modules=['old'])\n"
+    )
+    (folder / "old.py").write_text("")
+    with tarfile.open(project.root / "old-1.0.tar.gz", "w:gz") as archive:
+        archive.add(folder, "old-1.0")
+    _has_no_finding(project, "venv", "./old-1.0.tar.gz", python="3.10")
+    if not list(project.venv("other", "venv").site.glob("old-1.0-*.egg-info")):
+        pytest.skip("the pip of this Python 3.10 makes no egg-info any more")
+
+
+def _has_no_finding(project: Project, backend: str, requirement: str, python: str = "") -> None:
+    """Build an environment without a lock and use it; nothing may be found in it, before and after."""
+    options = f"lock: false, backend: {backend}, drift: {{files: all}}" + (
+        f', python: "{python}"' if python else ""
+    )
+    project.write(
+        "envs.yaml", f'version: 1\nenvironments:\n  other: {{requirements: ["{requirement}"], {options}}}\n'
+    )
+    ran = project.nox("-s", "other", check=True)
+    assert "no drift" in ran.output
+    assert _more_than_notes(project) == []
+    venv = project.venv("other", backend)  # type: ignore[arg-type]
+    project.machine.run(venv.python, "-m", "compileall", "-q", venv.site, check=False)
+    assert _more_than_notes(project) == []
+
+
+def _more_than_notes(project: Project) -> list[object]:
+    """Return the findings but the note that a local archive has no hash to compare with."""
+    return [found for found in findings(project, "other") if '"unverifiable"' not in json.dumps(found)]
 
 
 def findings(project: Project, name: str) -> list[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -31,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     interrupted.
     """
     write_anything()
+    if argv is None:
+        # A process of its own makes some hundred thousand values, hardly any in a cycle, and is gone.
+        gc.set_threshold(200_000)
     asked = parser().parse_args(argv)
     try:
         code = _run(asked)
@@ -200,14 +204,11 @@ def _index_side(project: Project, asked: argparse.Namespace) -> IndexSide | None
 
     from nox_envs.workflow.index_side import index_side
 
-    return index_side(
-        project,
-        asked,
-        environ=os.environ,
-        prefix=Path(sys.prefix),
-        now=datetime.now(timezone.utc),
-        note=lambda note: print(harmless(f"note: {note}"), file=sys.stderr),
-    )
+    def note(text: str) -> None:
+        print(harmless(f"note: {text}"), file=sys.stderr)
+
+    now, prefix = datetime.now(timezone.utc), Path(sys.prefix)
+    return index_side(project, asked, environ=os.environ, prefix=prefix, now=now, note=note)
 
 
 def _conclude(report: Report, asked: argparse.Namespace) -> int:
