@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from nox_envs.lockfile.pylock import parse_pylock
 from nox_envs.lockfile.text import parse
 from nox_envs.workflow.locking import result_lines
-from tests.conftest import Machine
+from tests.conftest import Machine, Project
 from tests.index import Index, write_source
 from tests.test_git_objects import run_git
 from tests.test_lock_options import Locker
@@ -170,6 +171,25 @@ def test_a_commit_that_could_not_be_fetched_this_time_stays(
     assert result.message.endswith(
         "hint: widget: its locked commit stays; nox -s lock -- --upgrade-package widget takes another"
     )
+
+
+def test_pip_too_takes_another_commit_only_where_the_one_that_is_locked_is_gone(
+    project: Project, repository: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[url "{repository.as_uri()}"]\n\tinsteadOf = https://git.example.org/widget\n')
+    env = {"GIT_CONFIG_GLOBAL": str(settings)}
+    project.write("envs.yaml", "version: 1\n" + textwrap.dedent(SPEC.replace("format: both", "resolver: pip")))
+    project.write("requirements/shop.txt", f"plum==1.1\nwidget @ {URL}@{'1' * 40}\n")
+    ran = project.nox("-s", "lock", env=env, check=True)
+    assert "note: widget: the locked commit 111111111111 is not in its repository any more" in ran.output
+    text = project.read("requirements/shop.txt")
+    assert "plum==1.1" in text
+    commit(repository)
+    settings.write_text('[url "file:///nowhere"]\n\tinsteadOf = https://git.example.org/widget\n')
+    ran = project.nox("-s", "lock", env=env)
+    assert (ran.returncode, project.read("requirements/shop.txt")) == (1, text)
+    assert "hint: the pins stay as they are locked" in ran.output
 
 
 def test_a_group_and_a_layer_have_the_commit_that_is_locked(locker: Locker, repository: Path) -> None:

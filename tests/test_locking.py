@@ -479,6 +479,7 @@ def test_pip_keeps_the_pins_where_it_fails_for_another_reason_than_a_conflict(ro
     resolvers = Resolvers(silent=True)
     results = relocked(root, resolvers, spec=BY_PIP.replace("apple>=1", "apple<2"))
     assert {one.outcome for one in results.values()} == {"failed"}
+    assert results["docs-3.11"].message.endswith("nox -s lock -- --upgrade-package NAME takes another")
     assert versions(root, "docs-3.11") == {"apple": "2.0", "pear": "1.0"}
     assert len(resolvers.commands) == 2  # with the old pins, for each Python
 

@@ -98,6 +98,16 @@ def of(
     )
 
 
+def moved(receipt: Receipt, venv: Path) -> bool:
+    """Tell whether the venv at `venv` was made at another path, to which its scripts still lead."""
+    if receipt.location in ("", str(venv)):
+        return False
+    try:
+        return not venv.samefile(receipt.location)
+    except OSError:
+        return True
+
+
 def lost(receipt: Receipt, snapshot: Snapshot) -> frozenset[str]:
     """Return what stood at the top of site-packages when the receipt was written, and is gone."""
     return frozenset(receipt.names) - _names(snapshot)

@@ -58,7 +58,7 @@ class Composer:
 
     @property
     def metadata(self) -> ProjectMetadata:
-        """Return what is known of the project without building it."""
+        """Return what is known of the project without building it; an invalid file tells nothing."""
         return self._pyproject.metadata
 
     @property
@@ -112,8 +112,8 @@ class Composer:
         )
         limits = self._constraints(point, "constraints", point.constraints)
         build = self._constraints(point, "build_constraints", point.build_constraints)
-        # What cannot be read may hold the lowest Python, which every lock has to be right for.
-        own = self._pyproject.problems
+        # Who asks for nothing of it can do without its meaning, but no installer without the file.
+        own = self._pyproject.unread
         problems = tuple(dict.fromkeys((*required.problems, *limits.problems, *build.problems, *own)))
         if problems:
             return problems

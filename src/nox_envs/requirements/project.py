@@ -55,16 +55,21 @@ class GroupAt:
 class Pyproject:
     """Read the pyproject.toml of a directory once; a missing one is an empty one.
 
-    `problems` says what is wrong with the file as a whole.
+    `problems` says what is wrong with the file as a whole, `unread` why it is no text at all.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.problems: tuple[Problem, ...] = ()
+        self.unread: tuple[Problem, ...] = ()
         self._text, self._data = "", dict[str, object]()
         if os.path.exists(root / PYPROJECT):  # noqa: PTH110, Path's own raises for a name that is too long
             try:
                 self._text = read_text(root / PYPROJECT, shown=PYPROJECT)
+            except FileProblems as error:
+                self.problems = self.unread = error.problems
+                return
+            try:
                 self._data = _parse(self._text)
             except FileProblems as error:
                 self.problems = error.problems

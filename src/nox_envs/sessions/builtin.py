@@ -89,11 +89,8 @@ def _index_side(project: Project, session: nox.Session, asked: argparse.Namespac
 
     from nox_envs.workflow.index_side import index_side
 
-    return index_side(
-        project,
-        asked,
-        environ=os.environ,
-        prefix=Path(sys.prefix),
-        now=datetime.now(timezone.utc),
-        note=lambda note: session.warn("%s", printable(note)),
-    )
+    def note(text: str) -> None:
+        session.warn("%s", printable(text))
+
+    now, prefix = datetime.now(timezone.utc), Path(sys.prefix)
+    return index_side(project, asked, environ=os.environ, prefix=prefix, now=now, note=note)

@@ -130,5 +130,7 @@ class CleanCheck:
 def _digest(file: Path) -> str:
     try:
         return hashlib.sha256(read_head(str(file), _LIMIT)).hexdigest()
-    except OSError:  # the check that follows says what is wrong with it
+    except FileNotFoundError:
         return ""
+    except OSError:  # the check that follows says what is wrong with it
+        return "unread"

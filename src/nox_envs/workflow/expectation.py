@@ -141,7 +141,8 @@ def check_venv(
     Without a lock the receipt tells what was installed. `depth` tells how far the check goes beyond
     the lock; startup hooks are looked for always. Raises NotAVenv.
     """
-    _require_own_place(location, receipt)
+    if receipt and receipts.moved(receipt, location):
+        raise snapshots.NotAVenv(f"{location}: was made at another path, which its scripts still name")
     snapshot = snapshots.take(location)
     pins = _pins(project, plan, receipt)
     active, inactive = activate(pins, snapshot.interpreter, project.host)
@@ -289,20 +290,6 @@ def askers(plan: LockPlan, pins: tuple[Pin, ...]) -> Callable[[str], tuple[str, 
         return chain
 
     return requested_by
-
-
-def _require_own_place(location: Path, receipt: Receipt | None) -> None:
-    """Raise NotAVenv for a venv that was moved or copied: its scripts name the path it was made at."""
-    made_at = receipt.location if receipt else ""
-    if made_at and made_at != str(location) and not _lead_to_one(made_at, location):
-        raise snapshots.NotAVenv(f"{location}: was made at another path, which its scripts still name")
-
-
-def _lead_to_one(first: str, second: Path) -> bool:
-    try:
-        return second.samefile(first)
-    except OSError:
-        return False
 
 
 def _pins(project: Project, plan: LockPlan, receipt: Receipt | None) -> tuple[Pin, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from nox_envs.drift import Finding
 from nox_envs.errors import FileProblems, NoxEnvsError
@@ -111,16 +111,27 @@ class IndexSide:
         )
 
 
+class Asked(Protocol):
+    """Say what is taken of the words of a command line; see `arguments.add_index_options`."""
+
+    environments: Sequence[str]
+    format: str
+    online: bool
+    online_timeout: float | None
+    index_url: str
+    advisories: Sequence[Path]
+
+
 def index_side(
     project: Project,
-    asked: Namespace,
+    asked: Asked,
     *,
     environ: Mapping[str, str],
     prefix: Path,
     now: datetime,
     note: Callable[[str], None],
 ) -> IndexSide:
-    """Ask what the words of `arguments.add_index_options` in `asked` say, of the environments named there.
+    """Ask what indexes and advisories say of the environments that are named in `asked`.
 
     `environ`, `prefix` and `now` are those of `IndexRequest`. `note` gets each note; of a report in text
     on a terminal none, since they stand in it. Errors are those of `IndexSide`.

@@ -14,6 +14,7 @@ from nox_envs.values import value
 _ERROR = re.compile(r"(?mi)^error:")
 _CONFLICT = re.compile(
     r"No solution found|conflicting URLs for package|conflicting dependencies|No matching distribution found"
+    r"|requires a different Python"
 )
 # Of a server that refuses a commit, and of git where all else was fetched; a hash follows.
 _GONE = r"(?:not our ref|find remote ref|unadvertised object|is not a tree:|bad object|pathspec) '?"

@@ -29,6 +29,8 @@ from nox_envs.workflow.locking.commits import GivenUp, given_up, hint, is_confli
 from nox_envs.workflow.locking.explanation import explanation
 from nox_envs.workflow.locking.types import Completed, Processes
 
+_KEPT = "hint: the pins stay as they are locked; nox -s lock -- --upgrade-package NAME takes another"
+
 
 @value
 class Wish:
@@ -209,18 +211,24 @@ class Resolution:
             pip_report(python, plan, self._files, folder=str(self._folder), root=self._root, kept=name)
             for name in ("kept.txt", "fixed.txt" if fixed else "")
         )
-        self._hand_over(self._files)
         anew = not kept and self._files == self._open
-        failed = None if anew else self._processes.run(keeping)
-        if failed and failed.returncode and not (self._give_up(failed.output) or is_conflict(failed.output)):
-            raise NoxEnvsError(self._explained(failed))
-        if failed is None or failed.returncode:
-            self._hand_over(self._files)
-            self._run(without)
+        ended = self._run_pip(without if anew else keeping)
+        if ended.returncode and not anew:
+            if not is_conflict(ended.output):
+                raise NoxEnvsError(f"{self._explained(ended)}\n{_KEPT}")
+            ended = self._run_pip(without)
+        if ended.returncode:
+            raise NoxEnvsError(self._explained(ended))
         text = read_text(self._folder / "report.json", shown=f"{plan.path} (from pip)")
         return read_pip_report(
             text, plan, origin=plan.path, project=self._project_name, root_url=self._root_url
         )
+
+    def _run_pip(self, argv: tuple[str, ...]) -> Completed:
+        """Run pip, once more for each time that it names commits which cannot stay."""
+        self._hand_over(self._files)
+        ended = self._processes.run(argv)
+        return self._run_pip(argv) if ended.returncode and self._give_up(ended.output) else ended
 
     def _pylock(self, made: Lock) -> str:
         """Return the same resolution as a pylock: uv gets no other choice than the pins."""
