@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -179,12 +178,13 @@ def test_pip_too_takes_another_commit_only_where_the_one_that_is_locked_is_gone(
     settings = tmp_path / "gitconfig"
     settings.write_text(f'[url "{repository.as_uri()}"]\n\tinsteadOf = https://git.example.org/widget\n')
     env = {"GIT_CONFIG_GLOBAL": str(settings)}
-    project.write("envs.yaml", "version: 1\n" + textwrap.dedent(SPEC.replace("format: both", "resolver: pip")))
-    project.write("requirements/shop.txt", f"plum==1.1\nwidget @ {URL}@{'1' * 40}\n")
+    shop = f'{{requirements: ["widget @ {URL}@main", "apple>=1"], lock: {{resolver: pip}}}}'
+    project.write("envs.yaml", f"version: 1\nenvironments:\n  shop: {shop}\n")
+    project.write("requirements/shop.txt", f"apple==1.0\nwidget @ {URL}@{'1' * 40}\n")
     ran = project.nox("-s", "lock", env=env, check=True)
     assert "note: widget: the locked commit 111111111111 is not in its repository any more" in ran.output
     text = project.read("requirements/shop.txt")
-    assert "plum==1.1" in text
+    assert "apple==1.0" in text
     commit(repository)
     settings.write_text('[url "file:///nowhere"]\n\tinsteadOf = https://git.example.org/widget\n')
     ran = project.nox("-s", "lock", env=env)
