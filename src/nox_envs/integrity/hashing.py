@@ -7,9 +7,11 @@ import hashlib
 import os
 import stat
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 _BATCH = 32
+_BIG = 1 << 16
 _CHUNK = 1 << 20
 # O_NOFOLLOW: what has become a link since it was looked at is not opened. O_NONBLOCK: a named pipe
 # does not make us wait.
@@ -32,35 +34,48 @@ def hash_files(
     that begins with "cannot be read".
     """
     found = [""] * len(files)
-    batches = list(range(0, len(files), _BATCH))
-    # The biggest first would be ideal; big files are few, and batches are small.
-    batches.reverse()
+    by_size = sorted(range(len(files)), key=lambda number: files[number][2])
+    batches = deque(by_size[start : start + _BATCH] for start in range(0, len(files), _BATCH))
     failures: list[BaseException] = []
 
-    def work() -> None:
+    def biggest() -> list[int]:
+        numbers = batches.pop()
+        if files[numbers[-1]][2] < _BIG:
+            batches.append(numbers)
+            raise IndexError
+        return numbers
+
+    # Small files keep the interpreter busy, big ones do not: threads that all read small ones would
+    # wait for one another, so that the others take the biggest.
+    def work(take: Callable[[], list[int]]) -> None:
         try:
             while batches:
                 try:
-                    start = batches.pop()
+                    numbers = take()
                 except IndexError:
                     return
-                _hash_batch(files, start, found, told)
+                _hash_batch(files, numbers, found, told)
         except BaseException as failure:  # handed to the thread that waits
             failures.append(failure)
             batches.clear()
 
-    _run(work, min(threads, len(batches)), batches)
+    _run(work, biggest, min(threads, len(batches)), batches)
     if failures:
         raise failures[0]
     return found
 
 
-def _run(work: Callable[[], None], threads: int, batches: list[int]) -> None:
-    others = [threading.Thread(target=work, daemon=True) for _ in range(threads - 1)]
+def _run(
+    work: Callable[[Callable[[], list[int]]], None],
+    biggest: Callable[[], list[int]],
+    threads: int,
+    batches: deque[list[int]],
+) -> None:
+    others = [threading.Thread(target=work, args=(biggest,), daemon=True) for _ in range(threads - 1)]
     for thread in others:
         thread.start()
     try:
-        work()
+        work(batches.popleft)
         for thread in others:
             thread.join()
     finally:
@@ -68,10 +83,10 @@ def _run(work: Callable[[], None], threads: int, batches: list[int]) -> None:
 
 
 def _hash_batch(
-    files: Sequence[tuple[str, str, int]], start: int, found: list[str], told: Callable[[int], None]
+    files: Sequence[tuple[str, str, int]], numbers: list[int], found: list[str], told: Callable[[int], None]
 ) -> None:
     total = 0
-    for number in range(start, min(start + _BATCH, len(files))):
+    for number in numbers:
         path, algorithm, size = files[number]
         total += size
         try:
@@ -86,12 +101,12 @@ def _hash_file(path: str, algorithm: str, size: int) -> str:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(0, "it is no regular file")
-        digest = hashlib.new(algorithm)
         wanted = min(size + 1, _CHUNK)
         data = os.read(descriptor, wanted)
-        while data:
-            digest.update(data)
+        digest = hashlib.sha256(data) if algorithm == "sha256" else hashlib.new(algorithm, data)
+        while len(data) == wanted:  # a regular file gives less at its end only
             data = os.read(descriptor, wanted)
+            digest.update(data)
     finally:
         os.close(descriptor)
     return f"{algorithm}={base64.urlsafe_b64encode(digest.digest()).rstrip(b'=').decode()}"
