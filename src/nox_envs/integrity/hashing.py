@@ -99,10 +99,10 @@ def _hash_batch(
 def _hash_file(path: str, algorithm: str, size: int) -> str:
     descriptor = os.open(path, _FLAGS)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, "it is no regular file")
         wanted = min(size + 1, _CHUNK)
         data = os.read(descriptor, wanted)
+        if not data or len(data) != size:  # what gives just its size has been a regular file all along
+            _require_regular(descriptor)
         digest = hashlib.sha256(data) if algorithm == "sha256" else hashlib.new(algorithm, data)
         while len(data) == wanted:  # a regular file gives less at its end only
             data = os.read(descriptor, wanted)
@@ -110,3 +110,8 @@ def _hash_file(path: str, algorithm: str, size: int) -> str:
     finally:
         os.close(descriptor)
     return f"{algorithm}={base64.urlsafe_b64encode(digest.digest()).rstrip(b'=').decode()}"
+
+
+def _require_regular(descriptor: int) -> None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(0, "it is no regular file")
