@@ -6,13 +6,10 @@ import gzip
 import io
 import json
 import re
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from http.client import HTTPMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import get_args
 from urllib.request import Request
@@ -34,6 +31,7 @@ from nox_envs.index.filenames import version_of_file
 from nox_envs.index.pages import read_page
 from nox_envs.index.types import EventKind, File, Page, Vulnerability
 from nox_envs.pins import Pin
+from tests.answers import Respond, server
 
 SIMPLE = "application/vnd.pypi.simple.v1+json"
 INDEX = "https://packages.example.org/simple"
@@ -641,37 +639,6 @@ def test_a_url_is_asked_and_told_without_its_credentials() -> None:
 
 
 # the door to the network
-
-Respond = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def server(respond: Respond) -> Iterator[str]:
-    """Serve one answer for every GET on the loopback interface; yield its URL without a path."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self.close_connection = True
-            respond(self)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Stay silent."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Stay silent: whoever asked may be gone."""
-
-    with Server(("127.0.0.1", 0), Handler) as served:
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{served.server_port}"
-        served.shutdown()
-        thread.join()
 
 
 def send(handler: BaseHTTPRequestHandler, body: bytes = b"", code: int = 200, **headers: str) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from tests.answers import Respond, server
 from tests.conftest import Project, Result
 from tests.index import Index, populate, serve
 
@@ -421,34 +420,6 @@ def test_where_no_index_is_to_be_used_none_is_asked(orchard: Project, own: Index
 
 # an index that does not answer as it should
 
-Respond = Callable[[BaseHTTPRequestHandler], None]
-
-
-@contextmanager
-def server(respond: Respond) -> Iterator[str]:
-    """Serve one answer for every GET; yield the URL of what could be an index."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            respond(self)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Stay silent."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Stay silent: whoever asked may be gone."""
-
-    with Server(("127.0.0.1", 0), Handler) as served:
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{served.server_port}/simple"
-        served.shutdown()
-        thread.join()
-
 
 def answer(code: int, kind: str = "text/html", body: bytes = b"") -> Respond:
     """Return what answers so, whatever is asked."""
@@ -493,7 +464,7 @@ def test_an_index_that_gives_no_answer_is_a_note_and_no_failure(
     orchard: Project, respond: Respond, reason: str
 ) -> None:
     seconds = "1" if respond is hang else "60"
-    with server(respond) as url:
+    with server(respond, "/simple") as url:
         options = ("demo", "--online", "--online-timeout", seconds, "--format", "json")
         ran = drift(orchard, *options, index=url.replace("//", "//user:s3cr3t@"))
     note = f"the index {url} could not be asked about apple, basket, plum: {reason}"
@@ -505,7 +476,7 @@ def test_an_index_that_gives_no_answer_is_a_note_and_no_failure(
 
 
 def test_an_index_that_is_not_there_is_a_note_also_in_the_session(orchard: Project) -> None:
-    with server(hang) as url:
+    with server(hang, "/simple") as url:
         gone = url
     ran = orchard.nox("-s", "drift", "--", "demo", "--online", env={"UV_DEFAULT_INDEX": gone})
     note = f"the index {gone} could not be asked about apple, basket, plum: connection refused"
@@ -515,7 +486,7 @@ def test_an_index_that_is_not_there_is_a_note_also_in_the_session(orchard: Proje
 
 
 def test_what_no_index_has_is_told(orchard: Project) -> None:
-    with server(answer(404)) as url:
+    with server(answer(404), "/simple") as url:
         ran = drift(orchard, "demo", "--online", "--format", "json", index=url)
     assert json.loads(ran.stdout)["notes"] == ["no index that was asked has apple, basket, plum"]
     assert ran.returncode == 0
@@ -535,7 +506,7 @@ def test_credentials_reach_their_own_index_and_no_output(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login ann password s3cr3t\n")
     spec = SPEC + '\n    indexes: {my-own: "%s"}\n'
-    with server(guarded) as url:
+    with server(guarded, "/simple") as url:
         orchard.write("envs.yaml", spec % url)
         named = {"UV_INDEX_MY_OWN_USERNAME": "user", "UV_INDEX_MY_OWN_PASSWORD": "s3cr3t"}
         for environ in (named, {"NETRC": str(netrc)}):

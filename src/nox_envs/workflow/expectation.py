@@ -74,11 +74,14 @@ def lock_findings(
         from nox_envs.workflow.foreign import foreign_findings
 
         return foreign_findings(project, plan, point, found)
-    return tuple(_lock_finding(doubt, plan, point) for doubt in found)
+    return tuple(
+        lock_finding(doubt, point, "warning" if doubt.satisfied else KINDS[doubt.kind], lock_command(plan))
+        for doubt in found
+    )
 
 
-def _lock_finding(doubt: Doubt, plan: LockPlan, point: Point) -> Finding:
-    severity: Severity = "warning" if doubt.satisfied else KINDS[doubt.kind]
+def lock_finding(doubt: Doubt, point: Point, severity: Severity, fix: str) -> Finding:
+    """Return a doubt about the lock of a point as a finding; `fix` is what to do about it."""
     return Finding(
         kind=doubt.kind,
         severity=severity,
@@ -89,7 +92,7 @@ def _lock_finding(doubt: Doubt, plan: LockPlan, point: Point) -> Finding:
         actual=doubt.actual,
         line=doubt.place or doubt.lock_place,
         why=doubt.why,
-        fix=lock_command(plan),
+        fix=fix,
     )
 
 

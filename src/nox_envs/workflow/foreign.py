@@ -17,6 +17,7 @@ from nox_envs.receipt import Receipt
 from nox_envs.snapshot import Snapshot
 from nox_envs.streams import printable
 from nox_envs.values import replace
+from nox_envs.workflow.expectation import lock_finding
 from nox_envs.workflow.project import Project
 
 
@@ -28,23 +29,8 @@ def foreign_findings(
     fix = foreign.command if foreign else ""
     options = foreign.options if foreign else ()
     return (
-        *(_finding(doubt, point, fix) for doubt in found),
+        *(lock_finding(doubt, point, KINDS[doubt.kind], fix) for doubt in found),
         *(_option(option, point) for option in options),
-    )
-
-
-def _finding(doubt: Doubt, point: Point, fix: str) -> Finding:
-    return Finding(
-        kind=doubt.kind,
-        severity=KINDS[doubt.kind],
-        environment=point.environment,
-        session=point.session,
-        package=doubt.package,
-        expected=doubt.expected,
-        actual=doubt.actual,
-        line=doubt.place or doubt.lock_place,
-        why=doubt.why,
-        fix=fix,
     )
 
 
