@@ -1,1 +1,1 @@
-"""Measure nox-envs beside the tools its users have; nothing here is a test."""
+"""Benchmarks of nox-envs beside nox, uv and tox."""

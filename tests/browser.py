@@ -1,4 +1,4 @@
-"""Owns a headless Chromium for tests, spoken to through the pipe of its DevTools protocol."""
+"""A headless Chromium for tests, spoken to through the pipe of its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 @dataclass(kw_only=True)
 class Page:
-    """Be one open page; what it asked for and complained about is recorded."""
+    """One open page; what it asked for and complained about is recorded."""
 
     _out: int
     _in: int
@@ -71,11 +71,13 @@ class Page:
         assert isinstance(found, str), found
         return found
 
-    def number(self, expression: str) -> float:
-        """Evaluate an expression that gives a number."""
-        found = self.evaluate(expression)
-        assert isinstance(found, int | float), found
-        return found
+    def press(self, key: str) -> None:
+        """Press a key that is named as in the DOM: `Tab`, `Enter`."""
+        code = {"Tab": 9, "Enter": 13}[key]
+        more = {"text": "\r"} if key == "Enter" else {}
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **event, **more)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def open(self, url: str) -> None:
         """Open a page and wait until it is loaded."""

@@ -65,6 +65,15 @@ def build_wheel(directory, settings=None, metadata_directory=None):
     return _write(directory, found)
 
 
+def build_sdist(directory, settings=None):
+    import tarfile
+
+    with tarfile.open(os.path.join(directory, STEM + ".tar.gz"), "w:gz") as archive:
+        for path in ("pyproject.toml", "backend.py", "PKG-INFO", NAME.replace("-", "_")):
+            archive.add(path, STEM + "/" + path)
+    return STEM + ".tar.gz"
+
+
 def build_editable(directory, settings=None, metadata_directory=None):
     return _write(directory, {{"_" + NAME.replace("-", "_") + ".pth": os.getcwd() + "\\n"}})
 """

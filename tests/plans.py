@@ -1,15 +1,28 @@
-"""Owns the points, requirements and lock plans that test modules make."""
+"""Points, requirements and plans of locks that test modules make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from nox_envs.errors import Place
-from nox_envs.lockfile.plan import Inputs, LockPlan, plan
-from nox_envs.matrix import Point, session_name
-from nox_envs.requirements import Composition, Declared
-from nox_envs.requirements.reference import Rejected, declare, parse_reference
-from nox_envs.spec.types import Constraint, LockOptions, Pairs
+from nox_envs.lock.pins import host_markers
+from nox_envs.lock.plan import LockPlan, PlanInputs, plan_locks
+from nox_envs.requirements.compose import Composition
+from nox_envs.requirements.text import Declared, parse_requirement
+from nox_envs.spec.types import Constraint, LockConstraint, LockOptions, Pairs, Point
+from nox_envs.values import replace
+
+HOST = {
+    **host_markers(),
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "os_name": "posix",
+    "python_version": "3.12",
+    "python_full_version": "3.12.1",
+}
 
 
 def at(line: int, origin: str = "envs.yaml") -> Place:
@@ -22,22 +35,12 @@ def wants(
     *why: str,
     line: int = 1,
     origin: str = "envs.yaml",
-    name: str | None = None,
-    editable: bool = False,
+    name: str = "",
     hashes: tuple[str, ...] = (),
 ) -> Declared:
     """Declare a requirement as the composer does; `why` is ("test",) unless given."""
-    reference = parse_reference(text)
-    if isinstance(reference, Rejected):
-        raise ValueError(reference.message)
-    return declare(
-        reference,
-        why=why or ("test",),
-        place=at(line, origin),
-        name=name,
-        editable=editable,
-        hashes=hashes,
-    )
+    declared = parse_requirement(text, place=at(line, origin), why=why or ("test",), hashes=hashes)
+    return replace(declared, name=declared.name or name)
 
 
 def point(
@@ -50,11 +53,14 @@ def point(
     prereleases: bool | tuple[str, ...] = False,
     platforms: tuple[str, ...] = (),
     line: int = 1,
+    **options: object,
 ) -> Point:
-    """Make a point with the session name that nox would show."""
-    return Point(
+    """Make a point with the session name that nox would show; `options` are other fields."""
+    values = [text for _, text in axes]
+    session = f"{environment}({'-'.join(filter(None, [python, *values]))})" if values else environment
+    made = Point(
         environment=environment,
-        session=session_name(environment, python, axes),
+        session=f"{environment}-{python}" if python and not values else session,
         python=python,
         axes=axes,
         place=at(line),
@@ -63,21 +69,12 @@ def point(
         allow_prereleases=prereleases,
         platforms=platforms,
     )
+    return replace(made, **options)
 
 
-def composed(
-    *requirements: Declared,
-    constraints: Iterable[Declared] = (),
-    build_constraints: Iterable[Declared] = (),
-    dynamic_extras: tuple[str, ...] | None = None,
-) -> Composition:
+def composed(*requirements: Declared, constraints: Iterable[Declared] = ()) -> Composition:
     """Compose requirements."""
-    return Composition(
-        requirements=requirements,
-        constraints=tuple(constraints),
-        build_constraints=tuple(build_constraints),
-        dynamic_extras=dynamic_extras,
-    )
+    return Composition(requirements=requirements, constraints=tuple(constraints))
 
 
 def everywhere(*requirements: Declared) -> Callable[[Point], Composition]:
@@ -85,32 +82,28 @@ def everywhere(*requirements: Declared) -> Callable[[Point], Composition]:
     return lambda _: composed(*requirements)
 
 
-def plans(points: Iterable[Point], compose: Callable[[Point], Composition]) -> tuple[LockPlan, ...]:
-    """Plan the locks of points."""
-    return plan(tuple(points), Inputs(compose=compose, floor="3.10"))
+def below(environment: str) -> LockConstraint:
+    """Return the constraint that names the lock of another environment."""
+    return LockConstraint(environment=environment, place=at(1))
 
 
 def planned(
     *requirements: Declared,
     pythons: tuple[str | None, ...] = ("3.12",),
     constraints: Iterable[Declared] = (),
-    build_constraints: Iterable[Declared] = (),
-    dynamic_extras: tuple[str, ...] | None = None,
     limits: tuple[Constraint, ...] = (),
     lock: LockOptions | None = None,
     prereleases: bool | tuple[str, ...] = False,
-    environment: str = "tests",
+    platforms: tuple[str, ...] = (),
+    related: Pairs = (),
+    requires_python: str = "3.10",
 ) -> LockPlan:
     """Plan the one lock of an environment; `limits` are the constraints as the spec has them."""
-    whole = composed(
-        *requirements,
-        constraints=constraints,
-        build_constraints=build_constraints,
-        dynamic_extras=dynamic_extras,
-    )
-    points = (
-        point(environment, python, lock=lock, constraints=limits, prereleases=prereleases)
+    whole = composed(*requirements, constraints=constraints)
+    points = [
+        point("tests", python, lock=lock, constraints=limits, prereleases=prereleases, platforms=platforms)
         for python in pythons
-    )
-    (made,) = plans(points, lambda _: whole)
+    ]
+    inputs = PlanInputs(compose=lambda _: whole, requires_python=requires_python, related=lambda _: related)
+    (made,) = plan_locks(points, inputs)
     return made

@@ -1,4 +1,4 @@
-"""The requirement files of two public projects, which no test may copy into this repository."""
+"""The requirements files of two public projects, which are not part of this repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SOURCES = {
 
 
 def absent(name: str) -> str:
-    """Return what is missing where a project is, and how to get it; empty where it is there."""
+    """Return what is missing and how to get it, empty where the project is there."""
     if (EXAMPLES / name).is_dir():
         return ""
     return f"../shared/examples/{name} is not beside this repository; to run this, put there {_SOURCES[name]}"

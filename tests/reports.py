@@ -1,78 +1,57 @@
-"""Owns the reports that test modules make."""
+"""The reports that test modules make."""
 
 from __future__ import annotations
 
-from nox_envs.drift import KINDS, Finding, Severity
-from nox_envs.report import EnvironmentReport, Report, Status
+from nox_envs.findings import KINDS, Finding
+from nox_envs.report.report import EnvironmentReport, Report, Status
+from nox_envs.values import replace
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m \x9b2J \x07 a|b `c` <img src=x onerror=alert(1)> </script><!-- ]]> "
-    "::error::gone %0A {0} [link](https://evil.example.org) @someone #12 \u202etxt.exe\u2066 \ufffe \udc80"
+    "##[error]x ##vso[x]y ::error::gone %0A {0} [link](https://evil.example.org) @someone #12 "
+    "\u202etxt.exe\u2066 \ufffe \udc80"
     "\r\n::warning::second line \u2028 www.evil.example.org &amp; \"quoted\" 'single' \\ end"
 )
 
 
-def finding(
-    kind: str = "missing",
-    package: str = "apple",
-    *,
-    severity: Severity | None = None,
-    environment: str = "tests",
-    session: str = "tests-3.12",
-    expected: str = "2.0",
-    actual: str = "",
-    path: str = "",
-    line: str = "requirements/tests.txt:7",
-    why: tuple[str, ...] = ("test (envs.yaml:5)",),
-    fix: str = "nox -s tests-3.12",
-) -> Finding:
-    """Make a finding."""
-    return Finding(
+def finding(kind: str = "missing", package: str = "apple", **changes: object) -> Finding:
+    """Make a finding; `changes` are other fields."""
+    made = Finding(
         kind=kind,
-        severity=severity or KINDS[kind],
-        environment=environment,
-        session=session,
+        severity=KINDS[kind],
+        environment="tests",
+        session="tests-3.12",
         package=package,
-        expected=expected,
-        actual=actual,
-        path=path,
-        line=line,
-        why=why,
-        fix=fix,
+        expected="2.0",
+        line="requirements/tests.txt:7",
+        why=("test (envs.yaml:5)",),
+        fix="nox -s tests-3.12",
     )
+    return replace(made, **changes)
 
 
 def outcome(
     *findings: Finding,
     environment: str = "tests",
     session: str = "tests-3.12",
-    status: Status | None = None,
-    reason: str = "",
     installed: dict[str, str] | None = None,
-    origin: str = "",
-    seconds: float = 0.0,
-    python: str = "3.12.1",
-    platform: str = "linux-x86_64",
-    ignored: int = 0,
+    **changes: object,
 ) -> EnvironmentReport:
-    """Make the report on one session; with findings its status is drift unless given."""
+    """Make the report on one session; `changes` are other fields."""
     found = installed or {}
-    return EnvironmentReport(
+    made = EnvironmentReport(
         environment=environment,
         session=session,
-        python=python,
+        python="3.12.1",
         lock=f"requirements/{environment}.txt",
         location=f".nox/{session}",
-        status=status or ("drift" if findings else "clean"),
-        reason=reason,
+        status="drift" if findings else "clean",
         installed=len(found),
         findings=findings,
         distributions=tuple(sorted(found.items())),
-        platform=platform,
-        seconds=seconds,
-        origin=origin,
-        ignored=ignored,
+        platform="linux-x86_64",
     )
+    return replace(made, **changes)
 
 
 def everything() -> Report:
@@ -82,12 +61,18 @@ def everything() -> Report:
         finding(),
         finding("version", "basket", expected="1.1", actual="1.0", path=dist_info),
         finding("leftover", "", expected="", actual="~pple", line="", why=(), path=".nox/tests-3-12/~pple"),
-        finding("unverifiable", "plum", expected="sha256:1", actual="no hash recorded", fix=""),
+        finding(
+            "unverifiable",
+            "plum",
+            expected=f"sha256:{'0123456789abcdef' * 4}",
+            actual="no hash recorded",
+            fix="",
+        ),
         installed={"basket": "1.0", "plum": "3"},
         seconds=12.3456,
         ignored=2,
     )
-    mended = outcome(
+    repaired = outcome(
         finding("extraneous", "six", environment="docs", session="docs", expected="", actual="1.17.0"),
         environment="docs",
         session="docs",
@@ -105,51 +90,36 @@ def everything() -> Report:
         path="requirements/old.txt",
         line="",
         why=(),
-        fix="git rm requirements/old.txt",
+        fix="nox -s lock -- --prune",
     )
     return Report(
         environments=(
             drifted,
-            mended,
+            repaired,
             outcome(environment="lint", session="lint", installed={"ruff": "0.14.0"}),
-            outcome(environment="types", session="types", status="skipped", reason="not built; nox -s types"),
+            outcome(
+                environment="types", session="types", status="skipped", reason="not built; run: nox -s types"
+            ),
         ),
         findings=(orphan,),
-        problems=("artifacts/job-3/tests.json:1:1: is no JSON: Expecting value",),
+        problems=("artifacts/job-3/tests.json:1:1: is not JSON: Expecting value",),
         notes=("envs.yaml:9: the ignore rule for package six matched nothing; remove it",),
     )
 
 
-def hostile() -> Report:
-    """Make a report in which every text from outside tries to be more than a text."""
-    bad = Finding(
-        kind="version",
-        severity="error",
-        environment=HOSTILE,
-        session=HOSTILE,
-        package=HOSTILE,
-        expected=HOSTILE,
-        actual=HOSTILE,
-        path=HOSTILE,
-        line=f"{HOSTILE}:3",
-        why=(HOSTILE, HOSTILE),
-        fix=HOSTILE,
-    )
+def hostile(text: str = HOSTILE) -> Report:
+    """Make a report in which every text from outside is this one."""
+    bad = finding(
+        "version", text, environment=text, session=text, expected=text, actual=text, path=text,
+        line=f"{text}:3", why=(text, text), fix=text,
+    )  # fmt: skip
     statuses: tuple[Status, ...] = ("drift", "repaired", "skipped", "clean")
-    environments = tuple(
-        EnvironmentReport(
-            environment=HOSTILE,
-            session=HOSTILE,
-            python=HOSTILE,
-            lock=HOSTILE,
-            location=HOSTILE,
-            status=status,
-            reason=HOSTILE,
+    environments = [
+        replace(
+            EnvironmentReport(environment=text, session=text, status=status, distributions=((text, text),)),
             findings=(bad,) if status in ("drift", "repaired") else (),
-            distributions=((HOSTILE, HOSTILE),),
-            platform=HOSTILE,
-            origin=HOSTILE,
+            **dict.fromkeys(("python", "lock", "location", "reason", "platform", "origin"), text),
         )
         for status in statuses
-    )
-    return Report(environments=environments, findings=(bad,), problems=(HOSTILE,), notes=(HOSTILE,))
+    ]
+    return Report(environments=tuple(environments), findings=(bad,), problems=(text,), notes=(text,))

@@ -1,4 +1,4 @@
-"""Owns the check of a SARIF document: against the published schema, and what that leaves open."""
+"""The check of a SARIF document: against the published schema, and what that leaves open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: its verbs, exit codes and errors; no traceback ever."""
+"""The command line: verbs, options, exit codes, errors, colours; never a traceback."""
 
 from __future__ import annotations
 
@@ -6,228 +6,238 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from nox_envs.cli import main
+from nox_envs.cli import VERBS, main
+from tests import commandline
+from tests.commandline import write
 from tests.conftest import Machine, Project
-from tests.index import Index
 
 GOLDEN = Path(__file__).parent / "golden" / "spec"
-BROKEN = sorted(path.stem for path in GOLDEN.glob("*.yaml") if path.with_suffix(".txt").exists())
+UNLOCKED = "version: 1\nenvironments:\n  tests: {lock: false}\n"
+LOCKED = "version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n"
+HALF_READABLE = """\
+version: 1
+requirements: {bad: [{file: missing.in}]}
+environments:
+  broken: {requirements: [bad]}
+  tests: {requirements: [apple>=1]}
+"""
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run in an empty directory, outside CI, without colour."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CI", "FORCE_COLOR", "GITHUB_ACTIONS"):
+    for name in ("CI", "FORCE_COLOR", "NO_COLOR", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_spec_is_told_with_exit_code_two_and_nothing_is_written(
-    here: Path, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (here / f"{name}.yaml").write_bytes((GOLDEN / f"{name}.yaml").read_bytes())
-    assert main(["check", "--spec", f"{name}.yaml"]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-    assert os.listdir(here) == [f"{name}.yaml"]
+@pytest.fixture
+def run(here: Path) -> Run:
+    """Run the command line in that directory, whose `envs.yaml` is `spec`."""
+
+    def run(*words: str, spec: str = "") -> tuple[int, str, str]:
+        write(here, {"envs.yaml": spec} if spec else {})
+        return commandline.run(*words)
+
+    return run
 
 
-def test_there_are_fifty_broken_specs() -> None:
-    assert len(BROKEN) >= 50
+# what is typed
 
 
-def test_two_environments_on_one_venv_path_are_an_error(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (here / "envs.yaml").write_text(
-        'version: 1\nenvironments:\n  tests: {python: ["3.12"]}\n  tests-3-12: {lock: false}\n'
-    )
-    assert main(["check"]) == 2
-    told = capsys.readouterr().err
-    assert "envs.yaml:4:3" in told
-    assert "'tests-3.12'" in told
-    assert "'tests-3-12'" in told
+MISTYPED = """
+dirft: no command 'dirft' (did you mean 'drift'?)
+lock: 'lock' is a command of nox; run: nox -s lock
+run: 'run' is a command of nox; run: nox -s ENVIRONMENT
+zzzz: no command 'zzzz' (nox-envs --help lists them)
+drift --fromat json: unrecognized arguments: --fromat (did you mean --format?)
+--verison: unrecognized arguments: --verison (did you mean --version?)
+drift --files sometimes: argument --files: invalid choice: 'sometimes' (choose from
+freeze: the following arguments are required: ENVIRONMENT
+"""
 
 
-@pytest.mark.parametrize("verb", ["check", "list", "drift"])
-def test_a_spec_that_is_not_there_is_told(here: Path, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([verb]) == 2
-    told = capsys.readouterr().err
-    assert told == "envs.yaml:1:1: no such file (nox-envs init writes one; or name it with --spec)\n"
-    assert main([verb, "--spec", "ci/more.yaml"]) == 2
-    assert capsys.readouterr().err.startswith("ci/more.yaml:1:1: no such file")
+@pytest.mark.parametrize("mistake", MISTYPED.split("\n")[1:-1])
+def test_a_mistyped_command_or_option_is_told_with_what_is_meant(run: Run, mistake: str) -> None:
+    words, _, told = mistake.partition(": ")
+    code, out, err = run(*words.split(), spec=UNLOCKED)
+    assert (code, out, err[:15]) == (2, "", "usage: nox-envs")
+    assert f"error: {told}" in err
+
+
+@pytest.mark.parametrize("verb", ["check", "list", "drift", "freeze", "matrix", "activate"])
+def test_a_mistyped_environment_is_told_with_the_one_that_is_meant(run: Run, verb: str) -> None:
+    for word in ("test", "tset", "TESTS"):
+        code, out, err = run(verb, word, spec=UNLOCKED)
+        assert (code, out, err) == (2, "", f"no environment {word!r} (did you mean 'tests'?)\n")
+    assert run(verb, "docs") == (2, "", "no environment 'docs' (nox-envs list shows them all)\n")
+
+
+def test_a_bad_fail_on_is_refused_before_anything_is_read(run: Run) -> None:
+    told = "--fail-on: 'misssing' is not a severity or a kind of finding (did you mean 'missing'?)\n"
+    assert run("drift", "--fail-on", "misssing") == (2, "", told)
+    assert "did you mean 'warning'?" in run("report", "nowhere", "--fail-on", "error,warnings")[2]
+
+
+def test_help_version_and_schemas_need_no_spec(run: Run) -> None:
+    assert run("--version")[1].startswith("nox-envs ")
+    code, out, err = run()
+    assert (code, out) == (2, "")
+    for verb in VERBS:
+        assert f"    {verb} " in err
+        assert f"example: nox-envs {verb}" in run(verb, "--help")[1]
+    assert json.loads(run("schema", "--report")[1])["title"] == "nox-envs report"
+
+
+# which spec
+
+
+@pytest.mark.parametrize("verb", ["check", "list", "drift", "matrix"])
+def test_a_missing_spec_is_told_with_what_to_do(run: Run, here: Path, verb: str) -> None:
+    hint = "nox-envs init writes one; or name it with --spec"
+    assert run(verb) == (2, "", f"envs.yaml:1:1: no such file ({hint})\n")
+    assert run(verb, "--spec", "ci/more.yaml") == (2, "", f"more.yaml:1:1: no such file ({hint})\n")
     assert os.listdir(here) == []
+    (here / "envs.yml").write_text(UNLOCKED)
+    assert run(verb) == (2, "", "envs.yaml:1:1: no such file (rename envs.yml)\n")
+    assert run(verb, "--spec", "envs.yml")[0] == 0
 
 
-def test_the_name_of_an_environment_is_suggested(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
-    for typo in ("test", "tset", "TESTS"):
-        assert main(["drift", typo]) == 2
-        assert "did you mean 'tests'?" in capsys.readouterr().err
-    assert main(["freeze", "docs"]) == 2
-    assert "no environment 'docs'" in capsys.readouterr().err
-    assert main(["freeze", "tests"]) == 2
-    assert "not built; nox -s tests" in capsys.readouterr().err
+def test_the_spec_is_found_from_a_folder_below(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "src/deep").mkdir(parents=True)
+    listed = run("list", spec=UNLOCKED)
+    monkeypatch.chdir(here / "src/deep")
+    assert run("list") == listed == (0, "tests\n", "")
 
 
-def test_an_option_is_suggested_below_the_usage_of_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["drift", "--fromat", "json"])
-    told = capsys.readouterr().err
-    assert told.startswith("usage: nox-envs drift ")
-    assert told.endswith("error: unrecognized arguments: --fromat (did you mean --format?)\n")
+def test_every_problem_of_a_broken_spec_is_told_and_nothing_is_written(run: Run, here: Path) -> None:
+    told, spec = ((GOLDEN / f"commands{suffix}").read_text(encoding="utf-8") for suffix in (".txt", ".yaml"))
+    assert run("check", spec=spec) == (2, "", told.replace("commands.yaml", "envs.yaml"))
+    assert os.listdir(here) == ["envs.yaml"]
 
 
-def test_a_folder_of_venvs_that_is_not_there_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
-    assert main(["drift", "--envdir", "nowhere"]) == 0
-    assert capsys.readouterr().err == "note: --envdir: there is no folder nowhere\n"
-    (here / "nowhere").mkdir()
-    assert main(["drift", "--envdir", "nowhere"]) == 0
-    assert main(["drift"]) == 0
-    assert capsys.readouterr().err == ""
-
-
-def test_a_pyproject_that_is_a_folder_is_the_same_error_everywhere(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
-    assert main(["check"]) == 0
-    assert "envs.yaml: 1 environment, 1 session: valid" in capsys.readouterr().err
+def test_a_pyproject_that_cannot_be_read_is_the_same_error_everywhere(run: Run, here: Path) -> None:
+    told = run("check", spec=UNLOCKED)
+    assert told == (0, "", "envs.yaml: 1 environment, 1 session: valid, and every lock matches\n")
     (here / "pyproject.toml").mkdir()
-    for verb in ("check", "drift"):
-        assert main([verb]) == 2
-        told = capsys.readouterr()
-        assert "pyproject.toml:1:1: is a directory, not a file" in told.out + told.err
+    for verb in ("check", "drift", "list --format json", "matrix"):
+        code, out, err = run(*verb.split())
+        assert code == 2
+        assert "pyproject.toml:1:1: cannot be read: is a directory, not a file" in out + err
 
 
-def test_check_names_locks_that_nothing_declares(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = "version: 1\nenvironments:\n  tests: {lock: false}\n"
-    (here / "envs.yaml").write_text(spec)
-    (here / "requirements").mkdir()
-    (here / "requirements/old.txt").write_text("# environment: old\n# input: sha256:0\n")
-    assert main(["check", "tests"]) == 0
-    assert "lock-orphaned" not in capsys.readouterr().out
-    assert main(["check"]) == 0
-    told = capsys.readouterr()
-    assert "git rm requirements/old.txt" in told.out
-    assert told.err.endswith("valid, and the locks can be used: 1 lock-orphaned\n")
-    (here / "envs.yaml").write_text(f"{spec}drift: {{severity: {{lock-orphaned: error}}}}\n")
-    assert main(["check"]) == 1
+# what is checked
+
+
+def test_check_names_environment_session_and_lock_of_each_finding(run: Run, here: Path) -> None:
+    for name in ("docs", "tests-3.11", "tests-3.12"):
+        write(here, {f"requirements/{name}.txt": f"apple==1.0 --hash=sha256:{'0' * 64}\n"})
+    spec = """\
+version: 1
+requirements: {app: [apple>=2]}
+environments:
+  docs: {requirements: [app]}
+  tests: {python: ["3.11", "3.12"], requirements: [app], lock: {per: python}}
+"""
+    code, out, err = run("check", spec=spec)
+    assert code == 1
+    assert err == "envs.yaml: 2 environments, 3 sessions; locks: 3 lock-unsatisfied\n"
+    for name in ("docs", "tests-3.11", "tests-3.12"):
+        assert f"path: requirements/{name}.txt ({name})\n" in out
+    assert run("check", "docs")[1].count("path: ") == 1
+
+
+def test_check_names_locks_that_nothing_declares(run: Run, here: Path) -> None:
+    write(here, {"requirements/old.txt": "# environment: old\n# input: sha256:0\n"})
+    assert "lock-orphaned" not in run("check", "tests", spec=UNLOCKED)[1]
+    code, out, err = run("check")
+    assert (code, err.rpartition(": ")[2]) == (0, "1 lock-orphaned\n")
+    assert "requirements/old.txt" in out
+    assert run("check", spec=f"{UNLOCKED}drift: {{severity: {{lock-orphaned: error}}}}\n")[0] == 1
+
+
+def test_requirements_that_cannot_be_read_leave_every_other_row_listed_and_checked(run: Run) -> None:
+    problem = "envs.yaml:2:29: requirements.bad: missing.in: no such file\n"
+    code, out, err = run("list", "--format", "json", spec=HALF_READABLE)
+    rows = [(row["session"], row["lock"]) for row in json.loads(out)["sessions"]]
+    assert (code, rows, err) == (2, [("broken", ""), ("tests", "requirements/tests.txt")], problem)
+    code, out, err = run("matrix")
+    assert (code, [row["session"] for row in json.loads(out)], err) == (2, ["broken", "tests"], problem)
+    code, out, err = run("check")
+    assert (code, err) == (2, problem)
+    assert "lock-missing  expected requirements/tests.txt" in out
+    code, out, err = run("drift")
+    assert (code, err) == (2, "not everything could be checked: 1 problem\n")
+    assert "broken: skipped: its requirements or its lock cannot be read\n" in out
+    assert f"problem: {problem}" in out
+    assert run("check", "tests")[0] == run("drift", "tests")[0] == 1
+    assert run("list") == (0, "broken\ntests\n", "")
 
 
 def test_a_venv_that_is_not_built_is_a_skip_and_fails_in_ci(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
-    assert main(["drift"]) == 0
-    assert "skipped: not built; nox -s tests" in capsys.readouterr().out
+    assert run("drift", spec=UNLOCKED) == (0, "tests: skipped: not built; run: nox -s tests\n", "")
+    assert run("freeze", "tests") == (2, "", "'tests' is not built; run: nox -s tests\n")
     monkeypatch.setenv("CI", "true")
-    assert main(["drift"]) == 2
-    assert "not checked: tests" in capsys.readouterr().err
+    assert run("drift")[0::2] == (2, "not checked: tests\n")
 
 
-def test_colours_are_for_terminals_unless_the_environment_says_otherwise(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_several_venvs_of_an_environment_must_be_told_apart(run: Run) -> None:
+    spec = 'version: 1\nenvironments:\n  tests: {python: ["3.11", "3.12"], description: Run, lock: false}\n'
+    assert run("list", "tests-*", spec=spec) == (0, "tests-3.11  Run\ntests-3.12  Run\n", "")
+    told = "'tests' has several venvs; name one of 'tests-3.11', 'tests-3.12'\n"
+    assert run("activate", "tests") == run("freeze", "tests") == (2, "", told)
+
+
+def test_nothing_is_written_where_nox_has_its_folder(run: Run, here: Path) -> None:
+    (here / ".nox").mkdir()
+    for words in ("check", "list", "drift", "matrix", "diff envs.yaml envs.yaml", "report .nox"):
+        run(*words.split(), spec=HALF_READABLE)
+    assert os.listdir(here / ".nox") == []
+
+
+# how it is shown
+
+
+COLOURS = {
+    "auto": False, "auto FORCE_COLOR": True, "auto FORCE_COLOR NO_COLOR": False,
+    "auto FORCE_COLOR TERM": False, "always NO_COLOR TERM": True, "never FORCE_COLOR": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", COLOURS)
+def test_colours_are_for_terminals_unless_an_option_or_the_environment_says_otherwise(
+    run: Run, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {lock: false}\n")
-
-    def coloured(**variables: str) -> bool:
-        for name in ("NO_COLOR", "FORCE_COLOR"):
-            monkeypatch.setenv(name, variables.get(name, ""))
-        assert main(["drift"]) == 0
-        return "\x1b[33mskipped\x1b[0m" in capsys.readouterr().out
-
-    assert not coloured()
-    assert coloured(FORCE_COLOR="1")
-    assert not coloured(FORCE_COLOR="1", NO_COLOR="1")
+    option, *variables = given.split()
+    for name in ("FORCE_COLOR", "NO_COLOR", "TERM"):
+        monkeypatch.setenv(name, "dumb" if name in variables else "")
+    out = run("drift", "--color", option, spec=UNLOCKED)[1]
+    assert ("\x1b[33mskipped\x1b[0m" in out) is COLOURS[given]
 
 
-def test_a_missing_lock_is_drift(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n")
-    assert main(["check"]) == 1
-    assert "lock-missing" in capsys.readouterr().out
-    assert main(["drift"]) == 1
+def test_quiet_says_only_what_is_wrong(run: Run) -> None:
+    assert run("check", "-q", spec=UNLOCKED) == (0, "", "")
+    assert run("drift", "--envdir", "nowhere")[2] == "note: --envdir: there is no folder nowhere\n"
+    assert run("drift", "--quiet", "--envdir", "nowhere")[2] == ""
+    loud = run("check", spec=LOCKED)
+    assert run("check", "-q") == loud
+    assert loud[0] == 1
 
 
-def test_a_requirement_that_cannot_be_read_leaves_the_others_listed_and_checked(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (here / "envs.yaml").write_text(
-        "version: 1\nrequirements: {bad: [{file: missing.in}]}\n"
-        "environments:\n  broken: {requirements: [bad]}\n  tests: {requirements: [apple>=1]}\n"
-    )
-    problem = "envs.yaml:2:22: requirements.bad: missing.in: no such file\n"
-    assert main(["list", "--format", "json"]) == 2
-    told = capsys.readouterr()
-    listed = json.loads(told.out)["sessions"]
-    assert [(one["session"], one["lock"]) for one in listed] == [
-        ("broken", ""),
-        ("tests", "requirements/tests.txt"),
-    ]
-    assert told.err == problem
-    assert main(["check"]) == 2
-    told = capsys.readouterr()
-    assert "lock-missing  expected requirements/tests.txt" in told.out
-    assert told.err == problem
-    assert main(["check", "tests"]) == 1
-    assert main(["drift", "tests"]) == 1
+# streams
 
 
-def test_a_lock_that_cannot_be_read_is_exit_code_two(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  tests: {requirements: [apple>=1]}\n")
-    (here / "requirements").mkdir()
-    (here / "requirements/tests.txt").write_text(
-        "<<<<<<< ours\napple==1\n=======\napple==2\n>>>>>>> theirs\n"
-    )
-    assert main(["drift"]) == 2
-    assert "problem: requirements/tests.txt:1:1: an unresolved merge conflict" in capsys.readouterr().out
-
-
-def test_requirement_files_that_are_missing_are_told_all_at_once(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (here / "envs.yaml").write_text(
-        "version: 1\nrequirements:\n  a: [{file: a.in}]\n  b: [{file: b.in}]\n"
-        "environments:\n  one: {requirements: [a]}\n  two: {requirements: [b]}\n"
-    )
-    assert main(["check"]) == 2
-    told = capsys.readouterr().err
-    assert "a.in" in told
-    assert "b.in" in told
-
-
-def test_the_schema_and_the_version_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema"]) == 0
-    assert json.loads(capsys.readouterr().out)["type"] == "object"
-    for words, title in ((["--report"], "nox-envs report"), (["--diff"], "nox-envs diff")):
-        assert main(["schema", *words]) == 0
-        assert json.loads(capsys.readouterr().out)["title"] == title
-    assert main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("nox-envs ")
-    assert main([]) == 2
-
-
-def test_the_list_shows_sessions_and_descriptions(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "envs.yaml").write_text(
-        'version: 1\nenvironments:\n  tests: {python: ["3.11", "3.12"], description: Run them, lock: false}\n'
-    )
-    assert main(["list"]) == 0
-    assert capsys.readouterr().out == "tests-3.11  Run them\ntests-3.12  Run them\n"
-    assert main(["activate", "tests"]) == 2
-    assert "name one of 'tests-3.11', 'tests-3.12'" in capsys.readouterr().err
-
-
-def test_an_interrupt_is_130_and_a_closed_pipe_is_no_traceback(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_is_exit_code_130(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupting(io.StringIO):
         def write(self, _: str) -> int:
             raise KeyboardInterrupt
@@ -237,71 +247,33 @@ def test_an_interrupt_is_130_and_a_closed_pipe_is_no_traceback(
 
 
 @pytest.mark.functional
-def test_a_reader_that_goes_away_is_no_traceback(project: Project) -> None:
-    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {lock: false}\n")
-    done = project.machine.run(
-        "sh", "-c", f"'{sys.executable}' -m nox_envs schema | head -c 10", cwd=project.root
-    )
-    assert "Traceback" not in done.output
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_a_reader_that_goes_away_and_a_closed_stream_are_not_tracebacks(project: Project) -> None:
+    project.write("envs.yaml", UNLOCKED)
+    for rest in ("schema | head -c 10", "schema >&-", "drift 2>&-", "nowhere >&- 2>&-"):
+        command = f"'{sys.executable}' -m nox_envs {rest}"
+        done = project.machine.run("sh", "-c", command, cwd=project.root, check=False)
+        assert "Traceback" not in done.output
+        assert "Exception ignored" not in done.output
+
+
+def test_a_description_that_the_terminal_cannot_show_is_escaped(here: Path, machine: Machine) -> None:
+    (here / "envs.yaml").write_text(f"{UNLOCKED[:-2]}, description: Prüfen}}\n", encoding="utf-8")
+    words, ascii_only = (sys.executable, "-m", "nox_envs", "list"), {"PYTHONIOENCODING": "ascii"}
+    assert machine.run(*words, cwd=here, env=ascii_only).stdout == "tests  Pr\\xfcfen\n"
 
 
 @pytest.mark.functional
-def test_drift_and_freeze_agree_with_the_session(project: Project, index: Index) -> None:
+def test_drift_and_freeze_agree_with_the_session(project: Project) -> None:
     project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [basket>=1]}\n")
     project.nox("-s", "lock", "demo", check=True)
-    assert project.cli("drift").returncode == 0
-    assert project.nox("-s", "drift").returncode == 0
+    assert project.cli("drift").returncode == project.nox("-s", "drift").returncode == 0
     project.venv("demo").install("plum")
     by_cli = project.cli("drift", "--format", "json")
     by_nox = project.nox("-s", "drift", "--", "--format", "json", "demo")
     assert by_cli.returncode == by_nox.returncode == 1
-    kinds = [f["kind"] for f in json.loads(by_cli.stdout)["environments"][0]["findings"]]
-    assert kinds == ["extraneous"]
+    found = json.loads(by_cli.stdout)["environments"][0]["findings"]
+    assert [(one["kind"], one["package"]) for one in found] == [("extraneous", "plum")]
     assert '"kind": "extraneous"' in by_nox.stdout
     assert "plum==1.0" in project.cli("freeze", "demo").stdout
     assert project.nox("-s", "drift", "--", "nowhere").returncode == 1
-    assert index.requests
-
-
-@pytest.mark.parametrize(
-    ("shell", "line"),
-    [
-        ("bash", ". {}/bin/activate"),
-        ("/usr/bin/zsh", ". {}/bin/activate"),
-        ("fish", "source {}/bin/activate.fish"),
-        ("csh", "source {}/bin/activate.csh"),
-        ("nu", "overlay use {}/bin/activate.nu"),
-        ("pwsh", "& '{}/bin/activate.ps1'"),
-        ("cmd", '"{}/bin/activate.bat"'),
-    ],
-)
-def test_the_line_that_activates_fits_the_shell(
-    here: Path, shell: str, line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  demo: {lock: false}\n")
-    scripts = here / ".nox/demo/bin"
-    scripts.mkdir(parents=True)
-    for ending in ("", ".fish", ".csh", ".nu", ".ps1", ".bat"):
-        (scripts / f"activate{ending}").touch()
-    assert main(["activate", "demo", "--shell", shell]) == 0
-    assert capsys.readouterr().out == line.format(here / ".nox/demo") + "\n"
-
-
-def test_a_shell_that_is_not_known_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "envs.yaml").write_text("version: 1\nenvironments:\n  demo: {lock: false}\n")
-    (here / ".nox/demo/bin").mkdir(parents=True)
-    assert main(["activate", "demo", "--shell", "tcl"]) == 2
-    assert "--shell takes" in capsys.readouterr().err
-    assert main(["activate", "demo", "--shell", "fish"]) == 2
-    assert "activate.fish" in capsys.readouterr().err
-
-
-def test_a_description_that_the_terminal_cannot_show_is_escaped(here: Path, machine: Machine) -> None:
-    (here / "envs.yaml").write_text(
-        "version: 1\nenvironments:\n  demo: {lock: false, description: Prüfen}\n", encoding="utf-8"
-    )
-    ascii_only = {"PYTHONIOENCODING": "ascii"}
-    words = (sys.executable, "-m", "nox_envs", "list")
-    assert machine.run(*words, cwd=here, env=ascii_only).stdout == "demo  Pr\\xfcfen\n"
-    listed = machine.run(*words, "--format", "json", cwd=here, env=ascii_only)
-    assert json.loads(listed.stdout)["sessions"][0]["description"] == "Prüfen"

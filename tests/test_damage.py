@@ -1,57 +1,50 @@
-"""Every kind of links (2) and (3), made by really damaging a small venv, found alone, and mended."""
+"""Damages done for real to a venv: each is named by the right kind, and the next session fixes it."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
+import py_compile
 import shutil
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import Machine, MakeVenv, Project, Venv, uv
-from tests.index import Index, build_wheel, write_source
+from nox_envs.drift import check_drift
+from nox_envs.findings import FilesMode, Finding, drift_in
+from nox_envs.project import Project as Opened
+from nox_envs.report.report import EnvironmentReport
+from tests.conftest import Machine, Project, Venv
+from tests.index import Index, build_wheel, record_text, write_source
 
-pytestmark = pytest.mark.functional
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.skipif(os.name == "nt", reason="links and scripts are other things there"),
+]
 
 SPEC = """
     version: 1
     requirements:
-      app: [basket>=1.0, plum==1.0, starter]
-      tools: [press]
-      twins: [left-twin, right-twin]
+      app: [basket>=1.0, plum==1.0, starter==1.0]
+      twins: [left-twin==1.0, right-twin==1.0]
     environments:
-      demo:
-        requirements: [app, tools]
-        drift: {files: all}
-      clash:
-        requirements: [twins]
-        drift: {files: all}
+      demo: {requirements: [app, press==1.0], drift: {files: all}}
+      clash: {requirements: [twins], drift: {files: all}}
 """
-
-
-def release(index: Index) -> None:
-    """Add packages that only these tests need."""
-    hook = "import os; os.environ['STARTER'] = 'yes'\n"
-    index.release(
-        "starter", "1.0", files={"starter.pth": hook, "starter/__init__.py": "", "starter/data.txt": "x"}
-    )
-    index.release("left-twin", "1.0", files={"twin.py": "side = 'left'\n", "same.py": ""})
-    index.release("right-twin", "1.0", files={"twin.py": "side = 'right'\n", "same.py": ""})
+HOOK = "import os, starter_hook; os.environ['STARTER'] = 'yes'\n"
 
 
 @pytest.fixture(scope="module")
 def orchard(machine: Machine, index: Index, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Make a project with a built environment that all tests damage and mend in turn."""
-    release(index)
+    """Make a project with a built environment that all tests damage in turn."""
+    files = {"starter.pth": HOOK, "starter_hook.py": "", "starter/__init__.py": "", "starter/data.txt": "x"}
+    index.release("starter", "1.0", files=files)
+    for side in ("left", "right"):
+        index.release(f"{side}-twin", "1.0", files={"twin.py": f"side = {side!r}\n", "same.py": ""})
     made = Project(root=tmp_path_factory.mktemp("orchard") / "project", machine=machine)
     made.write("noxfile.py", 'from nox_envs import load\n\nload("envs.yaml")\n')
     made.write("envs.yaml", SPEC)
@@ -62,482 +55,345 @@ def orchard(machine: Machine, index: Index, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def demo(orchard: Project) -> Project:
     """Return the project with its environment as it should be, whatever an earlier test left."""
-    if status(orchard) != "clean":
+    if checked(orchard).status != "clean":
         orchard.nox("--reuse-venv=never", "-s", "demo", check=True)
-    assert status(orchard) == "clean"
+    assert findings(orchard) == ()
     return orchard
 
 
-Found = list[tuple[str, str, str]]
+def checked(project: Project, name: str = "demo", files: FilesMode = "all") -> EnvironmentReport:
+    """Return what `nox-envs drift NAME --files FILES` reports."""
+    opened = Opened(project.root / "envs.yaml", environ=project.machine.env)
+    (found,) = check_drift(opened, (name,), files=files, told=lambda *_: None).environments
+    return found
 
 
-def findings(project: Project, name: str = "demo", files: str = "all") -> list[dict[str, str]]:
-    """Return the findings of the command line on one environment."""
-    return list(checked(project, name, files)["findings"])
+def findings(project: Project, name: str = "demo", files: FilesMode = "all") -> tuple[Finding, ...]:
+    """Return the findings of `drift`."""
+    return checked(project, name, files).findings
 
 
-def status(project: Project) -> str:
-    """Return the status of the environment."""
-    return str(checked(project, "demo", "all")["status"])
+def told(project: Project, name: str = "demo", files: FilesMode = "all") -> list[tuple[str, str, str]]:
+    """Return kind, package and severity of each finding that is more than a note."""
+    return [(one.kind, one.package, one.severity) for one in drift_in(findings(project, name, files))]
 
 
-def checked(project: Project, name: str, files: str) -> dict[str, list[dict[str, str]]]:
-    """Return what the command line reports on an environment."""
-    ran = project.cli("drift", name, "--files", files, "--format", "json")
-    (environment,) = json.loads(ran.stdout)["environments"]
-    return dict(environment)
+Damage = Callable[[Venv], object]
 
 
-def found(project: Project, name: str = "demo", files: str = "all") -> Found:
-    """Return kind, package and severity of each finding."""
-    return [(f["kind"], f["package"], f["severity"]) for f in findings(project, name, files)]
+def at(venv: Venv, path: str) -> Path:
+    """Return a path of a venv: `site/` is its site-packages, `info/` the *.dist-info of apple."""
+    top, _, rest = path.partition("/")
+    tops = {"site": venv.site, "info": next(venv.site.glob("apple-2.0.dist-info"), venv.site)}
+    return tops[top] / rest if top in tops else venv.location / path
 
 
-def info(venv: Venv, name: str) -> Path:
-    """Return the *.dist-info of a package."""
-    return next(venv.site.glob(f"{name}-*.dist-info"))
+def add(path: str, text: str = "") -> Damage:
+    """Append to a file, or create it."""
+
+    def damage(venv: Venv) -> None:
+        at(venv, path).parent.mkdir(exist_ok=True)
+        with at(venv, path).open("a") as stream:
+            stream.write(text)
+
+    return damage
 
 
-def other_build(venv: Venv, name: str, version: str) -> Path:
-    """Build another wheel of a version."""
-    folder = venv.machine.scratch / f"other-{name}"
+def edit(path: str, old: str, new: str) -> Damage:
+    """Replace a text in a file, without its time of change."""
+
+    def damage(venv: Venv) -> None:
+        file = at(venv, path)
+        before = file.stat()
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    return damage
+
+
+def delete(path: str) -> Damage:
+    """Delete a file or folder."""
+    return lambda venv: shutil.rmtree(at(venv, path)) if at(venv, path).is_dir() else at(venv, path).unlink()
+
+
+def lead(path: str, target: str = "") -> Damage:
+    """Replace a file or folder by a link, to a target or else to a copy of it outside the venv."""
+
+    def damage(venv: Venv) -> None:
+        file, copy = at(venv, path), venv.machine.scratch / "moved" / Path(path).name
+        copy.parent.mkdir(exist_ok=True)
+        if target:
+            file.unlink()
+        else:
+            file.replace(copy)
+        file.symlink_to(target or copy)
+
+    return damage
+
+
+def fake(name: str, version: str, kind: str = "dist-info", hook: str = "") -> Damage:
+    """Put a distribution into the venv by hand, with a RECORD that owns the file `hook`."""
+
+    def damage(venv: Venv) -> None:
+        folder = venv.site / f"{name}-{version}.{kind}"
+        folder.mkdir()
+        metadata = folder / ("PKG-INFO" if kind == "egg-info" else "METADATA")
+        metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\n")
+        files = [metadata, *([venv.site / hook] if hook else [])]
+        if hook:
+            files[1].write_text("import os\n")
+        content = {file.relative_to(venv.site).as_posix(): file.read_text() for file in files}
+        if kind != "egg-info":
+            (folder / "RECORD").write_text(record_text(content, f"{folder.name}/RECORD"))
+
+    return damage
+
+
+def another_build(venv: Venv) -> Path:
+    """Build another wheel of the same version of apple."""
+    folder = venv.machine.scratch / "other"
     folder.mkdir(exist_ok=True)
-    tag = "py2.py3-none-any"
-    return build_wheel(folder, name, version, files={f"{name}/__init__.py": "other = True\n"}, tag=tag)
+    files = {"apple/__init__.py": "other = True\n"}
+    return build_wheel(folder, "apple", "2.0", files=files, tag="py2.py3-none-any")
 
 
-def uninstall(venv: Venv) -> None:
-    venv.uninstall("plum")
-
-
-def install(venv: Venv) -> None:
-    venv.install("raisin")
-
-
-def downgrade(venv: Venv) -> None:
-    venv.install("apple==1.1")
-
-
-def install_from_a_file(venv: Venv) -> None:
-    venv.install("--no-deps", "--reinstall", venv.machine.scratch.parent / other_build(venv, "apple", "2.0"))
+def install_a_file(venv: Venv) -> None:
+    venv.install("--no-deps", "--reinstall", another_build(venv))
 
 
 def install_another_build(venv: Venv) -> None:
-    folder = other_build(venv, "apple", "2.0").parent
+    folder = another_build(venv).parent
     venv.install("--no-deps", "--reinstall", "--no-cache", "--no-index", "--find-links", folder, "apple==2.0")
 
 
-def change_interpreter(venv: Venv) -> None:
-    other = "3.9.1" if sys.version_info < (3, 11) else "3.99.1"  # the same markers hold
-    config = venv.location / "pyvenv.cfg"
-    lines = [line for line in config.read_text().splitlines() if not line.startswith("version_info")]
-    config.write_text("\n".join([*lines, f"version_info = {other}", ""]))
-
-
-def duplicate(venv: Venv) -> None:
-    old = venv.site / "apple-1.0.dist-info"
-    shutil.copytree(info(venv, "apple"), old)
-    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: apple\nVersion: 1.0\n\n")
-    rows = [f"apple-1.0.dist-info/{file.name},,\n" for file in old.iterdir()]
-    (old / "RECORD").write_text("".join(rows))
-
-
-def delete_metadata(venv: Venv) -> None:
-    (info(venv, "apple") / "METADATA").unlink()
-
-
-def delete_record(venv: Venv) -> None:
-    (info(venv, "apple") / "RECORD").unlink()
-
-
-def garble_record(venv: Venv) -> None:
-    with (info(venv, "apple") / "RECORD").open("ab") as stream:
-        stream.write(b"a,b,c,d,e\n")
-
-
-def point_record_outside(venv: Venv) -> None:
-    with (info(venv, "apple") / "RECORD").open("ab") as stream:
-        stream.write(b"../../../../../../kept.txt,sha256=" + b"A" * 43 + b",1\n")
-    venv.location.parent.parent.joinpath("kept.txt").write_text("")
-
-
-def leave_over(venv: Venv) -> None:
-    (venv.site / "~pple").mkdir()
-    (venv.site / "~pple" / "old.py").write_text("")
-
-
-def edit(venv: Venv) -> None:
-    with (venv.site / "apple" / "__init__.py").open("a") as stream:
-        stream.write("import socket\n")
-
-
-def edit_and_hide_it(venv: Venv) -> None:
-    file = venv.site / "apple" / "__init__.py"
-    before = file.stat()
-    text = file.read_text()
-    file.write_text(text.replace("2.0", "6.6"))
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
 def edit_with_its_record(venv: Venv) -> None:
-    edit(venv)
-    data = (venv.site / "apple" / "__init__.py").read_bytes()
-    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-    record = info(venv, "apple") / "RECORD"
-    rows = [row for row in record.read_text().splitlines() if not row.startswith("apple/__init__.py")]
-    record.write_text("\n".join([f"apple/__init__.py,sha256={digest},{len(data)}", *rows, ""]))
+    text = "import socket\n"
+    (venv.site / "apple/__init__.py").write_text(text)
+    row = record_text({"apple/__init__.py": text}, "RECORD").splitlines()[0]
+    record = at(venv, "info/RECORD")
+    rows = record.read_text().splitlines()
+    record.write_text("\n".join([row, *(one for one in rows if not one.startswith("apple/__init__.py")), ""]))
 
 
-def edit_a_script(venv: Venv) -> None:
-    script = venv.location / "bin" / "press"
-    script.write_text(script.read_text() + "print('more')\n")
+def compile_to(path: str, mode: PycInvalidationMode = PycInvalidationMode.TIMESTAMP) -> Damage:
+    """Compile a module of apple to another place."""
+
+    def damage(venv: Venv) -> None:
+        at(venv, path).parent.mkdir(exist_ok=True)
+        source = str(venv.site / "apple/__init__.py")
+        py_compile.compile(source, str(at(venv, path)), invalidation_mode=mode)
+
+    return damage
 
 
-def edit_an_owned_hook(venv: Venv) -> None:
-    with (venv.site / "starter.pth").open("a") as stream:
-        stream.write("import this\n")
+class Case(NamedTuple):
+    """A damage and the one finding that it makes.
 
+    `always` tells that every check sees it, not only one of files; `left` that the session leaves it.
+    """
 
-def link_to_elsewhere(venv: Venv) -> None:
-    file = venv.site / "apple" / "__init__.py"
-    other = venv.machine.scratch / "elsewhere.py"
-    shutil.copy(file, other)
-    file.unlink()
-    file.symlink_to(other)
-
-
-def delete(venv: Venv) -> None:
-    (venv.site / "starter" / "data.txt").unlink()
-
-
-def add_a_hook(venv: Venv) -> None:
-    (venv.site / "evil.pth").write_text("import os; os.environ['EVIL'] = 'yes'\n")
-
-
-def add_sitecustomize(venv: Venv) -> None:
-    (venv.site / "sitecustomize.py").write_text("import os\n")
-
-
-def add_usercustomize(venv: Venv) -> None:
-    (venv.site / "usercustomize").mkdir()
-    (venv.site / "usercustomize" / "__init__.py").write_text("import os\n")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """Hold a damage and the one finding that it makes; `always` tells that no file check is needed."""
-
-    damage: Callable[[Venv], None]
+    damage: Damage
     kind: str
-    package: str = "apple"
+    package: str = ""
     severity: str = "error"
     always: bool = True
+    left: bool = False
 
 
-CASES = (
-    Case(damage=uninstall, kind="missing", package="plum"),
-    Case(damage=install, kind="extraneous", package="raisin"),
-    Case(damage=downgrade, kind="version"),
-    Case(damage=install_from_a_file, kind="source"),
-    Case(damage=install_another_build, kind="artifact", always=False),
-    Case(damage=change_interpreter, kind="python", package=""),
-    Case(damage=duplicate, kind="duplicate"),
-    Case(damage=delete_metadata, kind="broken-metadata", severity="warning"),
-    Case(damage=delete_record, kind="broken-metadata", severity="warning", always=False),
-    Case(damage=garble_record, kind="broken-metadata", severity="warning", always=False),
-    Case(damage=point_record_outside, kind="broken-metadata", severity="warning", always=False),
-    Case(damage=leave_over, kind="leftover", package="", severity="warning"),
-    Case(damage=edit, kind="file-modified", always=False),
-    Case(damage=edit_and_hide_it, kind="file-modified", always=False),
-    Case(damage=edit_with_its_record, kind="file-modified", always=False),
-    Case(damage=edit_a_script, kind="file-modified", package="press", always=False),
-    Case(damage=edit_an_owned_hook, kind="file-modified", package="starter"),
-    Case(damage=link_to_elsewhere, kind="file-modified", always=False),
-    Case(damage=delete, kind="file-missing", package="starter", always=False),
-    Case(damage=add_a_hook, kind="startup-hook", package=""),
-    Case(damage=add_sitecustomize, kind="startup-hook", package=""),
-    Case(damage=add_usercustomize, kind="startup-hook", package=""),
-)
+def broken(damage: Damage) -> Case:
+    return Case(damage, "broken-metadata", "apple", "warning")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.damage.__name__)
-def test_a_damage_is_found_alone_and_mended(demo: Project, case: Case) -> None:
-    if os.name == "nt" and case.damage in (edit_a_script, link_to_elsewhere):
-        pytest.skip("scripts are programs here, and links need a privilege")
+def modified(damage: Damage, package: str = "apple", always: bool = False) -> Case:
+    return Case(damage, "file-modified", package, always=always)
+
+
+def unowned(damage: Damage) -> Case:
+    return Case(damage, "unowned", severity="warning", always=False, left=True)
+
+
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+OTHER = "3.9" if sys.version_info < (3, 11) else "3.99"  # the same markers hold
+PYC = f"__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
+CASES = {
+    "a package is uninstalled": Case(lambda venv: venv.uninstall("plum"), "missing", "plum"),
+    "a package is installed": Case(lambda venv: venv.install("raisin"), "extraneous", "raisin"),
+    "a package is downgraded": Case(lambda venv: venv.install("apple==1.1"), "version", "apple"),
+    "a package comes from a file": Case(install_a_file, "source", "apple"),
+    "a package is another build": Case(install_another_build, "artifact", "apple"),
+    "a module is edited with its row in RECORD": Case(edit_with_its_record, "artifact", "apple"),
+    "a fake wheel brings a hook": Case(fake("wheel", "0.45.0", hook="wheel.pth"), "extraneous", "wheel"),
+    "a fake setuptools": Case(fake("setuptools", "70.0"), "extraneous", "setuptools"),
+    "a fake pip as an egg": Case(fake("pip", "24.0", "egg-info"), "extraneous", "pip"),
+    "a fake distribute as a link": Case(add("site/distribute.egg-link", "/\n"), "extraneous", "distribute"),
+    "a name in capitals": Case(fake("quiet", "1.0", "DIST-INFO"), "extraneous", "quiet"),
+    "a package is there twice": Case(fake("apple", "1.0"), "duplicate", "apple"),
+    "METADATA is deleted": broken(delete("info/METADATA")),
+    "METADATA has another name": broken(edit("info/METADATA", "Name: apple", "Name: pear")),
+    "METADATA is a link": broken(lead("info/METADATA")),
+    "RECORD is deleted": broken(delete("info/RECORD")),
+    "RECORD is garbled": Case(add("info/RECORD", "a,b,c,d,e\n"), "artifact", "apple"),
+    "RECORD names a file outside": Case(add("info/RECORD", "../../../../a.txt,,\n"), "artifact", "apple"),
+    "an uninstallation was interrupted": Case(add("site/~pple/old.py"), "leftover", severity="warning"),
+    "pyvenv.cfg has another version": Case(edit("pyvenv.cfg", HERE, OTHER), "python"),
+    "pyvenv.cfg has another home": Case(edit("pyvenv.cfg", "home = ", "home = /nowhere"), "python"),
+    "pyvenv.cfg lost a line": Case(edit("pyvenv.cfg", "include-system-site", "#"), "python"),
+    "pyvenv.cfg is empty": Case(lambda venv: at(venv, "pyvenv.cfg").write_text(""), "python"),
+    "python leads elsewhere": Case(lead("bin/python3", sys.executable), "python"),
+    "python leads nowhere": Case(lead("bin/python", "/nowhere"), "python"),
+    "python is gone": Case(delete("bin/python"), "python"),
+    "a file in bin decides the path": Case(add("bin/python._pth", "/nowhere\n"), "startup-hook"),
+    "a module is edited": modified(add("site/apple/__init__.py", "import socket\n")),
+    "a module is edited and has its old time": modified(edit("site/apple/__init__.py", "2.0", "6.6")),
+    "a module is a link": modified(lead("site/apple/__init__.py")),
+    "a script is edited": modified(add("bin/press", "print('more')\n"), "press"),
+    "activate is edited": modified(add("bin/activate", "export EVIL=1\n"), ""),
+    "a hook is edited": modified(add("site/starter.pth", "import this\n"), "starter", always=True),
+    "what a hook imports is edited": modified(add("site/starter_hook.py", "x = 1\n"), "starter", always=True),
+    "a file is deleted": Case(delete("site/starter/data.txt"), "file-missing", "starter", always=False),
+    "the module of a package is deleted": Case(delete("site/plum"), "file-missing", "plum"),
+    "a hook is added": Case(add("site/evil.pth", "import os\n"), "startup-hook"),
+    "sitecustomize is added": Case(add("site/sitecustomize.py", "import os\n"), "startup-hook"),
+    "usercustomize is added": Case(add("site/usercustomize/__init__.py", "import os\n"), "startup-hook"),
+    "a program is added": unowned(add("bin/git", "#!/bin/sh\n")),
+    "a module is added": unowned(add("site/stray.py")),
+    "a compiled module is added": unowned(compile_to("site/stray.pyc")),
+    "a compiled package shadows a module": unowned(compile_to("site/press/__init__.pyc")),
+    "an empty folder is added": unowned(lambda venv: at(venv, "site/empty").mkdir()),
+    "a file hides in __pycache__": unowned(add("site/apple/__pycache__/notes.txt")),
+    "__pycache__ is a link": unowned(lambda venv: at(venv, "site/basket/__pycache__").symlink_to("/")),
+    "bytecode is never checked": unowned(compile_to(f"site/plum/{PYC}", PycInvalidationMode.UNCHECKED_HASH)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_damage_is_found_alone_and_fixed(demo: Project, name: str) -> None:
+    case = CASES[name]
     case.damage(demo.venv("demo"))
     expected = [(case.kind, case.package, case.severity)]
-    assert found(demo) == expected
-    assert found(demo, files="off") == (expected if case.always else [])
-    assert {f["fix"] for f in findings(demo)} == {"nox -s demo"}
+    (found,) = findings(demo)
+    assert told(demo) == told(demo, files="changed") == expected
+    assert told(demo, files="off") == (expected if case.always else [])
+    assert found.fix == ("delete it, or ignore its path in envs.yaml" if case.left else "nox -s demo")
     ran = demo.nox("-s", "demo")
     assert ran.returncode == 0, ran.output
-    assert case.kind in ran.output or case.kind == "python"
-    assert status(demo) == "clean"
-    assert found(demo) == []
-    assert "no drift" in demo.nox("-s", "demo", check=True).output
-    assert case.damage is not point_record_outside or (demo.root / "kept.txt").exists()
+    assert told(demo) == (expected if case.left else []), ran.output
+    assert case.left or "no drift" in demo.nox("-s", "demo", check=True).output
 
 
-def remove_the_lock(lock: str, spec: str) -> tuple[str, str]:
-    return "", spec
-
-
-def cut_a_hash(lock: str, spec: str) -> tuple[str, str]:
-    start = lock.index("apple==2.0")
-    end = lock.index("    # via", start)
-    return f"{lock[:start]}apple==2.0\n{lock[end:]}", spec
-
-
-def add_an_index(lock: str, spec: str) -> tuple[str, str]:
-    start = lock.index("apple==2.0")
-    return f"{lock[:start]}--index-url https://packages.example.org/simple\n{lock[start:]}", spec
-
-
-def ask_for_more_of_the_same(lock: str, spec: str) -> tuple[str, str]:
-    return lock, spec.replace("[press]", "[press>=1]")
-
-
-def ask_for_another_version(lock: str, spec: str) -> tuple[str, str]:
-    return lock, spec.replace("basket>=1.0", "basket<1.1")
-
-
-@pytest.mark.parametrize(
-    ("damage", "kind", "package", "severity"),
-    [
-        (remove_the_lock, "lock-missing", "", "error"),
-        (cut_a_hash, "lock-unhashed", "apple", "error"),
-        (add_an_index, "leak", "", "error"),
-        (ask_for_more_of_the_same, "lock-stale", "press", "warning"),
-        (ask_for_another_version, "lock-unsatisfied", "basket", "error"),
-    ],
-)
-def test_a_damaged_lock_is_found_alone_and_mended(
-    demo: Project, damage: Callable[[str, str], tuple[str, str]], kind: str, package: str, severity: str
-) -> None:
-    before = demo.read("requirements/demo.txt"), demo.read("envs.yaml")
-    lock, spec = damage(*before)
-    try:
-        demo.write("envs.yaml", spec)
-        demo.write("requirements/demo.txt", lock)
-        if not lock:
-            (demo.root / "requirements" / "demo.txt").unlink()
-        assert found(demo) == [(kind, package, severity)]
-        (finding,) = findings(demo)
-        assert finding["fix"] == "nox -s lock -- demo"
-        assert demo.cli("drift", "demo").returncode == (severity == "error")
-        demo.nox(*finding["fix"].split()[1:], check=True)
-        demo.nox("-s", "demo", check=True)
-        assert found(demo) == []
-    finally:
-        demo.write("requirements/demo.txt", before[0])
-        demo.write("envs.yaml", before[1])
-
-
-def test_a_lock_that_nothing_declares_is_found_alone_and_mended(demo: Project) -> None:
-    stray = demo.write("requirements/old.txt", demo.read("requirements/demo.txt"))
-    (finding,) = json.loads(demo.cli("drift", "--format", "json").stdout)["findings"]
-    assert (finding["kind"], finding["severity"]) == ("lock-orphaned", "warning")
-    assert finding["fix"] == "git rm requirements/old.txt"
-    stray.unlink()
-    assert json.loads(demo.cli("drift", "--format", "json").stdout)["findings"] == []
-
-
-def test_a_hidden_edit_is_what_the_mode_changed_cannot_see(demo: Project) -> None:
-    edit_and_hide_it(demo.venv("demo"))
-    assert found(demo, files="changed") == []
-    assert found(demo, files="all") == [("file-modified", "apple", "error")]
-
-
-@pytest.mark.parametrize("damage", [edit, delete, add_a_hook])
-def test_the_mode_changed_sees_what_an_editor_does(demo: Project, damage: Callable[[Venv], None]) -> None:
-    damage(demo.venv("demo"))
-    assert len(found(demo, files="changed")) == 1
-
-
-def test_files_that_nobody_owns_are_told_and_left(demo: Project) -> None:
-    site = demo.venv("demo").site
-    (site / "apple" / "extra.txt").write_text("")
-    (site / "stray" / "deep").mkdir(parents=True)
-    for name in ("one.py", "deep/two.py"):
-        (site / "stray" / name).write_text("")
-    (site / "apple" / "__pycache__").mkdir(exist_ok=True)
-    (site / "apple" / "__pycache__" / "anything.cpython-312.pyc").write_bytes(b"")
-    expected = [("unowned", "", "warning")] * 2
-    assert found(demo) == expected
-    told = findings(demo)
-    assert [Path(f["path"]).name for f in told] == ["extra.txt", "stray"] or {
-        Path(f["path"]).name for f in told
-    } == {"extra.txt", "stray"}
-    demo.venv("demo").uninstall("plum")
-    ran = demo.nox("-s", "demo", check=True)
-    assert "demo: repaired: 1 missing" in ran.output
-    assert "demo: drift: 2 unowned" in ran.output
-    assert "anew" not in ran.output
-    (told_last,) = json.loads(demo.read(".nox/.nox-envs/reports/demo.json"))["environments"]
-    assert told_last["status"] == "drift"
-    assert {finding["kind"] for finding in told_last["findings"]} == {"unowned"}
-    assert (site / "apple" / "extra.txt").exists()
-    for finding in told:
-        assert finding["fix"] == "delete it, or ignore its path in envs.yaml"
-        stray = demo.root / finding["path"]
-        shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
-    assert found(demo) == []
-
-
-def test_what_was_deleted_comes_from_the_cache_and_needs_no_index(demo: Project) -> None:
-    delete(demo.venv("demo"))
-    delete_metadata(demo.venv("demo"))
-    ran = demo.nox("-s", "demo", env={"UV_OFFLINE": "1"})
-    assert ran.returncode == 0, ran.output
-    assert "repaired" in ran.output
-    assert found(demo) == []
-
-
-def test_a_file_of_two_packages_is_clobbered_for_the_one_that_lost_it(demo: Project) -> None:
-    demo.nox("-s", "lock", "--", "clash", check=True)
-    ran = demo.nox("-s", "clash", check=True)
-    assert "no drift" not in ran.output or "clobbered" in ran.output
-    ((kind, package, severity),) = found(demo, "clash")
-    text = (demo.venv("clash").site / "twin.py").read_text()
-    winner, loser = ("left", "right") if "left" in text else ("right", "left")
-    assert (kind, package, severity) == ("clobbered", f"{loser}-twin", "warning")
-    assert f"{winner}-twin" in findings(demo, "clash")[0]["actual"]
-    again = demo.nox("-s", "clash", check=True)
-    assert "anew" not in again.output
-    assert "clobbered" in again.output
-    with (demo.venv("clash").site / "twin.py").open("a") as stream:
-        stream.write("# neither\n")
-    assert [f[0] for f in found(demo, "clash")] == ["file-modified"]
-
-
-def without_pin(lock: str, name: str) -> str:
-    """Return a lock without the lines of one package."""
-    lines, skipped = [], False
-    for line in lock.splitlines(keepends=True):
-        skipped = line.startswith(f"{name}==") or (skipped and line[:1] in (" ", "#"))
-        lines += [] if skipped else [line]
-    return "".join(lines)
+def test_a_folder_that_is_not_a_venv_any_more_is_recreated(demo: Project) -> None:
+    (demo.venv("demo").location / "pyvenv.cfg").unlink()
+    assert "has no pyvenv.cfg; run: nox -s demo" in checked(demo).reason
+    demo.nox("-s", "demo", check=True)
+    assert told(demo) == []
 
 
 def test_a_lock_that_lost_a_line_leaves_an_unmet_requirement(demo: Project) -> None:
     lock = demo.read("requirements/demo.txt")
-    demo.write("requirements/demo.txt", without_pin(lock, "apple"))
+    start, end = lock.index("apple=="), lock.index("basket==")
+    demo.write("requirements/demo.txt", lock[:start] + lock[end:])
     try:
         demo.venv("demo").uninstall("apple")
-        ((finding),) = findings(demo)
-        assert (finding["kind"], finding["package"], finding["severity"]) == (
-            "inconsistent",
-            "basket",
-            "error",
-        )
-        assert finding["expected"] == "apple>=1.0"
-        assert finding["actual"] == "apple is not installed"
-        assert finding["fix"] == "nox -s lock -- demo"
+        (found,) = findings(demo)
+        assert (found.kind, found.package, found.severity) == ("inconsistent", "basket", "error")
+        assert (found.expected, found.actual) == ("apple>=1.0", "apple is not installed")
+        assert found.fix == "nox -s lock -- demo"
         refused = demo.nox("--reuse-venv=never", "-s", "demo")
         assert refused.returncode == 1
-        assert "inconsistent" in refused.output
+        assert "1 inconsistent" in refused.output
     finally:
         demo.write("requirements/demo.txt", lock)
     demo.nox("-s", "demo", check=True)
-    assert found(demo) == []
+    assert told(demo) == []
 
 
-def test_an_unmet_requirement_without_a_lock_names_the_command_that_makes_the_venv_anew(
-    project: Project,
-) -> None:
-    project.write(
-        "envs.yaml", "version: 1\nenvironments:\n  free: {lock: false, requirements: [basket>=1]}\n"
-    )
-    project.nox("-s", "free", check=True)
-    metadata = info(project.venv("free"), "basket") / "METADATA"
-    metadata.write_text(metadata.read_text().replace("apple>=1.0", "apple>=9"))
-    (finding,) = findings(project, "free", files="off")
-    assert (finding["kind"], finding["actual"]) == ("inconsistent", "apple 2.0")
-    fix = "nox --reuse-venv=never -s free"
-    assert finding["fix"] == fix
-    project.nox(*fix.split()[1:], check=True)
-    assert found(project, "free") == []
+# Files.
 
 
-def test_a_folder_that_is_no_venv_any_more_names_the_session_that_makes_it(demo: Project) -> None:
-    (demo.venv("demo").location / "pyvenv.cfg").unlink()
-    told = demo.cli("drift", "demo").stdout
-    assert "is no virtual environment: it has no pyvenv.cfg; nox -s demo" in told
-    demo.nox("-s", "demo", check=True)
-    assert status(demo) == "clean"
+def test_files_that_no_distribution_owns_are_told_and_left(demo: Project) -> None:
+    site = demo.venv("demo").site
+    (site / "apple/extra.txt").write_text("")
+    (site / "stray/deep").mkdir(parents=True)
+    for name in ("one.py", "deep/two.py"):
+        (site / "stray" / name).write_text("")
+    (site / "apple/__pycache__").mkdir(exist_ok=True)
+    (site / "apple/__pycache__/__init__.cpython-399.pyc").write_bytes(b"x" * 16)
+    assert told(demo) == [("unowned", "", "warning")] * 2
+    demo.venv("demo").uninstall("plum")
+    ran = demo.nox("-s", "demo", check=True)
+    assert "1 missing, 2 unowned" in ran.output
+    assert "recreating" not in ran.output
+    report = json.loads(demo.read(".nox/.nox-envs/reports/demo.json"))["environments"][0]
+    assert report["status"] == "drift"
+    assert {Path(one["path"]).name for one in report["findings"]} == {"extra.txt", "stray"}
+    spec = demo.read("envs.yaml")
+    ignored = "{files: all, ignore: [{kind: unowned, reason: ours}]}"
+    demo.write("envs.yaml", spec.replace("{files: all}", ignored, 1))
+    assert told(demo) == []
+    assert "2 ignored" in demo.nox("-s", "demo", check=True).output
+    demo.write("envs.yaml", spec)
+    (site / "apple/extra.txt").unlink()
+    shutil.rmtree(site / "stray")
+    assert told(demo) == []
 
 
-def test_a_poisoned_cache_does_not_come_back(project: Project, tmp_path: Path) -> None:
+def test_a_file_of_two_packages_is_the_copy_of_one_of_them(demo: Project) -> None:
+    demo.nox("-s", "lock", "--", "clash", check=True)
+    ran = demo.nox("-s", "clash", check=True)
+    assert "1 clobbered" in ran.output
+    (found,) = findings(demo, "clash")
+    winner = "left" if "left" in (demo.venv("clash").site / "twin.py").read_text() else "right"
+    loser = "right" if winner == "left" else "left"
+    assert (found.kind, found.package, found.severity) == ("clobbered", f"{loser}-twin", "warning")
+    assert (found.expected, found.actual) == (f"twin.py of {loser}-twin", f"twin.py of {winner}-twin")
+    assert found.fix == "if both packages are needed, ignore the path in envs.yaml; else require one of them"
+    assert "recreating" not in demo.nox("-s", "clash", check=True).output
+    (demo.venv("clash").site / "twin.py").write_text("side = 'none'\n")
+    assert [kind for kind, _, _ in told(demo, "clash")] == ["file-modified"]
+
+
+def test_a_damaged_cache_of_uv_does_not_come_back(project: Project, tmp_path: Path) -> None:
     env = {"UV_LINK_MODE": "hardlink", "UV_CACHE_DIR": str(tmp_path / "cache")}
-    project.write(
-        "envs.yaml",
-        "version: 1\nenvironments:\n  one: {requirements: [apple==2.0]}\n"
-        "  two: {requirements: [apple==2.0]}\n",
-    )
+    both = "".join(f"  {name}: {{requirements: [apple==2.0]}}\n" for name in ("one", "two"))
+    project.write("envs.yaml", f"version: 1\nenvironments:\n{both}")
     project.nox("-s", "lock", "one", env=env, check=True)
-    file = project.venv("one").site / "apple" / "__init__.py"
+    file = project.venv("one").site / "apple/__init__.py"
     if file.stat().st_nlink < 2:
         pytest.skip("this file system has no hard links from the cache")
-    edit(project.venv("one"))
-    os.utime(file, (file.stat().st_mtime + 60,) * 2)  # nobody edits within two seconds of an installation
-    (finding,) = findings(project, "one")
-    assert "uv linked it from its cache" in finding["actual"]
-    assert "UV_LINK_MODE=copy" in finding["actual"]
-    built = project.nox("-s", "two", env=env)
-    assert built.returncode == 0, built.output
-    assert "file-modified" in built.output
-    assert found(project, "two") == []
-    assert found(project, "one") != []
-
-
-def test_a_venv_that_is_all_links_is_noted_and_no_drift(project: Project) -> None:
-    if os.name == "nt":
-        pytest.skip("links need a privilege here")
-    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [basket==1.1]}\n")
-    project.nox("-s", "lock", "demo", env={"UV_LINK_MODE": "symlink"}, check=True)
-    assert (project.venv("demo").site / "apple" / "__init__.py").is_symlink()
-    assert {(kind, severity) for kind, _, severity in found(project)} == {("unverifiable", "note")}
+    with file.open("a") as stream:
+        stream.write("import socket\n")
+    (found,) = findings(project, "one")
+    assert "uv's cache shares the edit; run: uv cache clean apple" in found.actual
+    built = project.nox("-s", "two", env=env, check=True)
+    assert "installed with 1 file-modified; installing again" in built.output
+    assert told(project, "two") == []
+    assert told(project, "one") == [("file-modified", "apple", "error")]
 
 
 @pytest.mark.parametrize("backend", ["uv", "virtualenv", "venv"])
-def test_a_new_venv_of_every_backend_has_no_finding(project: Project, index: Index, backend: str) -> None:
-    release(index)
+def test_a_new_venv_of_every_backend_has_no_finding(orchard: Project, project: Project, backend: str) -> None:
+    wanted = "[basket==1.1, press==1.0, starter==1.0]"
     project.write(
         "envs.yaml",
-        f"version: 1\nenvironments:\n  demo: {{requirements: [basket==1.1, press==1.0, starter==1.0], "
-        f"backend: {backend}, drift: {{files: all}}}}\n",
+        "version: 1\nenvironments:\n"
+        f"  demo: {{requirements: {wanted}, backend: {backend}, drift: {{files: all}}}}\n",
     )
     project.nox("-s", "lock", "demo", check=True)
-    assert found(project) == []
+    assert told(project) == []
     venv = project.venv("demo", backend)  # type: ignore[arg-type]
     project.machine.run(venv.python, "-c", "import apple, basket, press, starter")
-    assert found(project) == []
-    edit(venv)
-    project.nox("-s", "demo", check=True)
-    assert found(project) == []
-
-
-def test_a_damaged_seed_package_means_a_new_venv(project: Project) -> None:
-    project.write(
-        "envs.yaml",
-        """
-        version: 1
-        environments:
-          demo: {requirements: [apple==2.0], backend: venv, drift: {files: changed}}
-        """,
-    )
-    project.nox("-s", "lock", "demo", check=True)
-    venv = project.venv("demo", "venv")
-    with (venv.site / "pip" / "__init__.py").open("a") as stream:
-        stream.write("# more\n")
-    assert found(project) == [("file-modified", "pip", "error")]
-    ran = project.nox("-s", "demo", check=True)
-    assert "making the venv anew: file-modified of pip" in ran.output
-    assert found(project) == []
+    assert told(project) == []
+    if backend != "uv":
+        with (venv.site / "pip/__init__.py").open("a") as stream:
+            stream.write("# more\n")
+        assert told(project) == [("file-modified", "pip", "error")]
+        assert "recreating the venv: file-modified: pip" in project.nox("-s", "demo", check=True).output
+        assert told(project) == []
 
 
 def test_a_command_that_edits_a_package_is_reported_where_files_are_checked(project: Project) -> None:
-    code = "import apple; open(apple.__file__, 'a').write('# x')"
+    edit = "import apple; open(apple.__file__, 'a').write('# x')"
     project.write(
         "envs.yaml",
         f"""
@@ -546,91 +402,14 @@ def test_a_command_that_edits_a_package_is_reported_where_files_are_checked(proj
           demo:
             requirements: [apple==2.0]
             drift: {{files: changed}}
-            commands: [[python, -c, "{code}"]]
+            commands: [[python, -c, "{edit}"]]
         """,
     )
     project.nox("-s", "lock", check=True)
-    ran = project.nox("-s", "demo", check=True)
-    assert "changed their own venv: 1 file-modified" in ran.output
+    assert "changed their own venv: 1 file-modified" in project.nox("-s", "demo", check=True).output
 
 
-def test_the_drift_session_compares_files_that_changed(demo: Project) -> None:
-    edit(demo.venv("demo"))
-    ran = demo.nox("-s", "drift", "--", "demo")
-    assert ran.returncode == 1
-    assert "file-modified" in ran.output
-    assert demo.nox("-s", "drift", "--", "demo", "--files", "off").returncode == 0
-
-
-@pytest.mark.parametrize("backend", ["uv", "virtualenv"])
-def test_pip_check_and_uv_pip_check_agree_on_what_is_unmet(make_venv: MakeVenv, backend: str) -> None:
-    from packaging.markers import default_environment
-
-    from nox_envs.integrity.consistency import unmet_requirements
-    from nox_envs.snapshot import take
-
-    venv = make_venv("virtualenv")
-    venv.install("basket[dried]==1.1")
-    host = {key: str(value) for key, value in default_environment().items()}
-
-    def oracles() -> tuple[bool, bool, set[tuple[str, str]]]:
-        pip = venv.pip("check", check=False)
-        fast = venv.machine.run(uv(), "pip", "check", "--python", venv.python, check=False)
-        ours = {(u.package, u.needs) for u in unmet_requirements(take(venv.location), host)}
-        for package, needs in ours:
-            assert package in pip.output
-            assert needs in pip.output
-            assert needs in fast.output
-        return pip.returncode == 0, fast.returncode == 0, ours
-
-    assert oracles() == (True, True, set())
-    venv.uninstall("apple")
-    assert oracles() == (False, False, {("basket", "apple")})
-    venv.install("--no-deps", "apple==1.0")
-    assert oracles() == (True, True, set())
-    venv.uninstall("raisin")  # only an extra asks for it, which pip and uv do not see in a venv
-    assert oracles() == (True, True, set())
-    extras = (("basket", ("dried",)),)
-    (unmet,) = unmet_requirements(take(venv.location), host, extras=extras)
-    assert (unmet.package, unmet.needs) == ("basket", "raisin")
-
-
-def test_uv_pip_check_agrees_that_a_package_is_there_twice(demo: Project) -> None:
-    venv = demo.venv("demo")
-
-    def oracle() -> bool:
-        ran = venv.machine.run(uv(), "pip", "check", "--python", venv.python, check=False)
-        assert (ran.returncode == 0) is ("apple" not in ran.output), ran.output
-        return ran.returncode == 0
-
-    assert (oracle(), found(demo)) == (True, [])
-    duplicate(venv)
-    assert (oracle(), found(demo)) == (False, [("duplicate", "apple", "error")])
-
-
-def test_uv_pip_check_agrees_on_a_package_for_another_python(make_venv: MakeVenv) -> None:
-    from packaging.markers import default_environment
-
-    from nox_envs.integrity.consistency import unmet_requirements
-    from nox_envs.snapshot import take
-
-    venv = make_venv("virtualenv")
-    venv.install("apple==2.0", "plum==1.0")
-    host = {key: str(value) for key, value in default_environment().items()}
-    metadata = info(venv, "apple") / "METADATA"
-    for requires, sound in ((">=3.8", True), ("!=3.0, >=3.99", False), ("<3.9", True)):
-        lines = [line for line in metadata.read_text().splitlines() if not line.startswith("Requires-P")]
-        metadata.write_text("\n".join([*lines[:3], f"Requires-Python: {requires}", *lines[3:], ""]))
-        # Its cache remembers what METADATA said before.
-        fast = venv.machine.run(uv(), "pip", "check", "--no-cache", "--python", venv.python, check=False)
-        assert (fast.returncode == 0) is sound, fast.output
-        assert venv.pip("check").returncode == 0  # pip does not look
-        ours = [(u.package, u.finding.expected) for u in unmet_requirements(take(venv.location), host)]
-        assert ours == ([] if sound else [("apple", f"Python {requires}")])
-        assert sound or requires in fast.output
-
-
-def test_a_record_check_by_the_standard_library_agrees(demo: Project) -> None:
+def test_the_standard_library_finds_the_same_files(demo: Project) -> None:
     """Compare with importlib.metadata on the files, in the venv's own interpreter."""
     code = """
 import base64, hashlib, importlib.metadata as m
@@ -639,80 +418,41 @@ for d in m.distributions():
         if f.hash is None or f.suffix == '.pyc':
             continue
         p = f.locate()
-        if not p.exists():
-            print('file-missing', d.name)
-        else:
-            h = hashlib.new(f.hash.mode, p.read_bytes()).digest()
-            if base64.urlsafe_b64encode(h).rstrip(b'=').decode() != f.hash.value:
-                print('file-modified', d.name)
+        h = hashlib.new(f.hash.mode, p.read_bytes()).digest() if p.exists() else b''
+        if base64.urlsafe_b64encode(h).rstrip(b'=').decode() != f.hash.value:
+            print('file-modified' if p.exists() else 'file-missing', d.name)
 """
     venv = demo.venv("demo")
-
-    def oracle() -> list[tuple[str, str]]:
-        lines = venv.machine.run(venv.python, "-I", "-c", code).stdout.splitlines()
-        return sorted((kind, name) for kind, name in (line.split() for line in lines))
-
-    assert oracle() == []
-    edit(venv)
-    delete(venv)
-    edit_a_script(venv)
-    assert oracle() == sorted((kind, package) for kind, package, _ in found(demo))
-    assert len(oracle()) == 3
+    for name in ("a module is edited", "a file is deleted", "a script is edited"):
+        CASES[name].damage(venv)
+    lines = venv.machine.run(venv.python, "-I", "-c", code).stdout.splitlines()
+    assert sorted(lines) == sorted(f"{kind} {package}" for kind, package, _ in told(demo))
+    assert len(lines) == 3
 
 
-def test_a_venv_made_by_an_older_creator_keeps_its_own_startup_files(demo: Project) -> None:
-    """Play a creator that leaves `_virtualenv.pth` and its module, as those for older Pythons do."""
-    site = demo.venv("demo").site
-    receipt = demo.root / ".nox/demo/nox-envs.json"
-    document = json.loads(receipt.read_text())
-    for name, text in (("_virtualenv.pth", "import _virtualenv"), ("_virtualenv.py", "x = 1\n")):
-        (site / name).write_text(text)
-        path = (site / name).relative_to(demo.root / ".nox/demo").as_posix()
-        digest = hashlib.sha256((site / name).read_bytes()).hexdigest()
-        document["created"].append([path, f"sha256:{digest}"])
-    receipt.write_text(json.dumps(document))
-    assert found(demo) == []
-    (site / "_virtualenv.py").write_text("x = 2\n")
-    ((finding),) = findings(demo, files="off")
-    assert (finding["kind"], finding["expected"]) == ("startup-hook", "what the venv's creator wrote")
-    ran = demo.nox("-s", "demo", check=True)
-    assert "making the venv anew: _virtualenv.py is not what the venv's creator wrote" in ran.output
-    assert found(demo) == []
+# Direct references.
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
-    """Serve a directory as it is, on the loopback interface, and return its URL."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Stay silent."""
-
-    (tmp_path / "served").mkdir()
-    handler = partial(Quiet, directory=tmp_path / "served")
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+def git(project: Project, tree: Path, *words: str) -> str:
+    """Run git in a source tree."""
+    return project.machine.run("git", *words, cwd=tree).stdout.strip()
 
 
-@pytest.fixture
-def direct(project: Project, index: Index, served: str, tmp_path: Path) -> Project:
-    """Make a project with packages from a repository and from a URL, whose hash pip records."""
+def test_another_commit_and_a_swapped_artifact_are_found_alone_and_fixed(
+    project: Project, index: Index, tmp_path: Path
+) -> None:
     index.release("quince", "1.0")
     tree = write_source(tmp_path / "grape", "grape", "1.0")
     git(project, tree, "init", "--quiet", "--initial-branch=main")
     for text in ("ripe = False\n", "ripe = True\n"):
-        (tree / "grape" / "state.py").write_text(text)
+        (tree / "grape/state.py").write_text(text)
         git(project, tree, "add", ".")
         git(project, tree, "commit", "--quiet", "--message", text.strip())
-    first = git(project, tree, "rev-parse", "HEAD~1").strip()
-    bare = tmp_path / "served" / "grape.git"
-    git(project, tmp_path, "clone", "--quiet", "--bare", str(tree), str(bare))
-    git(project, bare, "update-server-info")
-    quince = f"{index.url.removesuffix('/simple')}/files/quince-1.0-py3-none-any.whl"
+    url = f"{index.url.removesuffix('/simple')}/files/quince-1.0-py3-none-any.whl"
+    config = f'[url "{tree.as_uri()}"]\n\tinsteadOf = https://git.example.org/grape\n'
+    env = {"GIT_CONFIG_GLOBAL": str(project.write("gitconfig", "")), "GIT_ALLOW_PROTOCOL": "file:https"}
+    (project.root / "gitconfig").write_text(config)
+    first = git(project, tree, "rev-parse", "HEAD~1")
     project.write(
         "envs.yaml",
         f"""
@@ -720,37 +460,25 @@ def direct(project: Project, index: Index, served: str, tmp_path: Path) -> Proje
         environments:
           demo:
             backend: virtualenv
-            requirements: ["grape @ git+{served}/grape.git@{first}", "quince @ {quince}"]
+            requirements: ["grape @ git+https://git.example.org/grape@{first}", "quince @ {url}"]
             drift: {{files: all}}
         """,
     )
-    project.nox("-s", "lock", "demo", check=True)
-    return project
-
-
-def git(project: Project, tree: Path, *words: str) -> str:
-    """Run git in a source tree."""
-    return project.machine.run("git", *words, cwd=tree).stdout
-
-
-def test_another_commit_and_a_swapped_artifact_are_found_alone_and_mended(
-    direct: Project, index: Index, served: str
-) -> None:
-    assert found(direct) == []
-    venv = direct.venv("demo", "virtualenv")
-    venv.install("--no-deps", "--force-reinstall", f"grape @ git+{served}/grape.git@main")
-    assert found(direct) == [("revision", "grape", "error")]
-    direct.nox("-s", "demo", check=True)
-    assert found(direct) == []
-
+    project.nox("-s", "lock", "demo", env=env, check=True)
+    assert told(project) == []
+    venv = project.venv("demo", "virtualenv")
+    other = f"grape @ git+{tree.as_uri()}@main"
+    venv.install("--no-deps", "--force-reinstall", other)
+    assert told(project) == [("source", "grape", "error")]
+    project.nox("-s", "demo", env=env, check=True)
+    assert told(project) == []
     wheel = index.directory / "quince-1.0-py3-none-any.whl"
     original = wheel.read_bytes()
-    url = f"{index.url.removesuffix('/simple')}/files/{wheel.name}"
     index.release("quince", "1.0", files={"quince/__init__.py": "swapped = True\n"})
     venv.install("--no-deps", "--force-reinstall", f"quince @ {url}")
     wheel.write_bytes(original)
     index.add(wheel)
-    assert found(direct) == [("artifact", "quince", "error")]
-    direct.nox("-s", "demo", check=True)
-    assert found(direct) == []
-    assert "swapped" not in (venv.site / "quince" / "__init__.py").read_text()
+    assert told(project) == [("artifact", "quince", "error")]
+    project.nox("-s", "demo", env=env, check=True)
+    assert told(project) == []
+    assert "swapped" not in (venv.site / "quince/__init__.py").read_text()

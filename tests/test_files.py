@@ -1,4 +1,4 @@
-"""Reading a text file and writing one atomically."""
+"""The door to disk: reading, atomic writing, locks between processes, and JSON and TOML as typed tables."""
 
 from __future__ import annotations
 
@@ -6,137 +6,128 @@ import os
 import stat
 import subprocess
 import sys
-import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nox_envs.errors import FileProblems, NoxEnvsError
-from nox_envs.files import read_text, remove_abandoned, write_atomically
+from nox_envs.errors import FileProblems, Invalid, NoxEnvsError
+from nox_envs.files import (
+    FileLock,
+    Table,
+    digest,
+    parse_json,
+    parse_toml,
+    read_bytes,
+    read_text,
+    remove_abandoned,
+    write_atomically,
+)
 
-relaxed = settings(deadline=None)
-
-posix_only = pytest.mark.skipif(sys.platform == "win32", reason="modes and links are POSIX here")
+posix = pytest.mark.skipif(os.name == "nt", reason="modes, links and named pipes are POSIX here")
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def problem_of(path: Path) -> str:
+    """Return the one problem of reading a file."""
     with pytest.raises(FileProblems) as caught:
-        read_text(path, shown="envs.yaml")
+        read_text(path, shown="envs.yaml", limit=1024)
     assert len(caught.value.problems) == 1
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (b"a: 1\n", "a: 1\n"),
-        (b"\xef\xbb\xbfa: 1\n", "a: 1\n"),
-        (b"a\r\nb\rc\n", "a\nb\nc\n"),
-        ("größe\n".encode(), "größe\n"),
-        (b"", ""),
-    ],
-    ids=["plain", "byte order mark", "foreign line endings", "umlauts", "empty"],
-)
-def test_a_file_is_read_as_utf_8_with_plain_line_ends(tmp_path: Path, data: bytes, text: str) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(data)
-    assert read_text(path, shown="file") == text
+def never() -> None:
+    pytest.fail("nothing else has the lock, so there is nothing to wait for")
 
 
-def test_a_missing_file_is_a_problem_at_its_shown_name(tmp_path: Path) -> None:
+# reading
+
+
+def test_a_file_is_read_as_utf_8_with_plain_line_ends(tmp_path: Path) -> None:
+    for data, text in ((b"", ""), (b"\xef\xbb\xbfa\n", "a\n"), (b"a\r\nb\rc\n", "a\nb\nc\n")):
+        (tmp_path / "file").write_bytes(data)
+        assert read_text(tmp_path / "file", shown="file") == text
+
+
+def test_what_cannot_be_read_is_a_problem_at_its_shown_name(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"one\ntwo \xff\n")
+    (tmp_path / "large").write_bytes(b"x" * 1025)
     assert problem_of(tmp_path / "none") == "envs.yaml:1:1: no such file"
-
-
-def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    assert problem_of(tmp_path) == "envs.yaml:1:1: is a directory, not a file"
-
-
-@posix_only
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert problem_of(tmp_path / "pipe") == "envs.yaml:1:1: is not a regular file"
-
-
-def test_bytes_that_are_not_utf_8_are_shown_by_line_and_column(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"one\ntwo \xff\n")
-    assert problem_of(path) == "envs.yaml:2:5: is not UTF-8: byte 0xff (save the file as UTF-8)"
-
-
-def test_a_name_that_no_file_can_have_is_a_problem(tmp_path: Path) -> None:
-    assert "no file name" in problem_of(tmp_path / "a\0b")
+    assert problem_of(tmp_path) == "envs.yaml:1:1: cannot be read: is a directory, not a file"
+    assert problem_of(tmp_path / "latin").startswith("envs.yaml:2:5: is not UTF-8: byte 0xff (save")
+    assert problem_of(tmp_path / "large") == "envs.yaml:1:1: cannot be read: is larger than 1 KiB"
+    assert "is not a file name" in problem_of(tmp_path / "a\0b")
     assert "cannot be read" in problem_of(tmp_path / ("x" * 5000))
+    assert "cannot be read: Not a directory" in problem_of(tmp_path / "large" / "below")
+    assert (digest(tmp_path / "none"), digest(tmp_path)) == ("", "unreadable")
 
 
-@posix_only
-def test_a_file_below_a_file_is_a_problem(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    assert "cannot be read: Not a directory" in problem_of(tmp_path / "file" / "below")
+@posix
+def test_pipes_and_devices_are_refused_and_links_where_they_must_not_be_followed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("pipe", "device"):
+        assert problem_of(tmp_path / name) == "envs.yaml:1:1: cannot be read: is not a regular file"
+    with pytest.raises(OSError, match="No such device"):
+        FileLock(tmp_path / "pipe", waiting=never).acquire()
+    assert read_bytes(tmp_path / "link") == b"x"
+    with pytest.raises(OSError, match="is a link"):
+        read_bytes(tmp_path / "link", follow=False)
+    assert digest(tmp_path / "link", follow=False) == "unreadable"
 
 
-def test_a_new_file_gets_the_mode_of_the_umask_and_exactly_the_text(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "er" / "file.txt"
-    write_atomically(path, "a\nb\n")
-    plain = tmp_path / "plain"
-    plain.write_text("")
-    assert path.read_bytes() == b"a\nb\n"
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
-    assert os.listdir(path.parent) == ["file.txt"]
+# writing
 
 
-@posix_only
-def test_an_existing_file_keeps_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-    path.chmod(0o640)
-    write_atomically(path, "new")
-    assert path.read_text() == "new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+@relaxed
+@given(text=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\ufeff")))
+def test_what_is_written_is_what_is_read(tmp_path: Path, text: str) -> None:
+    write_atomically(tmp_path / "deep" / "file", text)
+    assert read_text(tmp_path / "deep" / "file", shown="file") == text
+    assert os.listdir(tmp_path / "deep") == ["file"]
 
 
-@posix_only
-def test_a_link_is_followed(tmp_path: Path) -> None:
+@posix
+def test_a_new_file_has_the_mode_of_the_umask_and_an_existing_one_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "old").touch(0o640)
+    (tmp_path / "plain").touch()
+    for name in ("old", "new"):
+        write_atomically(tmp_path / name, "text")
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("old", "new", "plain")]
+    assert modes == [0o640, modes[2], modes[2]]
+
+
+@posix
+def test_a_link_is_followed_unless_the_file_can_be_made_again(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     write_atomically(tmp_path / "link", "new")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "real").read_text() == "new"
+    assert ((tmp_path / "link").is_symlink(), (tmp_path / "real").read_text()) == (True, "new")
+    write_atomically(tmp_path / "link", "state", durable=False)
+    assert ((tmp_path / "link").is_symlink(), (tmp_path / "real").read_text()) == (False, "new")
 
 
-def test_a_directory_in_place_of_the_file_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
-    target = tmp_path / "file"
-    (target / "kept").mkdir(parents=True)
-    with pytest.raises(NoxEnvsError, match="cannot be written: is not a regular file"):
-        write_atomically(target, "text")
-    assert os.listdir(tmp_path) == ["file"]
-    assert os.listdir(target) == ["kept"]
+def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "folder" / "kept").mkdir(parents=True)
+    for name, text in (("folder", "text"), ("file/below", "text"), ("file", "bad \ud800")):
+        with pytest.raises(NoxEnvsError, match=f"{name}: cannot be written: "):
+            write_atomically(tmp_path / name, text)
+    for number, remedy in ((13, "make it writable for this user"), (28, "free space on that disk")):
 
+        def refuse(self: Path, target: Path, number: int = number) -> Path:
+            raise OSError(number, os.strerror(number))
 
-def test_a_text_that_cannot_be_encoded_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-    with pytest.raises(NoxEnvsError, match="cannot be written"):
-        write_atomically(path, "bad \ud800")
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_a_failure_at_the_last_step_leaves_no_staging_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def refuse(self: Path, target: Path) -> Path:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(NoxEnvsError, match="file: cannot be written: Permission denied"):
-        write_atomically(path, "new")
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
+        monkeypatch.setattr(Path, "replace", refuse)
+        with pytest.raises(NoxEnvsError, match=f"{os.strerror(number)}; {remedy}"):
+            write_atomically(tmp_path / "file", "new")
+    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "old"
 
 
 def test_what_a_killed_process_staged_is_removed_and_nothing_else(tmp_path: Path) -> None:
@@ -150,30 +141,67 @@ def test_what_a_killed_process_staged_is_removed_and_nothing_else(tmp_path: Path
     assert sorted(os.listdir(tmp_path)) == sorted(kept)
 
 
-def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(NoxEnvsError, match="cannot be written"):
-        write_atomically(tmp_path / "file" / "below", "text")
+# locks between processes
 
 
-@relaxed
-@given(st.text(alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\ufeff")))
-def test_what_is_written_is_what_is_read(text: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "file")
-        write_atomically(path, text)
-        assert read_text(path, shown="file") == text
+@posix
+def test_a_lock_is_shared_or_held_alone_and_what_waits_for_it_is_told_once(tmp_path: Path) -> None:
+    path, told = tmp_path / "state" / "lock", threading.Semaphore(0)
+    one, other = FileLock(path, waiting=never), FileLock(path, waiting=told.release)
+    for shared in (False, True, False, True):
+        one.acquire(shared=shared)
+    other.acquire(shared=True)
+    alone = threading.Thread(target=other.acquire)
+    alone.start()
+    assert told.acquire(timeout=30)
+    assert alone.is_alive()
+    one.release()
+    one.release()
+    alone.join()
+    other.release()
+    one.acquire()
+    one.release()
+    assert not told.acquire(blocking=False)
+    assert path.read_bytes() == b""
 
 
-@relaxed
-@given(st.binary())
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "file")
-        path.write_bytes(data)
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            assert "is not UTF-8" in problem_of(path)
-        else:
-            assert "\r" not in read_text(path, shown="file")
+# tables
+
+VALUES = {"n": 1, "yes": True, "low": -1, "mixed": ["a", []], "rows": [{}], "long": "y" * 999}
+WRONG: dict[str, Callable[[Table], object]] = {
+    "n: expected a string, found 1": lambda table: table.text("n"),
+    "none: expected a string, found nothing": lambda table: table.text("none"),
+    "yes: expected an integer, found true": lambda table: table.integer("yes"),
+    "low: expected a number from 0 on, found -1": lambda table: table.number("low"),
+    "mixed[1]: expected a string, found list": lambda table: table.texts("mixed"),
+    "rows[0].x: expected a string, found nothing": lambda table: table.tables("rows")[0].text("x"),
+    f'long: expected a table, found "{"y" * 56}...': lambda table: table.table("long"),
+}
+DOCUMENTS = (
+    (parse_json, "{", "is not JSON: Expecting"),
+    (parse_json, "[]", "the document: expected a table, found list"),
+    (parse_json, "[" * 100_000, "is not JSON"),
+    (parse_json, f'{{"a": {"9" * 5000}}}', "is not JSON"),
+    (parse_toml, "a = = 1", "is not TOML"),
+    (parse_toml, f"a = {'[' * 50_000}", "is nested too deeply"),
+    (parse_toml, f"a = 0x{'f' * 5000}", "a number has thousands of digits"),
+    (parse_toml, "a." * 10_000 + "a = 1", "a key has more than 200 parts"),
+)
+
+
+def test_a_value_of_the_wrong_kind_is_told_with_its_path_and_an_absent_one_is_its_default() -> None:
+    for told, read in WRONG.items():
+        with pytest.raises(Invalid) as caught:
+            read(Table(VALUES))
+        assert str(caught.value) == told
+    table = parse_json('{"a": {"b": 1.5}}')
+    assert (table.text("x", ""), table.flag("x", False), table.integer("x", 3)) == ("", False, 3)
+    assert [len(read("x")) for read in (table.items, table.texts, table.tables)] == [0, 0, 0]
+    assert (table.table("x").contents, table.table("a").number("b")) == ({}, 1.5)
+
+
+def test_a_document_that_cannot_be_read_says_why() -> None:
+    for parse, text, told in DOCUMENTS:
+        with pytest.raises(Invalid) as caught:
+            parse(text)
+        assert str(caught.value).startswith(told)

@@ -1,69 +1,52 @@
+"""Whether a lock still matches the spec: missing, stale, unsatisfied, unhashed."""
+
 from __future__ import annotations
 
 import pytest
-from packaging.markers import default_environment
 
 from nox_envs.errors import NoxEnvsError
-from nox_envs.lockfile.freshness import Doubt, doubts, via_entry, via_label
-from nox_envs.lockfile.meaning import parts
-from nox_envs.lockfile.plan import LockPlan
-from nox_envs.lockfile.satisfaction import satisfies
-from nox_envs.lockfile.staleness import unrecorded
-from nox_envs.lockfile.text import Header, Lock, parse
-from nox_envs.requirements import Declared
-from nox_envs.spec.types import ConstraintLock
+from nox_envs.findings import Finding
+from nox_envs.lock.freshness import check_lock, satisfies
+from nox_envs.lock.plan import LockPlan, PlanInputs, header_of, plan_locks, via_entry
+from nox_envs.lock.text import Lock, parse_lock, render_pylock
+from nox_envs.requirements.text import Declared
+from nox_envs.spec.types import LockOptions, Pairs
 from nox_envs.values import replace
-from tests.plans import at, composed, planned, plans, point, wants
+from tests.plans import HOST, below, composed, planned, point, wants
 
-HOST = {
-    **{name: str(value) for name, value in default_environment().items()},
-    "sys_platform": "linux",
-    "python_version": "3.12",
-    "python_full_version": "3.12.1",
-}
 HASH = " --hash=sha256:" + "0a" * 32
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-OTHER_COMMIT = COMMIT[::-1]
 GIT = "git+https://git.example.org"
+FILES = "https://files.example.org"
 
 
-def lock(text: str, made: LockPlan | None = None, omitted: tuple[str, ...] = ()) -> Lock:
-    """Read a lock that was generated for a plan; without one, a lock that others made."""
-    header = None
-    if made is not None:
-        header = Header(
-            environments=("tests",),
-            pythons=made.pythons,
-            resolver="uv",
-            input=made.digest,
-            omitted=omitted,
-            parts=tuple(f"{name}: {text}" for name, text in parts(made)),
-        )
-    return replace(parse(text, origin="tests.txt"), header=header)
+def lock(text: str, made: LockPlan | None = None) -> Lock:
+    """Read a lock that was generated for a plan; without one, a lock of another tool."""
+    return replace(parse_lock(text, "tests.txt"), header=header_of(made) if made else ())
 
 
 def hashed(*lines: str) -> str:
     """Return pins with a hash each; what follows a `#` is the annotation of `# via`."""
     return "".join(
-        f"{pin.strip()}{HASH}\n    # via {via.strip()}\n" if via else f"{pin}{HASH}\n"
+        f"{pin.strip()}{HASH}\n    # via\n    #   {via.strip()}\n" if via else f"{pin}{HASH}\n"
         for pin, _, via in (line.partition("#") for line in lines)
     )
 
 
-def judged(made: LockPlan, found: Lock | None) -> tuple[Doubt, ...]:
-    return doubts(made, found, HOST)
+def checked(made: LockPlan, found: Lock | None) -> tuple[Finding, ...]:
+    return check_lock(made, found, host=HOST)
 
 
 def unsatisfied(made: LockPlan, text: str) -> list[tuple[str, str]]:
-    found = judged(made, lock(text, made))
-    assert {doubt.kind for doubt in found} <= {"lock-unsatisfied"}
-    return [(doubt.expected, doubt.actual) for doubt in found]
+    found = checked(made, lock(text, made))
+    assert {one.kind for one in found} <= {"lock-unsatisfied"}
+    return [(one.expected, one.actual) for one in found]
 
 
-def stale(now: LockPlan, before: LockPlan, text: str, omitted: tuple[str, ...] = ()) -> list[Doubt]:
-    """Judge a lock that was made for the plan `before`."""
-    found = judged(now, lock(text, before, omitted))
-    assert {doubt.kind for doubt in found} <= {"lock-stale"}
+def stale(now: LockPlan, before: LockPlan, text: str) -> list[Finding]:
+    """Check a lock that was made for the plan `before`."""
+    found = checked(now, lock(text, before))
+    assert {one.kind for one in found} <= {"lock-stale"}
     return list(found)
 
 
@@ -74,21 +57,25 @@ PINNED = hashed("pluggy==1.6.0 # pytest", "pytest==8.4.0 # test: pytest>=8")
 # Fresh.
 
 
-def test_a_lock_whose_digest_and_pins_answer_the_spec_is_fresh() -> None:
-    assert judged(PYTEST, lock(PINNED, PYTEST)) == ()
+def test_a_lock_whose_digest_and_pins_match_the_spec_is_fresh_also_after_a_bot_changed_a_pin() -> None:
+    assert checked(PYTEST, lock(PINNED)) == ()
+    for version in ("8.4.0", "8.4.1", "9.0.0rc1"):
+        assert checked(PYTEST, lock(PINNED.replace("8.4.0", version), PYTEST)) == ()
 
 
-def test_a_lock_that_others_made_is_fresh_when_its_pins_answer_the_spec() -> None:
-    assert judged(PYTEST, lock(PINNED)) == ()
-
-
-def test_a_pin_that_a_bot_changed_stays_fresh_while_it_satisfies() -> None:
-    assert judged(PYTEST, lock(PINNED.replace("8.4.0", "8.4.1"), PYTEST)) == ()
-    assert judged(PYTEST, lock(PINNED.replace("8.4.0", "9.0.0rc1"), PYTEST)) == ()
-
-
-def test_no_lock_is_one_doubt() -> None:
-    assert judged(PYTEST, None) == (Doubt(kind="lock-missing", expected="requirements/tests.txt"),)
+def test_no_lock_is_one_finding_with_the_command_that_makes_it() -> None:
+    (made,) = plan_locks([point("a $(b)")], PlanInputs(compose=lambda _: composed(wants("a"))))
+    assert checked(made, None) == (
+        Finding(
+            kind="lock-missing",
+            severity="error",
+            environment="a $(b)",
+            session="a $(b)",
+            expected="requirements/a-b-.txt",
+            actual="no such file",
+            fix="nox -s lock -- 'a $(b)'",
+        ),
+    )
 
 
 # Satisfaction.
@@ -96,24 +83,21 @@ def test_no_lock_is_one_doubt() -> None:
 
 def test_an_unsatisfied_requirement_names_itself_its_place_and_its_pin() -> None:
     made = planned(wants("pytest>=9", "app", "test", line=7))
-    assert judged(made, lock(PINNED, made)) == (
-        Doubt(
+    assert checked(made, lock(PINNED, made)) == (
+        Finding(
             kind="lock-unsatisfied",
+            severity="error",
+            environment="tests",
+            session="tests-3.12",
             package="pytest",
             expected="pytest>=9",
-            actual="pytest==8.4.0",
-            place="envs.yaml:7",
-            lock_place="tests.txt:3",
+            actual="pytest==8.4.0 (tests.txt:4)",
+            line="envs.yaml:7",
             why=("app", "test"),
+            fix="nox -s lock -- tests",
         ),
     )
-
-
-def test_a_requirement_without_a_pin_is_unsatisfied() -> None:
-    made = planned(wants("rich"))
-    (doubt,) = judged(made, lock(PINNED, made))
-    assert (doubt.package, doubt.expected, doubt.actual) == ("rich", "rich", "no pin")
-    assert doubt.lock_place == "tests.txt"
+    assert unsatisfied(planned(wants("rich")), PINNED) == [("rich", "no pin in tests.txt")]
 
 
 def test_a_requirement_whose_marker_is_false_needs_no_pin() -> None:
@@ -121,54 +105,50 @@ def test_a_requirement_whose_marker_is_false_needs_no_pin() -> None:
     assert unsatisfied(made, "") == []
 
 
-def test_a_requirement_is_judged_at_every_python() -> None:
+def test_a_requirement_is_checked_at_every_python_and_the_finding_names_the_session() -> None:
     made = planned(wants("pytest>=8"), pythons=("3.10", "3.11", "3.12"))
     text = hashed('pytest==8.4.0 ; python_full_version >= "3.11" # test: pytest>=8')
-    assert unsatisfied(made, text) == [("pytest>=8", "no pin (python 3.10)")]
+    assert unsatisfied(made, text) == [("pytest>=8", "no pin in tests.txt (python 3.10)")]
     two = text + hashed('pytest==7.0 ; python_full_version < "3.12" # test: pytest>=8')
-    assert unsatisfied(made, two) == [
-        ("pytest>=8", 'pytest==7.0 ; python_full_version < "3.12" (python 3.10)'),
-        (
-            "pytest>=8",
-            'several pins: pytest==8.4.0 ; python_full_version >= "3.11", '
-            'pytest==7.0 ; python_full_version < "3.12" (python 3.11)',
-        ),
+    found = checked(made, lock(two, made))
+    assert [(one.session, one.expected, one.actual.partition("(")[0]) for one in found] == [
+        ("tests-3.10", "pytest>=8", 'pytest==7.0 ; python_full_version < "3.12" '),
+        ("tests-3.11", "one pin", 'pytest==8.4.0 ; python_full_version >= "3.11" '),
     ]
 
 
-def test_only_the_points_asked_for_are_judged() -> None:
+def test_a_marker_that_holds_from_a_patch_version_on_needs_its_pin() -> None:
+    made = planned(wants('a; python_full_version >= "3.11.4"'), pythons=("3.11",))
+    assert unsatisfied(made, "") == [
+        ('a ; python_full_version >= "3.11.4"', "no pin in tests.txt (python 3.11)")
+    ]
+    assert unsatisfied(made, hashed('a==1 ; python_full_version >= "3.11.4"')) == []
+
+
+def test_every_listed_platform_is_checked_on_any_machine_and_a_session_only_its_own() -> None:
+    made = planned(wants('pywin32; sys_platform == "win32"'), platforms=("linux", "windows"))
+    (one,) = checked(made, lock("", made))
+    assert one.actual == "no pin in tests.txt (python 3.12 on windows)"
+    assert check_lock(made, lock("", made), host=HOST, points=made.points) == ()
+
+
+def test_only_the_points_asked_for_are_checked() -> None:
     made = planned(wants("pytest>=8"), pythons=("3.10", "3.12"))
     found = lock(hashed('pytest==8.4.0 ; python_version >= "3.12"'), made)
-    assert doubts(made, found, HOST, points=made.points[1:]) == ()
-    (doubt,) = doubts(made, found, HOST, points=made.points[:1])
-    assert doubt.actual == "no pin"
+    assert check_lock(made, found, host=HOST, points=made.points[1:]) == ()
+    (one,) = check_lock(made, found, host=HOST, points=made.points[:1])
+    assert one.actual == "no pin in tests.txt"
 
 
 def test_several_active_pins_are_unsatisfied_even_if_each_would_do() -> None:
     found = unsatisfied(PYTEST, hashed("pytest==8.4.0", "pytest==8.4.1"))
-    assert found == [("pytest>=8", "several pins: pytest==8.4.0, pytest==8.4.1")]
+    assert found == [("one pin", "pytest==8.4.0 (tests.txt:1) and pytest==8.4.1 (tests.txt:2)")]
 
 
-@pytest.mark.parametrize(
-    ("python", "marker"),
-    [
-        ("3.13t", 'python_version == "3.13"'),
-        ("pypy3.11", 'python_version == "3.11" and implementation_name == "pypy"'),
-        ("pypy3.11", 'platform_python_implementation == "PyPy" and python_full_version < "3.12"'),
-        ("graalpy3.12", 'implementation_name == "graalpy"'),
-        ("3.10", 'platform_python_implementation == "CPython" and extra != "x"'),
-        (None, 'python_full_version == "3.12.1"'),
-        ("pypy", 'python_version == "3.10" and sys_platform == "linux"'),
-    ],
-)
-def test_markers_are_evaluated_for_the_python_of_the_point(python: str | None, marker: str) -> None:
-    (made,) = plans([point("tests", python)], lambda _: composed(wants("a")))
-    assert unsatisfied(made, hashed(f"a==1 ; {marker}")) == []
-
-
-def test_a_marker_that_compares_nonsense_is_a_readable_error() -> None:
-    with pytest.raises(NoxEnvsError, match='the marker \'"a" ~= "b"\' cannot be evaluated'):
-        judged(planned(wants("a")), lock(hashed('a==1 ; "a" ~= "b"')))
+def test_a_requirement_with_a_marker_that_compares_nonsense_is_an_error_in_words() -> None:
+    made = planned(replace(wants("a"), marker='"a" ~= "b"'))
+    with pytest.raises(NoxEnvsError, match="cannot be evaluated"):
+        checked(made, lock("", made))
 
 
 @pytest.mark.parametrize(
@@ -178,16 +158,14 @@ def test_a_marker_that_compares_nonsense_is_a_readable_error() -> None:
         ("==1.0", "1", True),
         ("==1.0", "1.0+cpu", True),
         ("==1.0+cpu", "1.0", False),
-        ("==1.*", "1.7", True),
         ("===1.0", "1.0", True),
-        ("==1.0,!=1.1", "1.0", True),
         (">=1", "2.0rc1", True),
         ("<2,>=1", "2.0", False),
         (">=1", "made-here", False),
-        ("nonsense", "1.0", False),
+        (f">={'9' * 5000}", "1", False),
     ],
 )
-def test_a_version_is_judged_by_the_specifier(specifier: str, version: str, expected: bool) -> None:
+def test_a_version_is_compared_with_its_specifier(specifier: str, version: str, expected: bool) -> None:
     assert satisfies(specifier, version) is expected
 
 
@@ -196,20 +174,17 @@ def test_a_version_is_judged_by_the_specifier(specifier: str, version: str, expe
     [
         # the commit of a branch is not known offline
         (wants(f"a @ {GIT}/a.git@main"), f"a @ {GIT}/a@{COMMIT}", True),
-        (wants(f"a @ {GIT}/a@{COMMIT}"), f"a @ {GIT}/a@{COMMIT}", True),
-        (wants(f"a @ {GIT}/a@{COMMIT}"), f"a @ {GIT}/a@{OTHER_COMMIT}", False),
+        (wants(f"a @ {GIT}/a@{COMMIT}"), f"a @ {GIT}/a@{COMMIT[::-1]}", False),
         (wants(f"a @ {GIT}/a"), f"a @ {GIT}/b@{COMMIT}", False),
         (wants(f"a @ {GIT}/a"), f"a==1{HASH}", False),
-        (wants(f"{GIT}/a@main#egg=a", editable=True), f"a @ {GIT}/a@{COMMIT}", True),
-        (wants("a @ https://files.example.org/a.zip"), f"a @ https://files.example.org/a.zip{HASH}", True),
-        (wants("a @ https://files.example.org/a.zip"), f"a @ https://files.example.org/b.zip{HASH}", False),
-        (wants(f"a @ https://files.example.org/a.zip#sha256={'0a' * 32}"),
-         f"a @ https://files.example.org/a.zip#sha256={'0b' * 32}", False),
-        (wants("https://files.example.org/a.zip"), f"a @ https://files.example.org/a.zip{HASH}", True),
-        (wants("https://files.example.org/a.zip"), f"a @ https://files.example.org/b.zip{HASH}", False),
+        (wants(f"-e {GIT}/a@main#egg=a"), f"a @ {GIT}/a@{COMMIT}", True),
+        (wants(f"a @ {FILES}/a.zip"), f"a @ {FILES}/b.zip{HASH}", False),
+        (wants(f"a @ {FILES}/a.zip#sha256={'0a' * 32}"), f"a @ {FILES}/a.zip#sha256={'0b' * 32}", False),
+        (wants(f"{FILES}/a.zip"), f"a @ {FILES}/a.zip{HASH}", True),
+        (wants(f"{FILES}/a.zip"), f"a @ {FILES}/b.zip{HASH}", False),
         (wants("./vendor/a", name="a"), "./vendor/a  # a", True),
         (wants("./vendor/a", name="a"), "-e ./vendor/a  # a", False),
-        (wants("./vendor/a", name="a", editable=True), "-e ./vendor/a  # a", True),
+        (wants("-e ./vendor/a", name="a"), "-e ./vendor/a  # a", True),
         (wants("./vendor/a"), "./vendor/a  # a==1.0", True),
         (wants("./vendor/a"), "./vendor/b  # a==1.0", False),
         (wants("./vendor/a-1.0.tar.gz"), f"./vendor/a-1.0.tar.gz{HASH}  # a==1.0", True),
@@ -218,244 +193,287 @@ def test_a_version_is_judged_by_the_specifier(specifier: str, version: str, expe
         (wants("a[cli]>=1"), f"a==1.0{HASH}", True),
     ],
 )  # fmt: skip
-def test_direct_references_and_paths_are_judged_by_what_they_name(
+def test_direct_references_and_paths_are_compared_by_what_they_name(
     requirement: Declared, pin: str, met: bool
 ) -> None:
     assert (unsatisfied(planned(requirement), f"{pin}\n") == []) is met
 
 
-def test_a_constraint_of_the_spec_is_judged_where_its_package_is_pinned() -> None:
-    made = planned(
-        wants("pytest"),
-        constraints=[
-            wants("pluggy<1.6", "environment tests", line=4, origin="limits.txt"),
-            wants("absent<1"),
-            wants('pytest<1; sys_platform == "win32"'),
-        ],
-    )
-    (doubt,) = judged(made, lock(PINNED, made))
-    assert (doubt.kind, doubt.package, doubt.expected, doubt.actual, doubt.place) == (
-        "lock-unsatisfied",
-        "pluggy",
-        "pluggy<1.6",
-        "pluggy==1.6.0",
-        "limits.txt:4",
-    )
+def test_a_hash_that_a_requirement_does_not_have_is_unsatisfied() -> None:
+    made = planned(wants("a==1", hashes=("sha256:" + "0a" * 32, "sha256:" + "0c" * 32)))
+    assert unsatisfied(made, hashed("a==1")) == []
+    assert unsatisfied(made, hashed("a==1").replace("0a", "0b")) == [
+        ("a==1 with the hashes given there", "a==1 (tests.txt:1)")
+    ]
 
 
-def test_a_constraint_does_not_judge_a_direct_reference() -> None:
-    made = planned(wants("./a", name="a"), constraints=[wants("a<1")])
-    assert unsatisfied(made, "./a  # a==2.0\n") == []
+def test_a_constraint_is_checked_where_its_package_is_pinned_from_an_index() -> None:
+    limits = [
+        wants("pluggy<1.6", "environment tests", line=4, origin="limits.txt"),
+        wants("absent<1"),
+        wants('pytest<1; sys_platform == "win32"'),
+        wants("folder<1"),
+    ]
+    made = planned(wants("pytest"), constraints=limits)
+    (one,) = checked(made, lock(f"{PINNED}./folder  # folder==2.0\n", made))
+    assert (one.kind, one.package, one.expected, one.actual, one.line) == (
+        "lock-unsatisfied", "pluggy", "pluggy<1.6", "pluggy==1.6.0 (tests.txt:1)", "limits.txt:4",
+    )  # fmt: skip
 
 
-def test_a_pin_that_differs_from_the_lock_below_is_unsatisfied() -> None:
-    made = planned(wants("pytest"), limits=(ConstraintLock(environment="prod", place=at(1)),))
-    base = replace(
-        lock(hashed("pluggy==1.5.0", 'pytest==7 ; sys_platform == "win32"', "pytest==8.4.0", "other==1")),
-        origin="prod.txt",
-    )
-    assert doubts(made, lock(PINNED, made), HOST, layers=(base,)) == (
-        Doubt(
-            kind="lock-unsatisfied",
-            package="pluggy",
-            expected="pluggy==1.5.0 as in prod.txt",
-            actual="pluggy==1.6.0",
-            place="prod.txt:1",
-            lock_place="tests.txt:1",
-        ),
-    )
+# Hashes and leaks.
 
 
-# Hashes.
-
-
-def test_a_pin_without_a_hash_is_told_where_it_is() -> None:
-    text = PINNED + "\nb==1\nc @ https://files.example.org/c.zip\n"
-    assert judged(PYTEST, lock(text, PYTEST)) == tuple(
-        Doubt(
-            kind="lock-unhashed",
-            package=name,
-            expected="a hash for every pin",
-            actual=f"{pin} has none",
-            lock_place=f"tests.txt:{line}",
-        )
-        for name, pin, line in (("b", "b==1", 6), ("c", "c @ https://files.example.org/c.zip", 7))
-    )
-
-
-def test_what_cannot_have_a_hash_needs_none() -> None:
-    text = (
-        f"b @ git+https://git.example.org/b@{COMMIT}\n./c  # c\n"
-        f"d @ https://files.example.org/d.zip#sha256={'0a' * 32}\n"
-    )
-    assert judged(PYTEST, lock(PINNED + text, PYTEST)) == ()
+def test_a_pin_without_a_hash_and_a_leak_are_told_where_they_are() -> None:
+    fine = f"b @ {GIT}/b@{COMMIT}\n./c  # c\nd @ {FILES}/d.zip#sha256={'0a' * 32}\n"  # none is possible
+    found = lock(f"{PINNED}{fine}e==1\nf @ {FILES}/f.zip\n", PYTEST)
+    found = replace(found, leaks=(("credentials in a URL", "tests.txt:3"),))
+    assert [(one.kind, one.package, one.actual, one.line) for one in checked(PYTEST, found)] == [
+        ("leak", "", "credentials in a URL", "tests.txt:3"),
+        ("lock-unhashed", "e", "e==1 has none", "tests.txt:10"),
+        ("lock-unhashed", "f", f"f @ {FILES}/f.zip has none", "tests.txt:11"),
+    ]
 
 
 # A digest that differs.
 
 
-def test_a_requirement_that_changed_but_is_met_is_stale_and_satisfied() -> None:
+def test_a_requirement_that_changed_but_is_met_is_a_warning() -> None:
     now = planned(wants("pytest>=8.1", line=7))
     assert stale(now, PYTEST, PINNED) == [
-        Doubt(
+        Finding(
             kind="lock-stale",
+            severity="warning",
+            environment="tests",
+            session="tests-3.12",
             package="pytest",
             expected="test: pytest>=8.1",
             actual="test: pytest>=8",
-            place="envs.yaml:7",
-            lock_place="tests.txt:3",
+            line="envs.yaml:7",
             why=("test",),
-            satisfied=True,
+            fix="nox -s lock -- tests",
         )
     ]
 
 
-def test_a_new_requirement_that_is_pinned_already_is_stale_and_satisfied() -> None:
-    now = planned(wants("pytest>=8"), wants("pluggy", line=8))
-    (doubt,) = stale(now, PYTEST, PINNED)
-    assert (doubt.expected, doubt.actual) == ("test: pluggy", "not recorded in the lock")
-    assert (doubt.place, doubt.lock_place, doubt.satisfied) == ("envs.yaml:8", "tests.txt", True)
+def test_a_new_requirement_that_is_pinned_already_is_a_warning() -> None:
+    (one,) = stale(planned(wants("pytest>=8"), wants("pluggy", line=8)), PYTEST, PINNED)
+    assert (one.expected, one.actual) == ("test: pluggy", "not recorded in tests.txt")
+    assert (one.line, one.severity) == ("envs.yaml:8", "warning")
 
 
 def test_a_requirement_that_changed_and_is_not_met_is_told_once() -> None:
-    now = planned(wants("pytest>=9", line=7), wants("rich", line=7))
-    found = judged(now, lock(PINNED, PYTEST))
-    assert [(doubt.kind, doubt.package, doubt.satisfied) for doubt in found] == [
-        ("lock-unsatisfied", "pytest", False),
-        ("lock-unsatisfied", "rich", False),
+    now = planned(wants("pytest>=9", line=7), wants("rich", line=7), wants("pluggy", line=8))
+    found = checked(now, lock(PINNED, PYTEST))
+    assert [(one.kind, one.package, one.severity) for one in found] == [
+        ("lock-unsatisfied", "pytest", "error"),
+        ("lock-unsatisfied", "rich", "error"),
+        ("lock-stale", "pluggy", "warning"),
     ]
-
-
-def test_a_requirement_that_is_met_beside_one_that_is_not_makes_nothing_satisfied() -> None:
-    now = planned(wants("pytest>=8.1", line=7), wants("rich", line=8))
-    found = judged(now, lock(PINNED, PYTEST))
-    assert [(doubt.kind, doubt.package, doubt.satisfied) for doubt in found] == [
-        ("lock-unsatisfied", "rich", False),
-        ("lock-stale", "pytest", False),
-    ]
-
-
-def test_a_removed_requirement_is_stale_and_not_satisfied() -> None:
-    before = planned(wants("pytest>=8"), wants("rich"))
-    text = PINNED + hashed("rich==14.0 # test: rich")
-    assert stale(PYTEST, before, text) == [
-        Doubt(
-            kind="lock-stale",
-            package="rich",
-            expected="not required any more",
-            actual="test: rich",
-            lock_place="tests.txt:5",
-        )
-    ]
-
-
-def test_a_removed_requirement_that_another_package_asks_for_is_satisfied() -> None:
-    before = planned(wants("pytest>=8"), wants("pluggy>=1"))
-    text = hashed("pytest==8.4.0 # test: pytest>=8") + f"pluggy==1.6.0{HASH}\n    # via\n    #   pytest\n"
-    (doubt,) = stale(PYTEST, before, text + "    #   test: pluggy>=1\n")
-    assert (doubt.package, doubt.actual, doubt.satisfied) == ("pluggy", "test: pluggy>=1", True)
-
-
-def test_a_requirement_that_moved_to_another_set_is_satisfied() -> None:
-    now = planned(wants("pytest>=8", "dev"), wants("pytest>=8.0", "other"))
-    found = stale(now, PYTEST, PINNED)
-    assert [(doubt.expected, doubt.actual, doubt.satisfied) for doubt in found] == [
-        ("dev: pytest>=8", "not recorded in the lock", True),
-        ("other: pytest>=8.0", "not recorded in the lock", True),
-        ("not required any more", "test: pytest>=8", True),
-    ]
-
-
-def test_a_changed_url_is_not_satisfied_since_the_pin_cannot_tell() -> None:
-    before = planned(wants("a @ git+https://git.example.org/a@main"))
-    now = planned(wants("a @ git+https://git.example.org/a@dev"))
-    text = f"a @ git+https://git.example.org/a@{COMMIT}\n    # via {via_entry(before.requirements[0])}\n"
-    (doubt,) = stale(now, before, text)
-    assert (doubt.actual, doubt.satisfied) == ("test: a @ git+https://git.example.org/a@main", False)
-
-
-def test_a_python_that_was_added_is_stale_and_not_satisfied() -> None:
-    now = planned(wants("pytest>=8"), pythons=("3.12", "3.13"))
-    assert stale(now, PYTEST, PINNED) == [
-        Doubt(
-            kind="lock-stale",
-            expected="python 3.12, 3.13",
-            actual="locked for python 3.12",
-            lock_place="tests.txt",
-        )
-    ]
-
-
-def test_a_python_that_was_added_is_told_beside_a_requirement_that_changed() -> None:
-    now = planned(wants("pytest>=8.1"), pythons=("3.12", "3.13"))
-    assert [doubt.satisfied for doubt in stale(now, PYTEST, PINNED)] == [True, False]
-
-
-def test_a_python_that_was_removed_is_stale_and_satisfied() -> None:
-    before = planned(wants("pytest>=8"), pythons=("3.12", "3.13"))
-    (doubt,) = stale(PYTEST, before, PINNED)
-    assert (doubt.expected, doubt.actual) == ("python 3.12", "locked for python 3.12, 3.13")
-    assert doubt.satisfied
-
-
-def test_a_python_where_none_was_named_is_stale() -> None:
-    before = planned(wants("pytest>=8"), pythons=(None,))
-    (doubt,) = stale(PYTEST, before, PINNED)
-    assert (doubt.actual, doubt.satisfied) == ("locked for python of nox", False)
-    (doubt,) = stale(before, PYTEST, PINNED)
-    assert (doubt.expected, doubt.satisfied) == ("python of nox", True)
-
-
-def test_an_option_that_changed_is_stale_and_satisfied() -> None:
-    now = planned(wants("pytest>=8"), prereleases=True)
-    (doubt,) = stale(now, PYTEST, PINNED)
-    assert (doubt.expected, doubt.actual) == ("allow_prereleases: true", "locked without")
-    assert (doubt.place, doubt.satisfied) == ("envs.yaml:1", True)
-    (doubt,) = stale(PYTEST, now, PINNED)
-    assert (doubt.expected, doubt.actual) == ("allow_prereleases: not set", "locked with true")
-
-
-NEVER = wants('tomli; python_version < "3.9"')
-
-
-def test_a_requirement_that_the_resolver_dropped_is_recorded_in_the_header() -> None:
-    made = planned(wants("pytest>=8"), NEVER, wants("b", "app"))
-    assert unrecorded(made, lock(PINNED)) == ("app: b", 'test: tomli ; python_version < "3.9"')
-
-
-def test_a_requirement_that_the_resolver_dropped_is_not_told_when_something_else_changed() -> None:
-    before = planned(wants("pytest>=8"), NEVER)
-    omitted = (via_entry(NEVER),)
-    (doubt,) = stale(planned(wants("pytest>=8"), NEVER, prereleases=True), before, PINNED, omitted)
-    assert doubt.expected == "allow_prereleases: true"
-    (doubt,) = stale(planned(wants("pytest>=8.1"), NEVER), before, PINNED, omitted)
-    assert doubt.expected == "test: pytest>=8.1"
-
-
-def test_a_dropped_requirement_that_is_gone_leaves_the_lock_satisfied() -> None:
-    (doubt,) = stale(PYTEST, planned(wants("pytest>=8"), NEVER), PINNED, (via_entry(NEVER),))
-    assert (doubt.package, doubt.actual, doubt.satisfied) == ("", via_entry(NEVER), True)
-    assert doubt.lock_place == "tests.txt"
-
-
-# Names of what asks.
 
 
 @pytest.mark.parametrize(
-    ("why", "expected"),
+    ("before", "now", "severity"),
     [
-        (("app",), "app"),
-        (("dev", "test"), "test"),
-        (("docs", "requirements/docs.in"), "docs (requirements/docs.in)"),
-        (("docs", "requirements/docs.in", "requirements/base.in"), "docs (requirements/base.in)"),
-        (("lint", "pyproject.toml [group lint]"), "lint (pyproject.toml [group lint])"),
-        (("pyproject.toml",), "pyproject.toml"),
-        (("environment tests",), "environment tests"),
+        (wants("requests>=2"), wants("requests[socks]>=2"), "error"),
+        (wants("requests[socks]>=2"), wants("requests[socks]>=2.1"), "warning"),
+        (wants("requests[a,b]"), wants("requests[a]"), "warning"),
+        (wants("./lib", name="requests"), wants("./lib[x]", name="requests"), "error"),
+        (wants("requests"), wants('requests; python_full_version >= "3.12.4"'), "error"),
+        (wants('requests; os_name == "posix"'), wants("requests"), "error"),
+        (wants(f"requests @ {GIT}/r@main"), wants(f"requests @ {GIT}/r@dev"), "error"),
+        (wants("requests", "own", "pyproject.toml"), wants("requests>=2", "own", "pyproject.toml"), "error"),
     ],
 )
-def test_what_asks_is_the_innermost_set_and_file(why: tuple[str, ...], expected: str) -> None:
-    assert via_label(wants("a", *why)) == expected
+def test_what_the_pins_cannot_tell_is_an_error(before: Declared, now: Declared, severity: str) -> None:
+    """An extra, a marker, a branch: the pins meet the requirement, and yet a new lock can differ."""
+    pin = f"requests @ {GIT}/r@{COMMIT}" if before.url else f"requests==2.31{HASH}"
+    pin = "./lib  # requests" if before.path else pin
+    found = stale(planned(now), planned(before), f"{pin}\n    # via\n    #   {via_entry(before)}\n")
+    assert found[0].severity == severity
 
 
-def test_a_requirement_of_no_set_is_named_by_its_file() -> None:
-    assert via_entry(replace(wants("a>=1"), why=())) == "envs.yaml: a>=1"
+def test_an_extra_that_another_set_asked_for_already_is_a_warning() -> None:
+    before = planned(wants("requests[socks]"))
+    now = planned(wants("requests[socks]"), wants("requests[socks]>=2", "other"))
+    (one,) = stale(now, before, hashed("requests==2.31 # test: requests[socks]"))
+    assert one.severity == "warning"
+
+
+def test_other_hashes_in_a_requirement_are_an_error() -> None:
+    hashes = ("sha256:" + "0a" * 32,)
+    before, now = planned(wants("a==1")), planned(wants("a==1", line=4, hashes=hashes))
+    (one,) = stale(now, before, hashed("a==1 # test: a==1"))
+    assert (one.expected.partition(":")[0], one.actual) == ("hashes of requirements", "locked with nothing")
+    assert one.severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("pin", "severity"),
+    [
+        (hashed("rich==14.0 # test: rich"), "error"),
+        (hashed("rich==14.0 # pytest") + "    #   test: rich\n", "warning"),
+    ],
+)
+def test_a_removed_requirement_is_an_error_unless_another_package_asks_for_its_pin(
+    pin: str, severity: str
+) -> None:
+    (one,) = stale(PYTEST, planned(wants("pytest>=8"), wants("rich")), PINNED + pin)
+    assert (one.package, one.expected, one.actual) == ("rich", "not required any more", "test: rich")
+    assert (one.line, one.severity) == ("tests.txt:7", severity)
+
+
+def test_a_requirement_that_moved_to_another_set_is_a_warning() -> None:
+    now = planned(wants("pytest>=8", "dev"), wants("pytest>=8.0", "other"))
+    assert [(one.expected, one.actual, one.severity) for one in stale(now, PYTEST, PINNED)] == [
+        ("dev: pytest>=8", "test: pytest>=8", "warning"),
+        ("other: pytest>=8.0", "not recorded in tests.txt", "warning"),
+    ]
+
+
+LIMITED = planned(wants("pytest>=8"), constraints=[wants("pluggy<2", line=3, origin="limits.txt")])
+
+
+def related(name: str, content: str) -> LockPlan:
+    return planned(wants("pytest>=8"), related=((name, content),))
+
+
+def open_from(lowest: str) -> LockPlan:
+    return planned(wants("pytest>=8"), pythons=(None,), requires_python=lowest)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (PYTEST, planned(wants("pytest>=8"), pythons=("3.12", "3.13")),
+         ("python: 3.12, 3.13", "locked with 3.12", "envs.yaml:1", "error")),
+        (planned(wants("pytest>=8"), pythons=("3.12", "3.13")), PYTEST,
+         ("python: 3.12", "locked with 3.12, 3.13", "envs.yaml:1", "error")),
+        (PYTEST, open_from("3.10"), ("python: not set", "locked with 3.12", "envs.yaml:1", "error")),
+        (PYTEST, planned(wants("pytest>=8"), platforms=("linux",)),
+         ("platforms: linux", "locked with nothing", "envs.yaml:1", "error")),
+        (planned(wants("pytest>=8"), platforms=("linux",)), PYTEST,
+         ("platforms: not set", "locked with linux", "envs.yaml:1", "error")),
+        (PYTEST, planned(wants("pytest>=8"), prereleases=True),
+         ("allow_prereleases: true", "locked with nothing", "envs.yaml:1", "warning")),
+        (planned(wants("pytest>=8"), prereleases=True), PYTEST,
+         ("allow_prereleases: not set", "locked with true", "envs.yaml:1", "warning")),
+        (PYTEST, LIMITED,
+         ("constraints of limits.txt: d57a6b18c815", "locked with nothing", "limits.txt:3", "warning")),
+        (open_from("3.11"), open_from("3.9"),
+         ("requires-python: >=3.9", "locked with >=3.11", "envs.yaml:1", "error")),
+        (open_from("3.10"), open_from("3.11"),
+         ("requires-python: >=3.11", "locked with >=3.10", "envs.yaml:1", "error")),
+        (related("./lib/pyproject.toml", "sha256:1"), related("./lib/pyproject.toml", "sha256:2"),
+         ("./lib/pyproject.toml: 2", "locked with 1", "./lib/pyproject.toml", "error")),
+    ],
+)  # fmt: skip
+def test_what_else_changed_is_told_with_both_values_and_its_place(
+    before: LockPlan, now: LockPlan, told: tuple[str, ...]
+) -> None:
+    (one,) = stale(now, before, PINNED)
+    assert (one.expected, one.actual, one.line, one.severity) == told
+
+
+def test_an_edited_header_is_a_warning() -> None:
+    found = replace(lock(PINNED), header=tuple((dict(header_of(PYTEST)) | {"input": "sha256:0"}).items()))
+    (one,) = checked(PYTEST, found)
+    assert (one.kind, one.severity) == ("lock-stale", "warning")
+    assert "another version of nox-envs" in one.actual
+
+
+def test_a_requirement_whose_marker_never_holds_is_not_new() -> None:
+    never = wants('tomli; python_version < "3.9"')
+    (one,) = stale(
+        planned(wants("pytest>=8"), never, prereleases=True), planned(wants("pytest>=8"), never), PINNED
+    )
+    assert one.expected == "allow_prereleases: true"
+
+
+def test_an_annotation_that_somebody_edited_is_a_requirement_that_is_gone() -> None:
+    text = hashed("pluggy==1.6.0 # pytest", "pytest==8.4.0 # test: pytest>>8")
+    found = stale(planned(wants("pytest>=8"), prereleases=True), PYTEST, text)
+    assert [one.actual for one in found] == [
+        "not recorded in tests.txt",
+        "test: pytest>>8",
+        "locked with nothing",
+    ]
+
+
+# Layers.
+
+PROD: Pairs = (("prod.txt", "sha256:1"),)
+
+
+def test_a_pin_that_differs_from_the_lock_below_is_unsatisfied() -> None:
+    made = planned(wants("pytest"), limits=(below("prod"),), related=PROD)
+    pins = hashed("pluggy[x]==1.5.0", 'pytest==7 ; sys_platform == "win32"', "other==1")
+    base = replace(lock(f"{pins}./folder  # pytest\n"), origin="prod.txt")
+    (one,) = check_lock(made, lock(PINNED, made), host=HOST, layers=(base,))
+    assert (one.kind, one.package, one.line) == ("lock-unsatisfied", "pluggy", "prod.txt:1")
+    assert (one.expected, one.actual) == ("pluggy==1.5.0", "pluggy==1.6.0 (tests.txt:1)")
+
+
+@pytest.mark.parametrize(("pin", "severity"), [("pluggy==1.5.0", "error"), ("other==1", "warning")])
+def test_a_change_of_the_lock_below_is_one_finding_with_its_cause(pin: str, severity: str) -> None:
+    before = planned(wants("pytest>=8"), limits=(below("prod"),), related=PROD)
+    now = replace(before, related=(("prod.txt", "sha256:2"),))
+    base = replace(lock(hashed(pin, *(f"more-{n}==1" for n in range(50)))), origin="prod.txt")
+    text = PINNED + hashed(*(f"more-{n}==2" for n in range(50 if severity == "error" else 0)))
+    (one,) = check_lock(now, lock(text, before), host=HOST, layers=(base,))
+    assert (one.kind, one.expected, one.actual) == ("lock-stale", "prod.txt: 2", "locked with 1")
+    assert (one.line, one.severity) == ("prod.txt", severity)
+
+
+def test_a_change_of_a_lock_that_is_read_as_requirements_is_one_finding_too() -> None:
+    def on_top(version: int, content: str) -> LockPlan:
+        read = (
+            wants(f"dep-{n}=={version}", "dev", "base.txt", origin="base.txt", line=n) for n in range(1, 50)
+        )
+        return planned(wants("pytest>=8"), *read, related=(("base.txt", content),))
+
+    before = on_top(1, "sha256:1")
+    text = PINNED + hashed(*(f"dep-{n}==1 # dev (base.txt): dep-{n}==1" for n in range(1, 50)))
+    assert checked(before, lock(text, before)) == ()
+    (one,) = checked(on_top(2, "sha256:2"), lock(text, before))
+    assert (one.kind, one.expected, one.line) == ("lock-stale", "base.txt: 2", "base.txt")
+    assert one.severity == "error"
+
+
+# `nox -P`.
+
+
+@pytest.mark.parametrize(
+    ("pythons", "forced", "covered"),
+    [
+        (("3.12", "3.13"), "3.10", False),
+        (("3.12",), "pypy3.12", False),
+        (("3.13",), "3.13t", True),
+        (("3.12",), "3.12.4", True),
+        ((None,), "3.9", False),
+        ((None,), "3.14", True),
+    ],
+)
+def test_a_python_that_is_forced_needs_a_lock_for_it(
+    pythons: tuple[str | None, ...], forced: str, covered: bool
+) -> None:
+    made = planned(wants("pytest>=8"), pythons=pythons)
+    found = check_lock(made, lock(PINNED, made), host=HOST, points=(point("tests", forced, line=5),))
+    assert [(one.session, one.expected, one.line, one.fix) for one in found] == ([] if covered else [(
+        f"tests-{forced}", f"python {forced}", "envs.yaml:5",
+        f'add "{forced}" to python of tests, then nox -s lock -- tests',
+    )])  # fmt: skip
+
+
+# The exported pylock.
+
+
+def test_the_pylock_beside_a_lock_has_the_same_pins() -> None:
+    made = planned(wants("pytest>=8"), lock=LockOptions(format="both"))
+    found = lock(PINNED, made)
+    same = render_pylock(found, "packages = []")
+    assert check_lock(made, found, host=HOST, pylock=same) == ()
+    (one,) = check_lock(made, found, host=HOST)
+    assert (one.kind, one.expected) == ("lock-missing", "pylock.tests.toml")
+    (one,) = check_lock(made, lock(PINNED.replace("8.4.0", "8.4.1"), made), host=HOST, pylock=same)
+    assert (one.kind, one.expected, one.line) == ("lock-stale", "the pins of tests.txt", "pylock.tests.toml")

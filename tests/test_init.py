@@ -1,24 +1,21 @@
-"""A spec made of what a project has: what is taken over, what is said, and that nothing is overwritten."""
+"""A spec drafted from what a project has: what is in it, what is said, and that nothing is overwritten."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-import textwrap
+import os
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nox_envs.cli import main
-from nox_envs.matrix import Point, expand
-from nox_envs.requirements import Composer
-from nox_envs.spec.read import read_spec
-from nox_envs.workflow.adoption import Adoption, adopt
-from nox_envs.workflow.adoption.compiled import recognize
-from nox_envs.workflow.adoption.yaml_text import comment, flow_list, item, scalar
+from nox_envs.errors import FileProblems, NoxEnvsError
+from nox_envs.init import Draft, survey, write
+from nox_envs.requirements.compose import Composer
+from nox_envs.spec.keys import read_spec
+from nox_envs.spec.points import expand
+from nox_envs.spec.types import Point
 from tests.public_files import example
 
 GOLDEN = Path(__file__).parent / "golden" / "init"
@@ -32,13 +29,6 @@ PYPROJECT = """\
 name = "demo"
 version = "1.0"
 requires-python = ">=3.10"
-classifiers = [
-    "Programming Language :: Python :: 3",
-    "Programming Language :: Python :: 3.9",
-    "Programming Language :: Python :: 3.10",
-    "Programming Language :: Python :: 3.12",
-    "Programming Language :: Python :: 3.13",
-]
 dependencies = ["requests"]
 """
 
@@ -64,9 +54,11 @@ PROJECTS = {
         "pyproject.toml": PYPROJECT
         + '[dependency-groups]\ntest = ["pytest", {include-group = "cov"}]\ncov = ["coverage"]\n'
         + 'lint = ["ruff"]\nlock = ["pip-tools"]\nbroken = ["no requirement!"]\n'
-        + '[tool.hatch.envs.default]\n[tool.poetry.group.dev.dependencies]\npytest = "*"\n',
+        + '[tool.hatch.envs.default]\n[tool.poetry.group.dev.dependencies]\npytest = "*"\n'
+        + '[tool.uv]\ndev-dependencies = ["pytest"]\n',
         "tox.ini": "[tox]\n",
         "uv.lock": "version = 1\n",
+        "Pipfile": "",
     },
     "plain": {
         "requirements.txt": "--index-url https://someone:secret@packages.example.org/simple\n"
@@ -83,12 +75,12 @@ PROJECTS = {
         "requirements/other.in": "isort\n",
         "requirements/other.txt": "isort>=5\n",
         "requirements/editable.txt": "-e .\nmypy\n",
+        "services/web/requirements/base.txt": "never\n",
+        "services/requirements/web.txt": "starlette\n",
         "setup.py": "from setuptools import setup\nsetup()\n",
         "README.txt": "Nothing to see here\n",
-        "venv/pyvenv.cfg": "home = /usr\n",
         "venv/requirements.txt": "never\n",
         ".hidden/requirements.txt": "never\n",
-        "a/b/c/d/requirements.in": "never\n",
     },
     "project-only": {"pyproject.toml": PYPROJECT},
     "setup-py": {"setup.py": "from setuptools import setup\nsetup()\n"},
@@ -98,7 +90,6 @@ PROJECTS = {
 
 
 def build(root: Path, files: dict[str, str]) -> Path:
-    """Write the files of a project."""
     for name, text in files.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,176 +97,89 @@ def build(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def adopted(root: Path) -> Adoption:
-    return adopt(root, spec="envs.yaml", environ={})
+def drafted(root: Path) -> Draft:
+    return survey(root, environ={})
 
 
-def checked(text: str, root: Path) -> tuple[Point, ...]:
-    """Read a spec as `nox-envs check` does; a problem fails the test."""
-    spec = read_spec(text, origin="envs.yaml")
-    points = expand(spec)
-    assert Composer(spec, root=root, environ={}).problems(points) == ()
-    return points
+def points_of(text: str) -> tuple[Point, ...]:
+    return expand(read_spec(text, origin="envs.yaml"))
+
+
+# what is drafted
 
 
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_project_becomes_the_spec_that_is_kept(name: str, tmp_path: Path) -> None:
+def test_a_project_becomes_a_valid_spec(name: str, tmp_path: Path) -> None:
     root = build(tmp_path, PROJECTS[name])
-    made = adopted(root)
-    checked(made.spec, root)
-    expected = (GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")
-    assert made.spec == expected
-    assert (GOLDEN / f"{name}.notes").read_text(encoding="utf-8") == "".join(f"{n}\n" for n in made.notes)
-    assert adopted(root) == made
+    draft = drafted(root)
+    notes = "".join(f"{note}\n" for note in draft.notes)
+    if os.environ.get("UPDATE_GOLDEN"):
+        (GOLDEN / f"{name}.yaml").write_text(draft.text, encoding="utf-8")
+        (GOLDEN / f"{name}.notes").write_text(notes, encoding="utf-8")
+    assert draft.text == (GOLDEN / f"{name}.yaml").read_text(encoding="utf-8")
+    assert notes == (GOLDEN / f"{name}.notes").read_text(encoding="utf-8")
+    assert len({point.environment for point in points_of(draft.text)}) == draft.environments
+    assert drafted(root) == draft
+    assert "secret" not in draft.text + notes
 
 
-@pytest.mark.parametrize(
-    ("name", "environments"),
-    [
-        ("aiohttp", 15),
-        ("ansible-documentation", 8),
-    ],
-)
-def test_requirements_of_real_projects_are_adopted_whole(name: str, environments: int) -> None:
+@pytest.mark.parametrize(("name", "count"), [("aiohttp", 15), ("ansible-documentation", 8)])
+def test_locks_of_real_projects_are_adopted_with_the_python_they_are_for(name: str, count: int) -> None:
     root = example(name)
-    made = adopted(root)
-    points = checked(made.spec, root)
-    assert len(points) == made.environments == environments
-    assert made.notes == ()
-    for point in points:
+    draft = drafted(root)
+    assert (draft.environments, draft.notes) == (count, ())
+    for point in points_of(draft.text):
         assert point.lock.managed is False
-        assert point.lock.use == "constraints"
         assert point.lock.file is not None
         assert (root / point.lock.file[0]).is_file()
         assert point.python == {"aiohttp": "3.10", "ansible-documentation": "3.11"}[name]
 
 
-@pytest.mark.parametrize("name", ["aiohttp", "ansible-documentation"])
-def test_the_adopted_locks_of_real_projects_are_fresh(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = tmp_path / name
-    shutil.copytree(example(name), root, copy_function=shutil.copyfile)
-    root.chmod(0o755)
-    assert run(root, monkeypatch=monkeypatch) == 0
-    assert main(["check"]) == 0
-    assert capsys.readouterr().err.endswith("valid, and every lock is fresh\n")
+@pytest.mark.parametrize(
+    "file", sorted((Path(__file__).parent / "examples").glob("*.yaml")), ids=lambda f: f.stem
+)
+def test_the_example_specs_name_files_that_exist(file: Path) -> None:
+    spec = read_spec(file.read_text(encoding="utf-8"), origin="envs.yaml")
+    name = file.stem.removesuffix("-adopted").removesuffix("-managed")
+    root = file.parent if name == "popular" else example(name)
+    assert Composer(spec, root=root, environ={}).problems(expand(spec)) == ()
 
 
-def test_secrets_of_requirements_files_are_left_where_they_are(tmp_path: Path) -> None:
-    made = adopted(build(tmp_path, PROJECTS["plain"]))
-    assert "secret" not in made.spec + "".join(made.notes)
+def test_new_locks_never_overwrite_requirements_files(tmp_path: Path) -> None:
+    root = build(tmp_path, {"requirements/dev.txt": "ruff\n"})
+    assert [point.lock.file for point in points_of(drafted(root).text)] == [("locks/dev.txt",)]
+    build(root, {"locks/dev.txt": "mine\n"})
+    assert "file: nox-envs-locks/{environment}.txt" in drafted(root).text
 
 
-def test_new_locks_never_go_where_a_file_of_somebody_is(tmp_path: Path) -> None:
-    root = build(tmp_path, {"requirements/dev.txt": "ruff\n", "locks/readme": "taken\n"})
-    (point,) = checked(adopted(root).spec, root)
-    assert point.lock.file == ("requirements-locks/dev.txt",)
-
-
-def test_locks_of_nox_envs_are_no_requirements(tmp_path: Path) -> None:
-    ours = "# Generated by nox-envs\n# input: sha256:0\n\npytest==8.0\n"
-    root = build(tmp_path, {"requirements/tests.txt": ours, "requirements.txt": "pytest\n"})
-    (point,) = checked(adopted(root).spec, root)
-    assert point.environment == "app"
-
-
-def test_two_files_of_one_name_make_two_environments(tmp_path: Path) -> None:
-    root = build(
-        tmp_path,
-        {
-            "requirements-dev.txt": "a\n",
-            "dev-requirements.txt": "b\n",
-            "requirements_dev.txt": "c\n",
-            "tests/requirements-dev.txt": "d\n",
-            "requirements/Lock.txt": "e\n",
-            "requirements/a_b.txt": "f\n",
-            "requirements/a-b.txt": "g\n",
-            "requirements/---.txt": "h\n",
-        },
-    )
-    names = [point.environment for point in checked(adopted(root).spec, root)]
-    assert sorted(names) == ["a-b", "a_b-2", "app", "dev", "dev-2", "dev-3", "lock-env", "tests-dev"]
-
-
-def test_files_that_cannot_be_read_are_said_so(tmp_path: Path) -> None:
-    root = build(tmp_path, {"requirements-{x}.txt": "a\n", "pyproject.toml": "[project\n"})
-    (root / "requirements.txt").write_bytes(b"\xff\xfe\n")
-    (root / "requirements-dir.in").mkdir()
-    made = adopted(root)
-    checked(made.spec, root)
-    assert "requirements.txt: is not UTF-8: byte 0xff" in made.notes
-    assert any("brace" in note for note in made.notes)
-    assert any("pyproject.toml:1" in note and "not valid TOML" in note for note in made.notes)
-
-
-def test_what_stays_wrong_is_said(tmp_path: Path) -> None:
-    root = build(
-        tmp_path,
-        {
-            "requirements-a.txt": "--pre\n-r requirements-b.txt\n",
-            "requirements-b.txt": "--pre\n-r requirements-a.txt\n",
-        },
-    )
-    assert any(note.startswith("to be mended: envs.yaml:") for note in adopted(root).notes)
-
-
-def test_broken_extras_and_dynamic_metadata_are_said(tmp_path: Path) -> None:
-    root = build(
-        tmp_path,
-        {
-            "pyproject.toml": "[project]\nname = 'demo'\ndynamic = ['version', 'dependencies']\n"
-            "requires-python = '>=3.11'\n"
-            "[project.optional-dependencies]\ndev = 'no list'\ntest = ['pytest', 'also bad!']\n"
-            "docs = ['sphinx']\n"
-        },
-    )
-    made = adopted(root)
-    points = checked(made.spec, root)
-    assert [(point.environment, point.python) for point in points] == [("docs", None)]
-    assert any("is no list of strings" in note for note in made.notes)
-    assert any("also bad!" in note for note in made.notes)
-    assert any("dynamic" in note for note in made.notes)
-
-
-def test_a_version_range_that_cannot_be_read_allows_every_classifier(tmp_path: Path) -> None:
-    text = PYPROJECT.replace(">=3.10", "from 3.10 on")
-    root = build(tmp_path, {"pyproject.toml": text + '[dependency-groups]\ntest = ["pytest"]\n'})
-    assert 'python: ["3.9", "3.10", "3.12", "3.13"]' in adopted(root).spec
+OURS = "# Generated by nox-envs\n# input: sha256:0\n\npytest==8.0\n"
+LOCK = COMPILED.format(python="3.12") + "a==1\n"
+LIMITING = {"requirements.txt": LOCK, "requirements-dev.in": "-c requirements.txt\n"}
+DEV = dict.fromkeys(["requirements-dev.txt", "dev-requirements.txt", "requirements_dev.txt"], "ruff\n")
+DASHES = "requirements/a_b.txt requirements/a-b.txt requirements/---.txt requirements/Lock.txt"
 
 
 @pytest.mark.parametrize(
-    ("text", "beside", "found"),
+    ("files", "names"),
     [
-        ("# This file is autogenerated by pip-compile with Python 3.10\n", False, ("3.10", False, 0)),
-        (
-            "# SHA1:0\n# This file was generated by pip-compile-multi.\n-r base.txt\na==1\n",
-            False,
-            ("", False, 0),
-        ),
-        ("#    uv pip compile --universal -p 3.12 'x\n# autogenerated by uv\n", False, ("3.12", True, 0)),
-        ("a==1\n", True, ("", False, 0)),
-        ("a @ https://example.org/a-1.zip\n", True, ("", False, 0)),
-        ("a==1\n", False, None),
-        ("a==1.*\nb\n", True, None),
-        ("", True, None),
-        ("# input: sha256:0\n# autogenerated by uv\n", False, None),
-        ("\n".join(["text without any pin in it"] * 3), True, None),
+        pytest.param({"requirements/tests.txt": OURS, "requirements.txt": "a\n"}, "app", id="our own lock"),
+        pytest.param(LIMITING, "app dev", id="a lock that limits another file"),
+        pytest.param(dict.fromkeys(DASHES.split(), "a\n"), "a-b a_b-2 app lock-2", id="one venv for two"),
+        pytest.param(DEV, "dev dev-2 dev-3", id="one name for three"),
     ],
 )
-def test_a_lock_of_another_tool_is_recognized(
-    text: str, beside: bool, found: tuple[str, bool, int] | None
+def test_each_file_has_an_environment_of_its_own_name(
+    files: dict[str, str], names: str, tmp_path: Path
 ) -> None:
-    lock = recognize(text, "x.txt", beside_input=beside)
-    assert (None if lock is None else (lock.python, lock.universal, len(lock.command))) == found
+    points = points_of(drafted(build(tmp_path, files)).text)
+    assert " ".join(sorted(point.environment for point in points)) == names
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ("pyproject.toml --extra test --extra=docs", "- extra: [docs, test]"),
-        ("pyproject.toml", "- extra: []"),
-        ("pyproject.toml --extra unknown", None),
+        ("pyproject.toml --extra test --extra=docs", "requirements: [{extra: [docs, test]}]"),
+        ("pyproject.toml -o requirements.txt", "requirements: [{extra: []}]"),
         ("pyproject.toml --all-extras", None),
         ("pyproject.toml --group dev", None),
         ("pyproject.toml more.in", None),
@@ -285,128 +189,124 @@ def test_a_lock_of_another_tool_is_recognized(
 def test_a_lock_of_the_project_names_its_extras(options: str, expected: str | None, tmp_path: Path) -> None:
     text = PYPROJECT + "[project.optional-dependencies]\ntest = ['pytest']\ndocs = ['sphinx']\n"
     lock = f"{COMPILED.format(python='3.12')}#    pip-compile {options}\n#\nrequests==2.31.0\n"
-    root = build(tmp_path, {"pyproject.toml": text, "requirements.txt": lock})
-    made = adopted(root)
-    point = next(one for one in checked(made.spec, root) if one.environment == "app")
-    assert point.lock.use == (None if expected is None else "constraints")
-    assert expected is None or expected in made.spec
+    draft = drafted(build(tmp_path, {"pyproject.toml": text, "requirements.txt": lock}))
+    app = draft.text.partition("  app:\n")[2].partition("\n\n")[0]
+    assert "lock: {managed: false, file: requirements.txt}" in app
+    assert ("requirements: [" in app) is (expected is not None)
+    assert expected is None or expected in app
 
 
-@settings(deadline=None)
-@given(text=st.text(max_size=40))
-def test_any_text_survives_as_a_scalar(text: str) -> None:
-    spec = (
-        "version: 1\nenvironments:\n  a:\n    tags: [x]\n"
-        f"    set_env:\n      A: {scalar(text)}\n      B: {item(text)}\n"
-    )
-    if any(c in text for c in "{}") or not text.strip() or "://" in text:
-        return
-    if not text.isprintable() or "\ufeff" in text:
-        return
-    (environment,) = read_spec(spec, origin="envs.yaml").environments
-    assert environment.layer.set_env == (("A", text), ("B", text))
+@pytest.mark.parametrize(
+    ("text", "beside", "found"),
+    [
+        ("# This file is autogenerated by pip-compile with Python 3.10\n", False, "3.10"),
+        ("# This file was generated by pip-compile-multi.\n-r base.txt\na==1\n", False, ""),
+        ("#    uv pip compile --universal -p 3.12 'x\n# autogenerated by uv\n", False, "3.12"),
+        ("a==1\n", True, ""),
+        ("a @ https://packages.example.org/a-1.zip\n", True, ""),
+        ("a==1\n", False, None),
+        ("a==1.*\nb\n", True, None),
+        ("a b c\n", True, None),
+    ],
+)
+def test_a_lock_of_another_tool_is_recognized(
+    text: str, beside: bool, found: str | None, tmp_path: Path
+) -> None:
+    files = {"requirements.in": "a\n"} if beside else {}
+    root = build(tmp_path, {**files, "requirements.txt": text, "base.txt": "b==1\n"})
+    points = points_of(drafted(root).text)
+    managed = [point.lock.managed is not False for point in points]
+    assert (managed, [point.python for point in points]) == ([found is None], [found or None])
 
 
-def test_comments_and_lists_stay_on_one_line() -> None:
-    assert comment("a\nversion: 2") == "# a\\nversion: 2\n"
-    assert (
-        flow_list(("a", "b, c", "[d]", "it's", "on", "3.10")) == "[a, 'b, c', '[d]', \"it's\", 'on', '3.10']"
-    )
+# what cannot be drafted
 
 
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    root = build(tmp_path, {"requirements-{x}.txt": "a\n", "requirements-dev.txt": "ruff\n"})
+    (root / "requirements.txt").write_bytes(b"\xff\xfe\n")
+    (root / "requirements-folder.in").mkdir()
+    notes = drafted(root).notes
+    assert "requirements.txt:1:1: is not UTF-8: byte 0xff (save the file as UTF-8)" in notes
+    assert "requirements-{x}.txt: a spec cannot name this path; rename the file" in notes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[project\n", "pyproject.toml:1"),
+        ("dependency-groups = 3\n", "pyproject.toml:1:1: dependency-groups: expected a table, found 3"),
+    ],
+)
+def test_a_broken_pyproject_stops_with_its_place(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(FileProblems) as refused:
+        drafted(build(tmp_path, {"pyproject.toml": text}))
+    assert message in str(refused.value)
+
+
+NAMES = ["requirements.txt", "requirements/base.txt", "requirements/dev.txt", "requirements/dev.in"]
+NAMES += ["requirements/limits.txt", "docs/requirements.txt", "test-requirements.txt"]
 LINES = st.sampled_from(
     [
         "requests", "requests>=2", "-r base.txt", "-r dev.txt", "-c limits.txt", "-e .", "-e ./lib", "--pre",
-        "--index-url https://packages.example.org/simple", "a b c", "# comment", "",
-        "x @ https://example.org/x.zip", "y ; python_version < '3.12'", "z[extra]==1.0", "\\", "{brace}",
-        "'quoted'", "- item", "key: value", "\t",
+        "--index-url https://packages.example.org/simple", "a b c", "# comment", "", "\t", "\\", "{brace}",
+        "x @ https://packages.example.org/x.zip", "y ; python_version < '3.12'", "z[extra]==1.0",
+        "'quoted'", "- item", "key: value", "# \x1b[31m", "::error::x",
     ]
 )  # fmt: skip
 
 
 @settings(deadline=None, max_examples=60)
-@given(
-    files=st.dictionaries(
-        st.sampled_from(
-            ["requirements.txt", "requirements/base.txt", "requirements/dev.txt", "requirements/dev.in",
-             "requirements/limits.txt", "docs/requirements.txt", "test-requirements.txt"]
-        ),
-        st.lists(LINES, max_size=5),
-        min_size=1,
-    )
-)  # fmt: skip
-def test_any_requirements_files_come_to_a_spec_or_a_note(
+@given(files=st.dictionaries(st.sampled_from(NAMES), st.lists(LINES, max_size=5), min_size=1))
+def test_any_requirements_files_become_a_valid_spec(
     files: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    root = build(tmp_path_factory.mktemp("any"), {name: "\n".join(lines) for name, lines in files.items()})
-    made = adopted(root)
-    if not any(note.startswith("to be mended") for note in made.notes):
-        checked(made.spec, root)
+    texts = {name: "\n".join(lines) for name, lines in files.items()}
+    draft = drafted(build(tmp_path_factory.mktemp("any"), texts))
+    assert points_of(draft.text)
+    assert all(line.isprintable() for line in draft.text.splitlines())
 
 
-def run(root: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.chdir(root)
-    return main(["init", *arguments])
+@settings(deadline=None)
+@given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
+def test_any_name_of_a_group_stays_a_name(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    quoted = "".join(f"\\U{ord(c):08x}" for c in name)
+    files = {"pyproject.toml": f'[dependency-groups]\n"{quoted}" = ["ruff"]\n'}
+    draft = drafted(build(tmp_path_factory.mktemp("any"), files))
+    (environment,) = yaml.load(draft.text, Loader=yaml.BaseLoader)["environments"].values()
+    assert environment["requirements"] == [{"group": name}]
 
 
-def test_init_writes_a_spec_and_a_noxfile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+# what is written
+
+
+def run(root: Path, spec: str = "envs.yaml") -> tuple[str, ...]:
+    return write(survey(root, spec=spec, environ={}), root / spec, shown=spec)
+
+
+def test_a_spec_and_a_noxfile_are_written(tmp_path: Path) -> None:
     root = build(tmp_path, PROJECTS["pip-tools"])
-    assert run(root, monkeypatch=monkeypatch) == 0
-    assert (root / "envs.yaml").read_text(encoding="utf-8") == adopted(root).spec
+    draft = drafted(root)
+    assert run(root) == ("wrote envs.yaml: 3 environments; next: nox-envs check", "wrote noxfile.py")
+    assert (root / "envs.yaml").read_text(encoding="utf-8") == draft.text
     assert (root / "noxfile.py").read_text() == 'from nox_envs import load\n\nload("envs.yaml")\n'
-    assert (
-        capsys.readouterr().err == "wrote envs.yaml: 3 environments; next: nox-envs check\nwrote noxfile.py\n"
-    )
 
 
-def test_init_removes_what_a_killed_one_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    root = build(tmp_path, {"requirements.txt": "flask\n", f".nox-envs-{ended.pid}-{'0' * 16}.tmp": "half"})
-    assert run(root, monkeypatch=monkeypatch) == 0
-    assert sorted(file.name for file in root.iterdir()) == ["envs.yaml", "noxfile.py", "requirements.txt"]
+@pytest.mark.parametrize("link", [False, True])
+def test_a_spec_is_never_overwritten(link: bool, tmp_path: Path) -> None:
+    root = build(tmp_path, {"requirements.txt": "flask\n"})
+    spec = root / "my envs.yaml"
+    spec.symlink_to(root / "elsewhere") if link else spec.write_text("mine\n")
+    with pytest.raises(NoxEnvsError) as refused:
+        run(root, spec.name)
+    advice = "to see a draft, run: nox-envs init --print --spec 'my envs.yaml'"
+    assert str(refused.value) == f"my envs.yaml: already exists and is not overwritten; {advice}"
+    assert sorted(file.name for file in root.iterdir()) == ["my envs.yaml", "requirements.txt"]
 
 
-def test_init_never_overwrites_a_spec(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = build(tmp_path, {"envs.yaml": "mine\n", "requirements.txt": "flask\n"})
-    assert run(root, monkeypatch=monkeypatch) == 2
-    assert capsys.readouterr().err == (
-        "envs.yaml: is there already, and stays as it is;"
-        " nox-envs init --print --spec envs.yaml shows another\n"
-    )
-    assert sorted(file.name for file in root.iterdir()) == ["envs.yaml", "requirements.txt"]
-    assert (root / "envs.yaml").read_text() == "mine\n"
-
-
-def test_init_prints_beside_a_spec_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = build(tmp_path, {"envs.yaml": "mine\n", "requirements.txt": "flask\n", "tox.ini": ""})
-    assert run(root, "--print", monkeypatch=monkeypatch) == 0
-    printed = capsys.readouterr()
-    assert printed.out == adopted(root).spec
-    assert printed.err == "note: tox.ini: its environments are not read\n"
-    assert sorted(file.name for file in root.iterdir()) == ["envs.yaml", "requirements.txt", "tox.ini"]
-
-
-def test_init_leaves_a_noxfile_and_says_what_to_add(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_existing_noxfile_is_unchanged_and_the_lines_to_add_are_shown(tmp_path: Path) -> None:
     root = build(tmp_path, {"noxfile.py": "import nox\n", "requirements.txt": "flask\n"})
-    assert run(root, "--spec", "other.yaml", monkeypatch=monkeypatch) == 0
+    wrote, told = run(root, "other.yaml")
+    assert wrote == "wrote other.yaml: 1 environment; next: nox-envs check --spec other.yaml"
+    assert told == 'noxfile.py is unchanged; add to it:\n\nfrom nox_envs import load\n\nload("other.yaml")\n'
     assert (root / "noxfile.py").read_text() == "import nox\n"
-    assert capsys.readouterr().err == textwrap.dedent(
-        """\
-        wrote other.yaml: 1 environment; next: nox-envs check --spec other.yaml
-        noxfile.py stays as it is; add to it:
-
-        from nox_envs import load
-
-        load("other.yaml")
-
-        """
-    )

@@ -1,261 +1,460 @@
-"""Points as nox sessions: names, selection, matrices, environment variables, the project itself."""
+"""Points: what a matrix expands to, what each point is made of, and how its session is called."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
+import textwrap
+from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nox.sessions import _normalize_path  # the names must be those of nox
 
-from tests.conftest import Project
+from nox_envs.errors import FileProblems, Place
+from nox_envs.findings import DriftOptions
+from nox_envs.spec.keys import read_spec
+from nox_envs.spec.points import MOST_POINTS, expand, venv_directory
+from nox_envs.spec.types import (
+    Include,
+    LockConstraint,
+    LockOptions,
+    Package,
+    Point,
+)
 
-pytestmark = pytest.mark.functional
-
-HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
-MATRIX = f"""
-    version: 1
-    environments:
-      tests:
-        description: Run them
-        python: ["{HERE}", "3.99"]
-        matrix:
-          apple: ["1.0", "1.1"]
-          flavour:
-            sweet: {{set_env: {{FLAVOUR: sweet}}}}
-            sour: {{requirements: [plum>=1], tags: [slow]}}
-        exclude:
-          - {{python: "3.99", apple: "1.0"}}
-        requirements: ["apple=={{apple}}"]
-        tags: [ci]
-        commands:
-          - [python, show.py, "{{apple}}", "{{flavour}}", "{{posargs}}"]
-      lint:
-        requirements: [apple>=1]
-        default: false
-"""
+relaxed = settings(deadline=None)
 
 
-@pytest.fixture
-def matrix(project: Project) -> Project:
-    """Make a project with an irregular matrix."""
-    project.write("envs.yaml", MATRIX)
-    project.write("show.py", "import os, sys\nprint('at', os.environ.get('FLAVOUR'), *sys.argv[1:])\n")
-    return project
+def points(environments: str, *, python: str | None = None) -> tuple[Point, ...]:
+    """Expand the environments in a text; the sets `app`, `pg` and `mysql` are there."""
+    text = "version: 1\nrequirements: {app: [], pg: [], mysql: []}\nenvironments:\n"
+    text += textwrap.indent(textwrap.dedent(environments), "  ")
+    return expand(read_spec(text, origin="envs.yaml"), python=python)
 
 
-def sessions(project: Project, *arguments: str) -> list[str]:
-    """Return the sessions that nox selects."""
-    listed = project.nox("-l", "--json", *arguments, check=True)
-    return [row["session"] for row in json.loads(listed.stdout)]
+def sessions(environments: str, *, python: str | None = None) -> list[str]:
+    return [point.session for point in points(environments, python=python)]
 
 
-def test_sessions_have_the_names_that_nox_gives(matrix: Project) -> None:
-    assert sessions(matrix) == [
-        f"tests-{HERE}(apple='1.0', flavour='sweet')",
-        f"tests-{HERE}(apple='1.0', flavour='sour')",
-        f"tests-{HERE}(apple='1.1', flavour='sweet')",
-        f"tests-{HERE}(apple='1.1', flavour='sour')",
-        "tests-3.99(apple='1.1', flavour='sweet')",
-        "tests-3.99(apple='1.1', flavour='sour')",
+def problems(environments: str) -> list[str]:
+    with pytest.raises(FileProblems) as raised:
+        points(environments)
+    return [str(problem).removeprefix("envs.yaml:") for problem in raised.value.problems]
+
+
+def names(found: Iterable[object]) -> list[object]:
+    return [
+        getattr(one, "text", None) or getattr(one, "path", None) or getattr(one, "name", None)
+        for one in found
     ]
-    listed = matrix.cli("list", "--format", "json", check=True).stdout
-    named = [row["session"] for row in json.loads(listed)["sessions"]]
-    assert named == [*sessions(matrix), "lint"]
 
 
-def test_selection_by_name_python_tag_and_keyword(matrix: Project) -> None:
-    assert len(sessions(matrix, "-s", "tests")) == 6
-    assert len(sessions(matrix, "-s", f"tests-{HERE}")) == 4
-    assert sessions(matrix, "-s", "lint") == ["lint"]
-    one = f"tests-{HERE}(apple='1.1', flavour='sour')"
-    assert sessions(matrix, "-s", one) == [one]
-    assert len(sessions(matrix, "-s", "tests", "-p", "3.99")) == 2
-    assert len(sessions(matrix, "-t", "ci")) == 3
-    assert len(sessions(matrix, "-t", "slow")) == 3
-    assert len(sessions(matrix, "-k", "sour and not sweet")) == 3
-    assert "Run them" in matrix.nox("-l", check=True).stdout
+# Which points there are, and their names
 
 
-def test_each_point_gets_what_its_axes_ask_for(matrix: Project) -> None:
-    matrix.nox("-s", "lock", check=True)
-    names = sorted(file.name for file in (matrix.root / "requirements").iterdir())
-    assert names == [
-        "lint.txt",
-        "tests-apple1.0-flavoursour.txt",
-        "tests-apple1.0-flavoursweet.txt",
-        "tests-apple1.1-flavoursour.txt",
-        "tests-apple1.1-flavoursweet.txt",
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ("{}", ["t"]),
+        ("{python: '3.12'}", ["t"]),
+        ("{python: ['3.12']}", ["t-3.12"]),
+        ("{python: ['3.11', '3.12']}", ["t-3.11", "t-3.12"]),
+        ("{matrix: {}}", ["t"]),
+        ("{matrix: {django: '5.2'}}", ["t(django5.2)"]),
+        ("{python: '3.12', matrix: {django: ['5.2']}}", ["t(django5.2)"]),
+        (
+            "{python: ['3.11', '3.12'], matrix: {django: ['4.2', '5.2'], db: pg}}",
+            [
+                "t(3.11-django4.2-dbpg)",
+                "t(3.11-django5.2-dbpg)",
+                "t(3.12-django4.2-dbpg)",
+                "t(3.12-django5.2-dbpg)",
+            ],
+        ),
+        (
+            "{python: ['3.11', '3.12'], matrix: {a: [x, y]}, exclude: [{python: '3.11', a: x}]}",
+            ["t(3.11-ay)", "t(3.12-ax)", "t(3.12-ay)"],
+        ),
+        (
+            "{python: ['3.9', '3.12'], matrix: {a: [x, y]}, exclude: [{python: '>=3.12', a: {not: y}}]}",
+            ["t(3.9-ax)", "t(3.9-ay)", "t(3.12-ay)"],
+        ),
+        ("{matrix: {a: [x, y, z]}, exclude: [{a: [x, z]}]}", ["t(ay)"]),
+        ("{matrix: {a: [x, y]}, include: [{a: z}]}", ["t(ax)", "t(ay)", "t(az)"]),
+        ("{python: ['3.12'], include: [{python: '3.14'}]}", ["t-3.12", "t-3.14"]),
+        ("{python: '3.12', matrix: {a: x}, include: [{python: '3.14', a: x}]}", ["t(ax)", "t(3.14-ax)"]),
+        (
+            "{python: ['3.11', '3.12'], matrix: {a: x}, include: [{a: y}]}",
+            ["t(3.11-ax)", "t(3.12-ax)", "t(3.11-ay)", "t(3.12-ay)"],
+        ),
+        (
+            "{python: ['3.9', '3.13'], matrix: {a: {old: {python: '3.9'}, new: {python: '>=3.10'}, any: }}}",
+            ["t(3.9-aold)", "t(3.9-aany)", "t(3.13-anew)", "t(3.13-aany)"],
+        ),
+        (
+            "{matrix: {a: {old: {python: ['3.9', '3.10']}, new: {python: '3.13'}}}}",
+            ["t(3.9-aold)", "t(3.10-aold)", "t(3.13-anew)"],
+        ),
+        (
+            "{matrix: [{python: '3.9', a: '1'}, {python: '3.13', b: '2', a: '3'}]}",
+            ["t(3.9-a1)", "t(3.13-b2-a3)"],
+        ),
+        (
+            "{python: ['3.9', '3.13'], matrix: [{a: '1'}, {python: '3.14', a: '2'}]}",
+            ["t(3.9-a1)", "t(3.13-a1)", "t(3.14-a2)"],
+        ),
+        ("{matrix: [{python: '3.9'}, {python: '3.13'}]}", ["t(3.9)", "t(3.13)"]),
+        (
+            "{python: ['3.13'], name: 'py{py}-django{django}', matrix: {django: ['4.2', '5.2']}}",
+            ["py313-django42", "py313-django52"],
+        ),
+        (
+            "{matrix: {a: [x, y]}, overrides: [{when: {a: y}, name: '{environment}-special'}]}",
+            ["t(ax)", "t-special"],
+        ),
+    ],
+    ids=range(22),
+)
+def test_an_environment_has_these_sessions(environment: str, expected: list[str]) -> None:
+    assert sessions(f"t: {environment}") == expected
+
+
+def test_an_irregular_public_matrix_needs_as_many_lines_as_its_tox_file() -> None:
+    spec = """
+        tests:
+          name: "py{py}-dj{django}"
+          requirements: ["django~={django}.0"]
+          commands: [pytest]
+          matrix:
+            django:
+              "4.2": {python: ["3.8", "3.9", "3.10", "3.11", "3.12"]}
+              "5.0": {python: ["3.10", "3.11", "3.12"]}
+              "5.2": {python: ["3.10", "3.11", "3.12", "3.13"]}
+              "6.0": {python: ["3.12", "3.13", "3.14"]}
+        """
+    found = sessions(spec)
+    assert len(found) == 15
+    assert {"py38-dj42", "py314-dj60", "py310-dj52"} <= set(found)
+
+
+def test_a_session_with_a_name_is_tagged_with_its_environment() -> None:
+    (point,) = points("{t: {name: special, tags: [ci]}}")
+    assert (point.environment, point.session, point.tags) == ("t", "special", ("ci", "t"))
+
+
+def test_a_point_knows_its_python_axes_and_place() -> None:
+    first, second = points("t:\n  matrix: {a: x, b: y}\n  include:\n    - {b: z, a: w, python: '3.14'}\n")
+    assert (first.python, first.axes, first.place.line) == (None, (("a", "x"), ("b", "y")), 4)
+    assert (second.python, second.axes, second.place) == (
+        "3.14",
+        (("b", "z"), ("a", "w")),
+        Place(origin="envs.yaml", line=7, column=9),
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ("{}", ["t-3.10"]),
+        ("{python: '3.12'}", ["t-3.10"]),
+        ("{python: ['3.10', '3.12']}", ["t-3.10"]),
+        ("{python: ['3.11', '3.12'], matrix: {a: [x, y]}}", ["t(3.10-ax)", "t(3.10-ay)"]),
+        ("{python: ['3.11', '3.12'], matrix: {a: [x, y]}, exclude: [{a: x}]}", ["t(3.10-ay)"]),
+        (
+            "{python: ['3.10', '3.12'], matrix: {a: [x, y]}, exclude: [{a: x, python: '3.10'}]}",
+            ["t(3.10-ay)"],
+        ),
+        (
+            "{matrix: [{python: '3.9', a: x}, {python: '3.13', a: x}, {python: '3.13', a: y}]}",
+            ["t(3.10-ax)", "t(3.10-ay)"],
+        ),
+        ("{name: 'py{py}', python: ['3.12', '3.13']}", ["py310"]),
+        ("{python: ['3.12'], requires: [u-3.12]}\nu: {python: ['3.12']}", ["t-3.10", "u-3.10"]),
+    ],
+    ids=range(9),
+)
+def test_a_forced_python_is_the_only_one(environment: str, expected: list[str]) -> None:
+    assert sessions(f"t: {environment}", python="3.10") == expected
+
+
+def test_conditions_are_met_by_the_python_that_is_forced() -> None:
+    (point,) = points(
+        "t: {python: '3.9', overrides: [{when: {python: '>=3.13'}, tags: [new]}]}", python="3.14"
+    )
+    assert (point.python, point.tags) == ("3.14", ("new",))
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("'>=3.12'", ["3.12", "3.13t", "3.12.4"]),
+        ("{not: '>=3.12'}", ["3.9", "pypy3.11"]),
+        ("'==3.12'", ["3.12"]),
+        ("'==3.12.*'", ["3.12", "3.12.4"]),
+        ("'<3.12'", ["3.9", "pypy3.11"]),
+        ("['3.9', 3.13t]", ["3.9", "3.13t"]),
+        ("{not: ['3.9', 3.13t]}", ["3.12", "pypy3.11", "3.12.4"]),
+    ],
+)
+def test_a_condition_on_python_compares_the_version_of_an_interpreter(
+    condition: str, expected: list[str]
+) -> None:
+    pythons = "['3.9', '3.12', 3.13t, pypy3.11, 3.12.4]"
+    found = points(f"t: {{python: {pythons}, overrides: [{{when: {{python: {condition}}}, tags: [x]}}]}}")
+    assert [point.python for point in found if point.tags] == expected
+
+
+def test_a_range_skips_values_that_are_not_versions() -> None:
+    found = points(
+        "t: {matrix: {d: ['4.2', 4.2.9, 5.0rc1, main]}, overrides: [{when: {d: '>=4.2.5'}, tags: [x]}]}"
+    )
+    assert [point.session for point in found if point.tags] == ["t(d4.2.9)", "t(d5.0rc1)"]
+
+
+def test_a_point_without_the_axis_meets_no_condition_on_it() -> None:
+    found = points("t: {matrix: [{a: x}, {a: z}, {b: y}], overrides: [{when: {a: {not: z}}, tags: [x]}]}")
+    assert [point.tags for point in found] == [("x",), (), ()]
+
+
+# What a point is made of
+
+
+def test_layers_append_merge_or_replace() -> None:
+    first, second = points("""
+        base: {}
+        t:
+          python: ["3.12", "3.13"]
+          description: base
+          requirements: [app]
+          constraints: [a<1]
+          build_constraints: [x<1]
+          commands_pre: [pre]
+          commands: [one]
+          set_env: {A: "1", B: "2"}
+          pass_env: [HOME]
+          tags: [ci]
+          lock: {per: python, file: a.txt}
+          drift: {policy: fail, severity: {leak: "off"}}
+          package: {mode: editable, extras: [cli]}
+          overrides:
+            - when: {python: "3.13"}
+              description: added
+              requirements: [extra>=1]
+              constraints: [{lock: base}]
+              build_constraints: [y<1]
+              commands_pre: [more]
+              commands: [two]
+              set_env: {B: "3", C: "4"}
+              tags: [slow]
+              lock: {file: b.txt}
+              drift: {files: all, severity: {leak: error, leftover: note}}
+        """)[1:]
+    assert (first.tags, first.description, first.set_env) == (("ci",), "base", (("A", "1"), ("B", "2")))
+    assert names(second.requirements) == ["app", "extra>=1"]
+    assert isinstance(second.constraints[1], LockConstraint)
+    assert names(second.build_constraints) == ["x<1", "y<1"]
+    assert [one.argv for one in (*second.commands_pre, *second.commands)] == [
+        ("pre",),
+        ("more",),
+        ("one",),
+        ("two",),
     ]
-    ran = matrix.nox("-s", f"tests-{HERE}", "--", "extra", check=True)
-    assert "at sweet 1.0 sweet extra" in ran.output
-    assert "at None 1.1 sour extra" in ran.output
-    assert "plum==1.0" in matrix.cli("freeze", f"tests-{HERE}(apple='1.1', flavour='sour')").stdout
+    assert second.set_env == (("A", "1"), ("B", "3"), ("C", "4"))
+    assert (second.description, second.tags, second.pass_env) == ("added", ("slow",), ("HOME",))
+    assert second.package == Package(mode="editable", extras=("cli",))
+    assert second.lock == LockOptions(enabled=True, per="python", file=("b.txt",))
+    assert second.drift == DriftOptions(
+        policy="fail", files="all", severity=(("leak", "error"), ("leftover", "note"))
+    )
 
 
-def test_an_interpreter_that_is_missing_is_a_skip_with_its_reason_and_an_error_in_ci(matrix: Project) -> None:
-    matrix.nox("-s", "lock", check=True)
-    ran = matrix.nox("-s", "tests-3.99")
-    assert ran.returncode == 0
-    assert "3.99" in ran.output
-    assert "skipped" in ran.output
-    assert matrix.nox("-s", "tests-3.99", env={"CI": "true"}).returncode == 1
+def test_layers_apply_in_the_order_axis_point_override() -> None:
+    (*_, point) = points("""
+        t:
+          change_dir: own
+          requirements: [own>=1]
+          matrix: {b: {"1": {requirements: [axis>=1], change_dir: axis}}}
+          include: [{python: "3.13", b: "1", requirements: [point>=1], change_dir: point}]
+          overrides: [{when: {b: "1"}, requirements: [override>=1], change_dir: override}]
+        """)
+    assert names(point.requirements) == ["own>=1", "axis>=1", "point>=1", "override>=1"]
+    assert point.change_dir == "override"
 
 
-def test_a_python_that_the_spec_does_not_name_uses_the_lock_of_its_environment(
-    project: Project, interpreters: object
-) -> None:
-    other = "3.12" if HERE != "3.12" else "3.11"
-    interpreters(other)  # type: ignore[operator]
-    demo = f'{{python: ["{HERE}"], requirements: [basket>=1]}}'
-    project.write("envs.yaml", f"version: 1\nenvironments:\n  demo: {demo}\n")
-    project.nox("-s", "lock", check=True)
-    ran = project.nox("-s", "demo", "-P", other)
-    assert ran.returncode == 0, ran.output
-    assert f"demo-{other}: no drift" in ran.output
-
-
-def test_environment_variables_are_set_and_passed_as_declared(project: Project) -> None:
-    project.write(
-        "envs.yaml",
-        """
+def test_the_drift_options_of_the_file_apply_with_the_ignore_rules_of_both() -> None:
+    text = """
         version: 1
+        drift: {policy: fail, ignore: [{kind: leak, reason: everywhere}]}
         environments:
-          demo:
-            set_env: {PLACE: "{envdir}", TWICE: outer}
-            pass_env: [SEEN_*]
-            change_dir: below
-            commands:
-              - run: [python, show.py, SEEN_A, HIDDEN, TWICE]
-                set_env: {TWICE: inner}
-              - run: [python, -c, "raise SystemExit(3)"]
-                success_codes: [0, 3]
-              - run: [python, -c, "raise SystemExit(4)"]
-                allow_failure: true
-              - run: [python, -c, "print('the', 'end')"]
-                change_dir: .
-        """,
-    )
-    project.write(
-        "below/show.py", "import os, sys\nprint([os.environ.get(n) for n in sys.argv[1:]], os.getcwd())\n"
-    )
-    project.nox("-s", "lock", check=True)
-    ran = project.nox("-s", "demo", env={"SEEN_A": "seen", "HIDDEN": "secret"})
-    assert ran.returncode == 0, ran.output
-    assert f"['seen', None, 'inner'] {project.root / 'below'}" in ran.output
-    assert "the end" in ran.output
+          a: {}
+          b: {drift: {files: "off", ignore: [{kind: version, reason: here}]}}
+    """
+    a, b = expand(read_spec(textwrap.dedent(text), origin="envs.yaml"))
+    assert (a.drift.policy, [rule.reason for rule in a.drift.ignore]) == ("fail", ["everywhere"])
+    assert (b.drift.policy, b.drift.files) == ("fail", "off")
+    assert [rule.reason for rule in b.drift.ignore] == ["everywhere", "here"]
 
 
-@pytest.mark.parametrize("mode", ["editable", "wheel"])
-def test_the_project_itself_is_installed_and_rebuilt_when_it_changes(project: Project, mode: str) -> None:
-    from tests.index import write_source
-
-    write_source(project.root, "orchard", "1.0", requires=("basket>=1.0",))
-    project.write(
-        "envs.yaml",
-        f"""
-        version: 1
-        environments:
-          demo:
-            package: {mode}
-            commands:
-              - [python, -c, "import orchard, basket; print('imported', orchard.__file__)"]
-        """,
-    )
-    project.nox("-s", "lock", check=True)
-    assert "basket==1.1" in project.read("requirements/demo.txt")
-    assert "orchard==" not in project.read("requirements/demo.txt")
-    ran = project.nox("-s", "demo")
-    assert ran.returncode == 0, ran.output
-    assert "imported" in ran.output
-    assert "no drift" in project.nox("-s", "demo", check=True).output
-    metadata = project.read("pyproject.toml")
-    project.write("pyproject.toml", metadata.replace('version = "1.0"', 'version = "1.5"'))
-    again = project.nox("-s", "demo", check=True)
-    assert "demo: drift, the project changed since it was installed: 1 artifact" in again.output
-    assert "repaired" in again.output
-    assert project.root.as_uri() in project.cli("freeze", "demo").stdout
-    assert "no drift" in project.nox("-s", "demo", check=True).output
-
-
-def test_the_path_of_a_venv_is_the_one_nox_uses(matrix: Project) -> None:
-    matrix.nox("-s", "lock", check=True)
-    matrix.nox("-s", f"tests-{HERE}", "lint", check=True)
-    rows = json.loads(matrix.cli("list", "--format", "json").stdout)["sessions"]
-    built = [row["location"] for row in rows if row["built"]]
-    present = [f".nox/{f.name}" for f in (matrix.root / ".nox").iterdir() if (f / "pyvenv.cfg").exists()]
-    assert sorted(built) == sorted(present)
-    assert len(built) == 5
-
-
-def test_another_envdir_works_for_nox_and_the_command_line(project: Project) -> None:
-    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [apple==1.0]}\n")
-    project.nox("-s", "lock", check=True)
-    project.nox("--envdir", "else where", "-s", "demo", check=True)
-    assert project.cli("freeze", "demo", "--envdir", "else where").stdout == "apple==1.0\n"
-    assert os.listdir(project.root / "else where" / ".nox-envs" / "reports") == ["demo.json"]
+def test_placeholders_are_filled_everywhere() -> None:
+    point = points("""
+        t:
+          python: ["3.12"]
+          matrix: {db: [pg, mysql], django: "5.2"}
+          description: "Test {name} on {django}, {unknown}"
+          requirements:
+            - "django~={django}.0"
+            - "{db}"
+            - {file: "{db}/{python}.in"}
+            - {include: "{db}"}
+            - {group: "g-{db}"}
+            - {extra: ["{db}"]}
+            - -e ./{db}
+          constraints: ["x=={py}", {file: "c/{python}.txt"}]
+          package: {mode: wheel, extras: ["{db}"]}
+          commands_pre: ["make {db}"]
+          commands:
+            - run: "pytest {posargs:tests/{name} {{x}}} {envdir} {{{py}}}"
+              set_env: {P: "{python}"}
+              change_dir: "{db}"
+          commands_post: ["rm {db}"]
+          set_env: {V: "{django}{{}}"}
+          change_dir: "src/{environment}"
+          tags: ["django-{django}", "{{x}}"]
+          requires: ["u-{python}"]
+          lock: {file: "{environment}-{db}-{py}.txt", managed: false, command: "lock {db}"}
+          runs_on: ["{db}"]
+        u: {python: ["3.12"]}
+        """)[0]
+    assert point.description == "Test t on 5.2, {unknown}"
+    assert names(point.requirements) == ["django~=5.2.0", "pg", "pg/3.12.in", "pg", "g-pg", None, "-e ./pg"]
+    assert isinstance(point.requirements[1], Include)
+    assert names(point.constraints) == ["x==312", "c/3.12.txt"]
+    assert point.package == Package(mode="wheel", extras=("pg",))
+    assert point.commands[0].argv == ("pytest", "{posargs:tests/t {{x}}}", "{envdir}", "{{312}}")
+    assert (point.commands[0].set_env, point.commands[0].change_dir) == ((("P", "3.12"),), "pg")
+    assert (point.commands_pre[0].argv, point.commands_post[0].argv) == (("make", "pg"), ("rm", "pg"))
+    assert (point.set_env, point.change_dir) == ((("V", "5.2{{}}"),), "src/t")
+    assert (point.tags, point.runs_on, point.requires) == (("django-5.2", "{x}"), ("pg",), ("u-3.12",))
+    assert point.lock.file == ("t-pg-312.txt",)
+    assert point.lock.command == "lock pg"
 
 
-def test_each_forced_python_of_a_matrix_has_a_venv_of_its_own_and_keeps_it(
-    project: Project, interpreters: Callable[[str], str]
-) -> None:
-    other = next(version for version in ("3.12", "3.13") if version != HERE)
-    interpreters(other)
-    project.write(
-        "envs.yaml",
-        """
-        version: 1
-        environments:
-          tests: {lock: false, matrix: {kind: [a]}, requirements: [apple>=1], tags: ["{kind}"]}
-        """,
-    )
-    arguments = ("-P", HERE, other, "-s", "tests")
-    built = project.nox(*arguments, check=True).output
-    assert built.count("Creating virtual environment") == 2
-    again = project.nox(*arguments, "--report", "report.json", check=True).output
-    assert "Creating" not in again
-    assert "anew" not in again
-    for version in (HERE, other):
-        session = f"tests-{version}(kind='a')"
-        assert f"{session}: no drift: 1 distribution" in again
-        venv = f"tests-{version.replace('.', '-')}-kind-a"
-        (found,) = json.loads(project.read(f".nox/.nox-envs/reports/{venv}.json"))["environments"]
-        assert (found["session"], found["location"]) == (session, f".nox/{venv}")
+def test_what_has_no_placeholders_is_shared_between_points() -> None:
+    first, second = points("t: {python: ['3.12', '3.13'], commands: [pytest], set_env: {A: '{python}'}}")
+    assert first.commands is second.commands
+    assert first.set_env != second.set_env
 
 
-def test_a_session_without_its_interpreter_is_reported_as_skipped_and_fails_in_ci(
-    project: Project, tmp_path: Path
-) -> None:
-    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {python: '3.99', lock: false}\n")
-    summary = tmp_path / "summary.md"
-    github = {"CI": "1", "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
-    for env, code in (({}, 0), (github, 1)):
-        report = project.root / ".nox/.nox-envs/reports/demo.json"
-        report.unlink(missing_ok=True)
-        ran = project.nox("-s", "demo", env=env)
-        assert ran.returncode == code, ran.output
-        (found,) = json.loads(report.read_text())["environments"]
-        assert (found["status"], found["reason"]) == ("skipped", "Python interpreter 3.99 not found")
-    assert "3.99 not found" in summary.read_text()
+def test_a_name_that_a_placeholder_makes_must_be_a_set() -> None:
+    found = problems('t: {matrix: {db: [pg, oracle]}, requirements: ["{db}"]}')
+    assert found == ["4:50: environments.t.requirements: 'oracle' is not a requirement set"]
 
 
-def test_a_program_or_directory_that_is_not_there_is_named_with_its_line(project: Project) -> None:
-    project.write(
-        "envs.yaml",
-        """
-        version: 1
-        defaults: {lock: false}
-        environments:
-          program: {commands: [not-a-program --help]}
-          folder: {commands: [{run: python --version, change_dir: nowhere}]}
-          allowed: {commands: [{run: not-a-program, allow_failure: true}]}
-        """,
-    )
-    ran = project.nox("-s", "program", "folder", "allowed", "--report", "report.json")
-    sessions = json.loads(project.read("report.json"))["sessions"]
-    assert [session["result"] for session in sessions] == ["aborted", "aborted", "success"]
-    assert sessions[0]["reason"].startswith("envs.yaml:5: 'not-a-program' is neither in the venv nor on PATH")
-    assert "change_dir: no directory 'nowhere'; make it" in sessions[1]["reason"]
-    assert "allowed: not-a-program failed, which its spec allows" in ran.output
+@pytest.mark.parametrize(("python", "py"), [("3.12", "312"), ("3.13t", "313t"), ("pypy3.11", "pypy311")])
+def test_py_is_the_python_without_dots(python: str, py: str) -> None:
+    (point,) = points(f"t: {{python: {python}, tags: ['{{py}}']}}")
+    assert point.tags == (py,)
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    ("environments", "expected"),
+    [
+        ("lock: {}", "'lock' is the name of a built-in session"),
+        ("t: {name: drift}", "'drift' is the name of a built-in session"),
+        (
+            "t: {name: same, python: ['3.12', '3.13']}",
+            "the session 'same' exists twice, here and at envs.yaml:4",
+        ),
+        (
+            "t: {python: ['3.12']}\nu: {name: t-3.12}",
+            "the session 't-3.12' exists twice, here and at envs.yaml:4",
+        ),
+        (
+            "t: {python: ['3.12']}\nu: {name: t}",
+            "the session 't' has the name of an environment (envs.yaml:4)",
+        ),
+        ("t-a: {}\nt: {matrix: {a: ''}}".replace("''", "'-'"), "have the same venv directory 't-a'"),
+        ("t: {matrix: {a: [X, x]}}", "have the same venv directory 't-ax'"),
+        ("t: {matrix: {a: x}, include: [{a: x}]}", "the session 't(ax)' exists twice"),
+        ("t: {matrix: {a: x}, exclude: [{a: x}]}", "no point is left of this environment"),
+        ("t: {python: ['3.9'], matrix: {a: {x: {python: '>3.9'}}}}", "no point is left of this environment"),
+        ("t: {requires: [v]}\nu: {}", "'v' is not an environment, and not a session of one"),
+        ("t: {requires: [t-3.13]}", "'t-3.13' is not an environment, and not a session of one"),
+        ("t: {requires: ['u(a1)']}\nu: {matrix: {a: ['2']}}", "'u(a1)' is not an environment"),
+        ("t: {requires: [u]}\nu: {requires: [t]}", "the sessions require each other: t -> u -> t"),
+        ("t: {requires: [t]}", "the sessions require each other: t -> t"),
+        (
+            "t: {requires: [u]}\nu: {name: x, requires: [t]}",
+            "the sessions require each other: t -> u -> x -> t",
+        ),
+    ],
+    ids=range(16),
+)
+def test_sessions_that_cannot_be_are_refused(environments: str, expected: str) -> None:
+    (found,) = problems(environments)
+    assert expected in found
+
+
+def test_points_may_differ_in_everything() -> None:
+    found = points("t: {matrix: {a: {x: {backend: uv, default: false}, y: {backend: venv}}}}")
+    assert [(point.backend, point.default) for point in found] == [("uv", False), ("venv", True)]
+
+
+def test_required_sessions_may_be_environments_sessions_or_all_of_one_python() -> None:
+    found = points("""
+        t: {python: ["3.12"], requires: [lint, "lint-{python}", m, "m(3.12-a1)", m-3.12, named, one-3.12]}
+        lint: {python: ["3.12"]}
+        m: {python: ["3.12", "3.13"], matrix: {a: ["1"]}}
+        n: {name: named}
+        one: {python: "3.12"}
+        """)
+    assert found[0].requires == ("lint", "lint-3.12", "m", "m(3.12-a1)", "m-3.12", "named", "one-3.12")
+
+
+def test_required_sessions_may_differ_between_pythons() -> None:
+    found = points("t: {python: ['3.12', '3.13'], requires: ['u-{python}']}\nu: {python: ['3.12', '3.13']}")
+    assert [point.requires for point in found] == [("u-3.12",), ("u-3.13",), (), ()]
+
+
+def test_built_in_sessions_may_have_other_names() -> None:
+    spec = read_spec("version: 1\nenvironments: {lock: {}, relock: {}}", origin="envs.yaml")
+    with pytest.raises(FileProblems, match="'relock' is the name of a built-in session"):
+        expand(spec, reserved=("relock",))
+    assert len(expand(spec, reserved=("locks",))) == 2
+
+
+def test_points_are_counted_before_they_are_made() -> None:
+    axes = ", ".join(f"a{n}: [{', '.join(map(str, range(10)))}]" for n in range(8))
+    (found,) = problems(f"t: {{matrix: {{{axes}}}}}")
+    assert f"more than {MOST_POINTS:,} points" in found
+    many = ", ".join(map(str, range(200)))
+    rules = ", ".join("{a: '1'}" for _ in range(2000))
+    (found,) = problems(f"t: {{matrix: {{a: [{many}], b: [{many[:380]}]}}, exclude: [{rules}]}}")
+    assert "too many exclude and overrides" in found
+
+
+def test_all_problems_are_reported_at_once_in_the_order_of_the_file() -> None:
+    found = problems("t: {requires: [nope]}\nlock: {}\nu: {name: t}")
+    assert [line.split(":")[0] for line in found] == ["4", "5", "6"]
+
+
+# The directories of venvs
+
+
+@pytest.mark.parametrize("session", ["tests", "tests-3.12", "t(3.12-django5.2)", "Ü b", "日本", "x" * 100])
+@pytest.mark.parametrize("envdir", [".nox", "/srv/" + "x" * 60, "/srv/" + "x" * 95])
+def test_venv_directories_are_those_of_nox(envdir: str, session: str) -> None:
+    assert f"{envdir}/{venv_directory(session, envdir)}" == _normalize_path(envdir, session)
+
+
+@given(session=st.text(min_size=1))
+@relaxed
+def test_venv_directories_are_those_of_nox_for_any_name(session: str) -> None:
+    try:
+        expected = _normalize_path(".nox", session)
+    except UnicodeEncodeError:
+        return
+    assert f".nox/{venv_directory(session)}" == expected

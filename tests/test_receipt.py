@@ -1,206 +1,225 @@
+"""The receipt of an installation, as it is written, read back, and not believed."""
+
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nox_envs import receipt
 from nox_envs.errors import NoxEnvsError
-from nox_envs.pins import INDEX, Source
-from nox_envs.receipt import Receipt, Recorded
-from nox_envs.snapshot import Interpreter, take
 from nox_envs.values import replace
-from tests.conftest import BareVenv, MakeVenv
+from nox_envs.venv.receipt import (
+    FILE_NAME,
+    CleanVerdict,
+    Receipt,
+    Recorded,
+    moved,
+    read_receipt,
+    read_verdict,
+    remove_receipt,
+    unchanged,
+    write_receipt,
+)
+from nox_envs.venv.snapshot import Interpreter
 
+posix = pytest.mark.skipif(os.name == "nt", reason="needs links and named pipes")
+
+INTERPRETER = Interpreter(
+    version="3.12.1", implementation="cpython", pythons=(("python", "link:x"),), home="/h"
+)
+VERDICT = CleanVerdict(inputs=(("envs.yaml", "00"),), key="k", evidence="e", line="clean", report="{}")
 EXAMPLE = Receipt(
-    lock="sha256:00",
-    interpreter=Interpreter(version="3.12.1", implementation="cpython"),
-    installer="uv 0.9.0",
-    project="abc",
+    lock="00",
+    interpreter=INTERPRETER,
+    installer="uv",
     distributions=(
-        Recorded(name="apple", version="1.0", record="ab"),
-        Recorded(
-            name="lib",
-            version="2.0",
-            source=Source(
-                kind="vcs", url="git+https://e.org/r", revision="c", requested="v", subdirectory="s"
-            ),
-        ),
-        Recorded(name="own", version="1", source=Source(kind="directory", url="file:///x", editable=True)),
-        Recorded(name="pear", version="1", source=Source(kind="archive", url="u", hashes=("sha256:1",))),
+        Recorded(name="apple", version="1.0", record="ab", hashes="cd"),
+        Recorded(name="own", version="1", source="-e file:///x", folder="ef"),
+        Recorded(name="pip", version="25.0", seed=True),
     ),
+    startup=(("lib/a.pth", "sha256:0"),),
+    created=(("bin/activate", "sha256:1"),),
+    names=("apple",),
+    location="/venv",
+    installed=1_700_000_000_000_000_001,
+    verdict=VERDICT,
 )
 
 TEXTS = st.text(max_size=8)
-SOURCES = st.just(INDEX) | st.builds(
-    Source,
-    kind=st.sampled_from(["archive", "vcs", "directory"]),
-    url=TEXTS,
-    revision=TEXTS,
-    requested=TEXTS,
-    subdirectory=TEXTS,
-    editable=st.booleans(),
-    hashes=st.lists(TEXTS, max_size=2).map(tuple),
-)
+PAIRS = st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple)
+NAMES = st.from_regex("[a-z][a-z0-9]{0,5}", fullmatch=True)
+WORDS = st.from_regex("[!-~]{0,6}", fullmatch=True)
 RECEIPTS = st.builds(
     Receipt,
-    schema=st.just(1),
     lock=TEXTS,
-    interpreter=st.builds(Interpreter, version=TEXTS, implementation=TEXTS, free_threaded=st.booleans()),
+    interpreter=st.builds(
+        Interpreter,
+        version=TEXTS,
+        implementation=TEXTS,
+        free_threaded=st.booleans(),
+        pythons=PAIRS,
+        home=TEXTS,
+    ),
     installer=TEXTS,
-    project=TEXTS,
     distributions=st.lists(
-        st.builds(Recorded, name=TEXTS, version=TEXTS, source=SOURCES, record=TEXTS, tree=TEXTS), max_size=3
+        st.builds(Recorded, name=NAMES, version=WORDS, source=WORDS, folder=TEXTS, seed=st.booleans()),
+        max_size=3,
     ).map(tuple),
+    startup=PAIRS,
+    names=st.lists(TEXTS, max_size=3).map(tuple),
+    installed=st.integers(min_value=0, max_value=1 << 62),
+    verdict=st.none()
+    | st.builds(CleanVerdict, inputs=PAIRS, key=TEXTS, evidence=TEXTS, line=TEXTS, report=TEXTS),
 )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(written=RECEIPTS)
 def test_a_receipt_reads_back_as_written(tmp_path: Path, written: Receipt) -> None:
-    receipt.write(tmp_path, written)
-    assert receipt.read(tmp_path) == written
+    write_receipt(tmp_path, written)
+    assert read_receipt(tmp_path) == written
+    assert read_verdict(tmp_path) == written.verdict
 
 
-def test_the_same_receipt_is_the_same_bytes(tmp_path: Path) -> None:
-    receipt.write(tmp_path, EXAMPLE)
-    first = (tmp_path / "nox-envs.json").read_bytes()
-    receipt.write(tmp_path, EXAMPLE)
-    assert (tmp_path / "nox-envs.json").read_bytes() == first
+def test_the_same_receipt_is_the_same_bytes_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    write_receipt(tmp_path, EXAMPLE)
+    first = (tmp_path / FILE_NAME).read_bytes()
+    write_receipt(tmp_path, EXAMPLE)
+    assert (tmp_path / FILE_NAME).read_bytes() == first
+    assert list(tmp_path.iterdir()) == [tmp_path / FILE_NAME]
+    assert list(json.loads(first)) == sorted(json.loads(first))
     assert b"\r" not in first
-    assert list(tmp_path.iterdir()) == [tmp_path / "nox-envs.json"]
-    keys = list(json.loads(first))
-    assert keys == sorted(keys)
-
-
-def test_a_venv_without_a_receipt_has_none(tmp_path: Path) -> None:
-    assert receipt.read(tmp_path) is None
-    assert receipt.read(tmp_path / "nowhere") is None
 
 
 def test_a_removed_receipt_is_gone_and_may_be_removed_again(tmp_path: Path) -> None:
-    receipt.write(tmp_path, EXAMPLE)
-    receipt.remove(tmp_path)
-    receipt.remove(tmp_path)
-    assert receipt.read(tmp_path) is None
+    write_receipt(tmp_path, EXAMPLE)
+    remove_receipt(tmp_path)
+    remove_receipt(tmp_path)
+    remove_receipt(tmp_path / "nowhere")
+    assert read_receipt(tmp_path) is None
+    assert read_verdict(tmp_path) is None
 
 
 def test_a_receipt_that_cannot_be_written_or_removed_is_told(tmp_path: Path) -> None:
-    (tmp_path / "nox-envs.json").mkdir()
-    assert receipt.read(tmp_path) is None
+    (tmp_path / FILE_NAME).mkdir()
+    assert read_receipt(tmp_path) is None
     with pytest.raises(NoxEnvsError, match=r"nox-envs\.json: cannot be removed"):
-        receipt.remove(tmp_path)
+        remove_receipt(tmp_path)
     with pytest.raises(NoxEnvsError, match=r"nox-envs\.json: cannot be written"):
-        receipt.write(tmp_path, EXAMPLE)
+        write_receipt(tmp_path, EXAMPLE)
 
 
-def example() -> dict[str, object]:
-    return {
-        "schema": 1,
-        "lock": "l",
-        "interpreter": {"version": "3.12.1", "implementation": "cpython", "free_threaded": False},
-        "installer": "uv",
-        "project": "",
-        "distributions": [{"name": "apple", "version": "1.0", "record": ""}],
-    }
+@posix
+def test_a_link_in_place_of_the_receipt_is_neither_read_nor_written_through(tmp_path: Path) -> None:
+    venv, target = tmp_path / "venv", tmp_path / "target"
+    venv.mkdir()
+    target.mkdir()
+    write_receipt(target, EXAMPLE)
+    (venv / FILE_NAME).symlink_to(target / FILE_NAME)
+    before = (target / FILE_NAME).read_bytes()
+    assert read_receipt(venv) is None
+    write_receipt(venv, replace(EXAMPLE, lock="other"))
+    assert (target / FILE_NAME).read_bytes() == before
+    assert read_receipt(venv) == replace(EXAMPLE, lock="other")
 
 
-def store(venv: Path, document: object) -> None:
-    (venv / "nox-envs.json").write_text(json.dumps(document))
-
-
-def test_the_example_of_the_next_tests_is_sound(tmp_path: Path) -> None:
-    store(tmp_path, example())
-    assert receipt.read(tmp_path) == Receipt(
-        lock="l",
-        interpreter=Interpreter(version="3.12.1", implementation="cpython"),
-        installer="uv",
-        distributions=(Recorded(name="apple", version="1.0"),),
-    )
+@posix
+def test_a_pipe_or_a_device_in_place_of_the_receipt_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE_NAME)
+    assert read_receipt(tmp_path) is None
+    (tmp_path / FILE_NAME).unlink()
+    (tmp_path / FILE_NAME).symlink_to("/dev/zero")
+    assert read_receipt(tmp_path) is None
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("schema", 2),
-        ("schema", True),
-        ("schema", None),
-        ("lock", None),
-        ("interpreter", []),
-        ("interpreter", {"version": "3", "implementation": "cpython", "free_threaded": "no"}),
-        ("installer", 1),
-        ("distributions", {}),
-        ("distributions", ["apple"]),
-        ("distributions", [{"name": "apple", "version": 1, "record": ""}]),
-        (
-            "distributions",
-            [{"name": "a", "version": "1", "record": "", "source": {"kind": "moon", "hashes": []}}],
-        ),
-        ("distributions", [{"name": "a", "version": "1", "record": "", "source": {"kind": "vcs"}}]),
+    "change", [
+        {"schema": 1}, {"schema": True}, {"lock": None}, {"interpreter": []},
+        {"interpreter": {"free_threaded": "no"}}, {"interpreter": {"pythons": [["a"]]}}, {"installer": 1},
+        {"installed": "now"}, {"distributions": {}}, {"distributions": ["apple"]},
+        {"distributions": [{"name": "apple", "version": 1}]},
+        {"distributions": [{"name": "a b", "version": "1"}]},
+        {"distributions": [{"name": "apple", "version": "1\n--index-url=x"}]},
+        {"distributions": [{"name": "apple", "version": "1", "source": "https://x --hash=y"}]},
+        {"startup": [["a", "b", "c"]]}, {"startup": [["a", 1]]}, {"names": [1]}, {"verdict": []},
+        {"verdict": {"inputs": [1]}},
     ],
-)
-def test_a_receipt_of_another_form_is_none(tmp_path: Path, key: str, value: object) -> None:
-    store(tmp_path, {**example(), key: value})
-    assert receipt.read(tmp_path) is None
+)  # fmt: skip
+def test_a_receipt_of_another_form_is_none(tmp_path: Path, change: dict[str, object]) -> None:
+    write_receipt(tmp_path, EXAMPLE)
+    written = json.loads((tmp_path / FILE_NAME).read_text())
+    written.update(change) if "schema" in change else written["receipt"].update(change)
+    (tmp_path / FILE_NAME).write_text(json.dumps(written))
+    assert read_receipt(tmp_path) is None
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"\xff", b"null", b"[]", b"[" * 100_000, b'{"schema": 1}', b" " * (1 << 24)]
-)
+    "data", [
+        b"", b"{", b"\xff", b"null", b"[]", b"[" * 100_000, b'{"schema": 2e400}',
+        b'{"schema": %s}' % (b"9" * 5000),
+    ],
+)  # fmt: skip
 def test_a_damaged_receipt_is_none(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "nox-envs.json").write_bytes(data)
-    assert receipt.read(tmp_path) is None
+    (tmp_path / FILE_NAME).write_bytes(data)
+    assert read_receipt(tmp_path) is None
+    assert read_verdict(tmp_path) is None
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(cut=st.integers(min_value=0, max_value=400))
 def test_a_receipt_that_was_cut_off_is_none(tmp_path: Path, cut: int) -> None:
-    receipt.write(tmp_path, EXAMPLE)
-    file = tmp_path / "nox-envs.json"
+    write_receipt(tmp_path, EXAMPLE)
+    file = tmp_path / FILE_NAME
     file.write_bytes(file.read_bytes()[:cut])
-    assert receipt.read(tmp_path) is None
+    assert read_receipt(tmp_path) is None
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no named pipes")
-def test_a_receipt_that_is_a_pipe_does_not_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "nox-envs.json")
-    assert receipt.read(tmp_path) is None
+@posix
+def test_a_venv_that_was_moved_or_copied_is_noticed_and_one_behind_a_link_is_not(tmp_path: Path) -> None:
+    (tmp_path / "venv").mkdir()
+    receipt = replace(EXAMPLE, location=os.path.realpath(tmp_path / "venv"))
+    (tmp_path / "link").symlink_to("venv")
+    assert not moved(receipt, tmp_path / "venv")
+    assert not moved(receipt, tmp_path / "link")
+    (tmp_path / "copy").mkdir()
+    assert moved(receipt, tmp_path / "copy")
 
 
-def test_a_receipt_holds_the_digest_of_each_record(bare_venv: BareVenv) -> None:
-    bare_venv.add("apple", "1.0", record="apple.py,sha256=x,1\n")
-    bare_venv.add("pear", "2.0", record=None, direct_url='{"url": "file:///pear", "dir_info": {}}')
-    made = receipt.of(take(bare_venv.location), lock="l", installer="pip 25.0", project="p")
-    assert made == Receipt(
-        schema=1,
-        lock="l",
-        interpreter=Interpreter(version="3.12.1", implementation="cpython"),
-        installer="pip 25.0",
-        project="p",
-        distributions=(
-            Recorded(name="apple", version="1.0", record=sha256(b"apple.py,sha256=x,1\n").hexdigest()),
-            Recorded(name="pear", version="2.0", source=Source(kind="directory", url="file:///pear")),
-        ),
-        location=str(bare_venv.location),
-    )
+# What a verdict may make us read.
 
 
-@pytest.mark.functional
-def test_a_reinstalled_artifact_shows_in_the_receipt(make_venv: MakeVenv) -> None:
-    venv = make_venv("uv")
-    venv.install("apple==1.0", "pear")
-    before = receipt.of(take(venv.location), lock="l", installer="uv")
-    again = receipt.of(take(venv.location), lock="l", installer="uv")
-    assert before == again
-    assert all(recorded.record for recorded in before.distributions)
-    record = venv.site / "apple-1.0.dist-info" / "RECORD"
-    record.write_text(record.read_text() + "apple/evil.py,,\n")
-    after = receipt.of(take(venv.location), lock="l", installer="uv")
-    assert replace(after, distributions=()) == replace(before, distributions=())
-    changed = set(after.distributions) - set(before.distributions)
-    assert [recorded.name for recorded in changed] == ["apple"]
+def verdict_on(*paths: str, content: bytes = b"x") -> CleanVerdict:
+    return replace(VERDICT, inputs=tuple((path, hashlib.sha256(content).hexdigest()) for path in paths))
+
+
+def test_a_verdict_holds_as_long_as_its_inputs_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "a.txt").write_text("x")
+    verdict = verdict_on("requirements/a.txt")
+    assert unchanged(verdict, tmp_path)
+    (tmp_path / "requirements" / "a.txt").write_text("y")
+    assert not unchanged(verdict, tmp_path)
+    (tmp_path / "requirements" / "a.txt").unlink()
+    assert not unchanged(verdict, tmp_path)
+    assert unchanged(replace(VERDICT, inputs=(("requirements/a.txt", ""),)), tmp_path)
+
+
+@posix
+@pytest.mark.parametrize(
+    "path", ["../secret", "{outside}", "a/../../secret", "folder/secret", "link", "a\\..\\b", "\0"]
+)
+def test_a_verdict_that_names_a_file_outside_the_project_is_not_used(tmp_path: Path, path: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "secret"
+    root.mkdir()
+    outside.write_text("x")
+    (root / "folder").symlink_to(tmp_path)
+    (root / "link").symlink_to(outside)
+    (root / "own").write_text("x")
+    (root / "within").symlink_to("own")
+    assert not unchanged(verdict_on(path.replace("{outside}", str(outside))), root)
+    assert unchanged(verdict_on("own", "within"), root)

@@ -1,328 +1,435 @@
+"""The report: its verdict, its formats and their contracts, and the way back from JSON."""
+
 from __future__ import annotations
 
+import io
 import json
+import os
+import re
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nox_envs.drift import Finding, Severity
-from nox_envs.report import SCHEMA, EnvironmentReport, Report, Status, render
-from nox_envs.report.as_text import count_kinds, finding_lines, summary_line
-from nox_envs.streams import printable
-from nox_envs.values import fields, replace
+from nox_envs.errors import FileProblems
+from nox_envs.findings import KINDS, SEVERITIES, Finding, Severity
+from nox_envs.report import render
+from nox_envs.report.github import append_summary
+from nox_envs.report.json import json_text, read_report, report_schema
+from nox_envs.report.markdown import BUDGET
+from nox_envs.report.report import (
+    FORMATS,
+    STATUSES,
+    EnvironmentReport,
+    Format,
+    Report,
+    place_of,
+    status_of,
+    verdict,
+)
+from nox_envs.report.text import finding_lines, render_text, summary_line
+from nox_envs.terminal import progress_on
+from nox_envs.values import replace
+from tests.reports import HOSTILE, everything, finding, hostile, outcome
+from tests.sarif import check_published, check_references, published
 
 GOLDEN = Path(__file__).parent / "golden" / "report"
+CLEAN = Report(environments=(outcome(),))
+EVERY_KIND = Report(environments=(outcome(*map(finding, KINDS)),), findings=tuple(map(finding, KINDS)))
+
+TEXTS = st.one_of(st.text(max_size=9), st.sampled_from([HOSTILE, "::error::x", "a##[b", "x" * 200]))
+# What each type of field may be.
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "Kind": st.sampled_from(sorted(KINDS)),
+    "Severity": st.sampled_from(SEVERITIES),
+    "Status": st.sampled_from(STATUSES),
+    "str": TEXTS,
+    "int": st.integers(0, 9),
+    "float": st.integers(0, 10**6).map(lambda thousandths: thousandths / 1000),
+    "tuple[str, ...]": st.lists(TEXTS, max_size=2).map(tuple),
+    "Pairs": st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple),
+}
+for value in (Finding, EnvironmentReport, Report):
+    made = st.builds(value, **{name: FIELDS[kind] for name, kind in value.__annotations__.items()})
+    FIELDS[f"tuple[{value.__name__}, ...]"] = st.lists(made, max_size=3).map(tuple)
+REPORTS = FIELDS["tuple[Report, ...]"].filter(bool).map(lambda reports: reports[0])
 
 
-def finding(
-    kind: str = "version",
-    package: str = "pytest",
-    *,
-    severity: Severity = "error",
-    expected: str = "8.4.0",
-    actual: str = "8.3.0",
-    session: str = "tests-3.12",
-    path: str = "",
-    line: str = "requirements/tests.txt:14",
-    why: tuple[str, ...] = ("test: pytest>=8 (envs.yaml:7)",),
-    fix: str = "nox -s tests-3.12",
-) -> Finding:
-    return Finding(
-        kind=kind,
-        severity=severity,
-        environment=session.partition("-")[0],
-        session=session,
-        package=package,
-        expected=expected,
-        actual=actual,
-        path=path,
-        line=line,
-        why=why,
-        fix=fix,
-    )
+def as_json(report: Report) -> dict[str, Any]:
+    return dict(json.loads(render(report, "json")))
 
 
-def checked(
-    session: str, status: Status, *findings: Finding, reason: str = "", installed: int = 12
-) -> EnvironmentReport:
-    environment, _, python = session.partition("-")
-    return EnvironmentReport(
-        environment=environment,
-        session=session,
-        python=python,
-        lock=f"requirements/{environment}.txt",
-        location=f".nox/{session}",
-        status=status,
-        reason=reason,
-        installed=installed,
-        findings=findings,
-    )
+def check_report(document: object) -> None:
+    jsonschema.Draft202012Validator(report_schema()).validate(document)
 
 
-STALE = finding(
-    "lock-stale",
-    "rich",
-    expected="test: rich>=14",
-    actual="test: rich",
-    line="envs.yaml:9",
-    fix="nox -s lock -- tests",
-    severity="warning",
+def acted_on(shown: str) -> list[str]:
+    """Return what a terminal or the runner of a CI job would act on."""
+    lines = shown.split("\n")
+    return [one for one in lines if not one.isprintable() or one.lstrip().startswith("::") or "##[" in one]
+
+
+# The verdict.
+
+
+def of(*findings: Finding, status: str = "") -> Report:
+    one = outcome(*findings)
+    return Report(environments=(replace(one, status=status or one.status),))
+
+
+@pytest.mark.parametrize(
+    ("report", "strict", "fail_on", "expected"),
+    [
+        (CLEAN, True, "error", (0, "")),
+        (of(finding(), finding("version"), finding()), False, "error", (1, "drift: 2 missing, 1 version")),
+        (of(finding("leftover")), True, "error", (0, "")),
+        (of(finding("leftover")), True, "warning", (1, "drift: 1 leftover")),
+        (Report(environments=(), findings=(finding("leak"),)), True, "leak", (1, "drift: 1 leak")),
+        (of(finding(), status="repaired"), True, "note", (0, "")),
+        (of(status="skipped"), False, "error", (0, "")),
+        (of(status="skipped"), True, "error", (2, "not checked: tests-3.12")),
+        (everything(), True, "error", (2, "not everything could be checked: 1 problem")),
+    ],
 )
-ORPHAN = finding(
-    "lock-orphaned",
-    "",
-    severity="warning",
-    session="",
-    expected="an environment that declares it",
-    actual="requirements/old.txt",
-    path="requirements/old.txt",
-    line="",
-    why=(),
-    fix="git rm requirements/old.txt",
-)
+def test_the_exit_code_says_clean_drift_or_not_checked(
+    report: Report, strict: bool, fail_on: str, expected: tuple[int, str]
+) -> None:
+    assert verdict(report, strict=strict, fail_on=(fail_on,)) == expected
 
 
-def drifted(session: str, site: str) -> tuple[Finding, ...]:
-    """Return the same findings for every venv; only the paths differ."""
-    chain = ("test: pytest>=8 (envs.yaml:7)", "pytest")
-    lock, info = "requirements/tests.txt:9", f"{site}/six-1.17.0.dist-info"
-    findings = (
-        finding(),
-        finding("missing", "iniconfig", expected="2.0.0", actual="", line=lock, why=chain),
-        finding("extraneous", "six", expected="", actual="1.17.0", path=info, line="", why=()),
-        finding("unverifiable", "tool", severity="note", expected="a hash", actual=""),
-    )
-    return tuple(
-        replace(one, session=session, fix="" if one.severity == "note" else f"nox -s {session}")
-        for one in findings
-    )
+def test_the_status_of_a_point_follows_its_findings() -> None:
+    assert status_of((), "") == "clean"
+    assert status_of((finding("unverifiable"),), "") == "clean"
+    assert status_of((), "not built") == "skipped"
+    assert status_of((finding("leftover"),), "not built") == "drift"
 
 
-MIXED = Report(
-    environments=(
-        checked("lint", "clean", installed=1),
-        checked("tests-3.11", "clean", STALE),
-        checked("tests-3.12", "drift", *drifted("tests-3.12", "/venvs/one")),
-        checked("tests-3.13", "drift", *drifted("tests-3.13", "/venvs/other")),
-        checked("docs-3.12", "repaired", finding(session="docs-3.12", fix="nox -s docs-3.12"), installed=40),
-        checked("types", "skipped", reason="not built; nox -s types", installed=0),
-        checked("old", "drift", STALE, reason="not built; nox -s old", installed=0),
-    ),
-    findings=(ORPHAN,),
-)
+# All formats.
 
 
-@pytest.mark.parametrize("format", ["text", "json"])
-def test_a_report_of_everything_is_as_written_down(format: str) -> None:  # noqa: A002
-    name = "mixed.txt" if format == "text" else "mixed.json"
-    text = render(MIXED, "text" if format == "text" else "json")
-    assert text == (GOLDEN / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("format_", [one for one in FORMATS if one != "html"])
+def test_a_report_is_rendered_as_its_golden_file_says(format_: Format) -> None:
+    assert render(everything(), format_) == (GOLDEN / f"everything.{format_}").read_text(encoding="utf-8")
 
 
-def test_what_was_mended_is_no_drift_any_more() -> None:
-    assert MIXED.drifted
-    assert not Report(environments=(checked("a", "repaired", finding()),)).drifted
-    assert not Report(environments=(checked("a", "clean", STALE),), findings=(ORPHAN,)).drifted
-    assert Report(environments=(), findings=(finding(),)).drifted
-    both = (checked("a", "repaired", finding()), checked("b", "drift", finding()))
-    assert Report(environments=both).drifted
+@pytest.mark.parametrize("format_", FORMATS)
+@settings(max_examples=40)
+@given(report=REPORTS)
+@example(report=hostile())
+def test_every_format_takes_every_report_and_no_text_from_outside_is_acted_on(
+    report: Report, format_: Format
+) -> None:
+    shown = render(report, format_)
+    assert not [sign for sign in shown if sign != "\n" and not sign.isprintable()]
+    if format_ not in ("github", "html"):
+        assert acted_on(shown) == []
+    match format_:
+        case "json":
+            check_report(json.loads(shown))
+            assert read_report(shown, origin="x") == report
+            assert "##" not in shown
+        case "markdown":
+            assert not re.search(r"<img|@someone|\]\(|`c`|https:|www\.|[^&]#12", shown)
+            assert {line.count("|") for line in shown.split("\n") if line.startswith("|")} <= {8}
+        case "github":
+            assert all(re.match(r"::(error|warning|notice)( [^:]*)?::", line) for line in shown.splitlines())
+        case "sarif":
+            check_references(json.loads(shown))
+        case "html":
+            assert shown.count("</script>") == shown.count("<script") == 2
+            assert "<img" not in shown
 
 
-def test_a_point_that_could_not_be_checked_is_told() -> None:
-    assert MIXED.skipped
-    assert not Report(environments=(checked("a", "clean"),)).skipped
+# Text.
 
 
-def test_every_finding_is_listed_with_those_that_were_mended() -> None:
-    assert len(MIXED.all_findings) == 12
-    assert MIXED.all_findings[-1] == ORPHAN
+def shared() -> Report:
+    """Make a report in which sessions have the same findings, and need different commands or none."""
 
-
-def test_nothing_checked_is_no_text() -> None:
-    assert render(Report(environments=()), "text") == ""
-
-
-def test_one_environment_needs_no_total() -> None:
-    assert render(Report(environments=(checked("lint", "clean", installed=2),)), "text") == (
-        "lint: no drift: 2 distributions as locked in requirements/lint.txt\n"
-    )
-
-
-def test_an_environment_without_a_lock_says_what_it_counted() -> None:
-    report = EnvironmentReport(
-        environment="docs",
-        session="docs",
-        python="",
-        lock="",
-        location=".nox/docs",
-        status="clean",
-        installed=0,
-    )
-    assert summary_line(report) == "docs: no drift: 0 distributions"
-
-
-def test_what_is_ignored_unreadable_or_noteworthy_is_told() -> None:
-    place = EnvironmentReport(
-        environment="a",
-        session="a",
-        python="",
-        lock="",
-        location="",
-        status="clean",
-        origin="job 7",
-        ignored=2,
-    )
-    report = Report(
-        environments=(place,), problems=("b.json: is no JSON",), notes=("a rule matched nothing",)
-    )
-    assert render(report, "text").splitlines() == [
-        "a [job 7]: no drift: 0 distributions; 2 ignored",
-        "problem: b.json: is no JSON",
-        "note: a rule matched nothing",
-    ]
-
-
-def test_kinds_are_counted_in_order() -> None:
-    assert count_kinds([finding("version"), finding("missing"), finding("version")]) == "1 missing, 2 version"
-    assert count_kinds([]) == ""
-
-
-def test_a_finding_without_sides_is_its_kind_and_package() -> None:
-    bare = finding("duplicate", "six", expected="", actual="", line="", why=(), fix="")
-    assert finding_lines([bare]) == ["  duplicate  six"]
-
-
-def test_findings_are_aligned() -> None:
-    lines = finding_lines([finding(), finding("missing", "b", actual="", fix="nox -s other")])
-    heads = [line for line in lines if line.startswith("  ") and line[2] != " "]
-    assert heads == ["  version  pytest  expected 8.4.0, found 8.3.0", "  missing  b       expected 8.4.0"]
-
-
-def test_colours_are_only_there_when_asked_for() -> None:
-    coloured = render(MIXED, "text", colour=True)
-    assert "\x1b[31mversion" in coloured
-    assert "\x1b[32mno drift\x1b[0m" in coloured
-    assert "\x1b" not in render(MIXED, "text")
-    assert render(MIXED, "json", colour=True) == render(MIXED, "json")
-
-
-def test_many_environments_stay_readable() -> None:
-    stale = Report(
-        environments=tuple(
-            checked(f"tests-{n}", "drift", finding(session=f"tests-{n}", path=f"/venv-{n}"))
-            for n in range(60)
+    def found(session: str) -> tuple[Finding, ...]:
+        path = f".nox/{session}/six-1.17.0.dist-info"
+        return (
+            finding(session=session, fix=f"nox -s {session}"),
+            finding("extraneous", "six", expected="", actual="1.17.0", path=path, fix=f"nox -s {session}"),
         )
+
+    stale = finding(
+        "lock-stale", "rich", expected="test: rich>=14", line="envs.yaml:9", fix="nox -s lock -- tests"
     )
-    lines = render(stale, "text").splitlines()
-    assert len(lines) < 60 * 2 + 5
-    assert lines[-1] == "60 environments: 60 drift (60 version)"
-    assert sum("expected 8.4.0" in line for line in lines) == 1
-    assert {line.index("drift") for line in lines if line.startswith("tests-")} == {len("tests-59: ")}
-
-
-# What comes from outside is harmless.
-
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202eevil\u2066\x9b31m\r\n\udcff\t\x00"
-
-
-def test_what_a_terminal_could_act_on_is_shown_as_escapes() -> None:
-    assert printable("Ünïcode ✓ stays") == "Ünïcode ✓ stays"
-    assert printable("\x1b[31m\u202e\udcff") == "\\x1b[31m\\u202e\\udcff"
-
-
-def hostile() -> Report:
-    bad = finding(
-        "extraneous", f"six{HOSTILE}", expected=HOSTILE, actual=HOSTILE, path=HOSTILE, line=HOSTILE,
-        why=(HOSTILE,), fix=HOSTILE, session=HOSTILE,
-    )  # fmt: skip
-    place = EnvironmentReport(
-        environment="a",
-        session=HOSTILE,
-        python="",
-        lock=HOSTILE,
-        location=HOSTILE,
-        status="drift",
-        reason=HOSTILE,
-        findings=(bad, finding()),
+    environments = (
+        outcome(*found("a"), session="a"),
+        outcome(*found("b"), session="b"),
+        outcome(stale, session="c"),
+        outcome(stale, session="d", reason="not built; run: nox -s d"),
+        outcome(*found("e"), session="e", status="repaired", installed={"apple": "2.0"}),
     )
-    clean = EnvironmentReport(
-        environment="b", session="b", python="", lock=HOSTILE, location="", status="clean"
+    return Report(environments=environments)
+
+
+def test_findings_that_sessions_share_are_written_once_and_each_command_that_fixes_them() -> None:
+    assert render(shared(), "text") == (GOLDEN / "shared.text").read_text(encoding="utf-8")
+
+
+def test_findings_with_different_commands_keep_their_own() -> None:
+    common, other = "fix: nox -s tests-3.12", "fix: nox -s lock -- tests"
+    lines = finding_lines([finding(), finding("lock-stale", "", fix=other[5:])])
+    assert [line.strip() for line in lines if "fix:" in line] == [common, other]
+    lines = finding_lines([finding(), finding("version")])
+    assert [line for line in lines if "fix:" in line] == [f"  {common}"]
+
+
+def wide() -> Finding:
+    return finding(
+        "source",
+        "a-really-long-name-of-a-package-that-only-one-company-uses",
+        expected=f"git+https://git.example.org/group/a-repository@{'01234567' * 5}#subdirectory=x",
+        actual="https://packages.example.org/files/a_really_long_package-1.0-cp312-cp312-manylinux_2_17_x86_64.whl",
+        path=f".nox/{'tests-3-12/' * 9}METADATA",
+        why=("tests: a-really-long-name-of-a-package-that-one-company-uses[extra]>=1.0 (envs.yaml:1)", "b"),
+        fix="nox --reuse-venv=never -s 'tests-3.12(a long name of a session, django=5.2, postgres=16)'",
     )
-    return Report(environments=(place, clean), findings=(bad,))
 
 
-def test_no_text_of_a_report_reaches_a_terminal_raw() -> None:
-    lines = render(hostile(), "text").split("\n")
-    assert [line for line in lines if not line.isprintable()] == []
+def test_nothing_is_wider_than_80_columns_but_a_command_which_stays_on_one_line() -> None:
+    one, two = outcome(wide(), finding(), session="x" * 90), outcome(reason="y " * 90, status="skipped")
+    lines = render_text(Report(environments=(one, two))).split("\n")
+    assert [line for line in lines if len(line) > 80] == [f"    {wide().fix}"]
+    assert lines[lines.index(f"    {wide().fix}") - 1].strip() == "fix:"
+    joined = "".join(line.strip() for line in lines)
+    assert wide().path in joined
+    assert max(map(len, finding_lines([finding(why=("w " * 99,))]))) <= 80
 
 
-def test_json_is_ascii_and_gives_every_text_back() -> None:
-    text = render(hostile(), "json")
-    assert text.isascii()
-    assert text.encode("utf-8")
-    assert json.loads(text)["environments"][0]["findings"][0]["package"] == f"six{HOSTILE}"
+def test_colours_are_only_there_when_asked_for_and_the_fix_stands_out() -> None:
+    coloured = render(everything(), "text", colour=True)
+    assert "\x1b[31mmissing     \x1b[0m" not in coloured
+    assert "\x1b[31mmissing\x1b[0m" in coloured
+    assert "\x1b[32mno drift\x1b[0m" in coloured
+    assert "\x1b[1m  fix: nox -s tests-3.12\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == render(everything(), "text")
 
 
-@given(st.text(st.characters(), max_size=30))
-def test_printable_is_printable(text: str) -> None:
-    assert printable(text).isprintable()
-    assert printable(printable(text)) == printable(text)
+def test_a_session_has_one_line_and_nothing_at_all_has_none() -> None:
+    assert render(Report(environments=()), "text") == ""
+    line = "tests-3.12: no drift: 0 distributions as locked in requirements/tests.txt\n"
+    assert render(CLEAN, "text") == line
+    ignored = EnvironmentReport(environment="a", session="a", status="clean", origin="job 7", ignored=2)
+    assert summary_line(ignored) == "a [job 7]: no drift: 0 distributions; 2 ignored"
 
 
-# The JSON is a contract.
-
-CONTRACT: dict[str, type] = {
-    "environment": str,
-    "session": str,
-    "python": str,
-    "lock": str,
-    "location": str,
-    "status": str,
-    "reason": str,
-    "installed": int,
-    "findings": list,
-}
-FINDING: dict[str, type] = {
-    **{name: str for name in fields(finding()) if name != "why"},
-    "why": list,
-}
+def test_a_text_of_megabytes_is_folded_in_one_pass() -> None:
+    lines = finding_lines([finding(expected="x" * 2_000_000, actual="y/" * 1_000_000)])
+    assert sum(map(len, lines)) > 4_000_000
+    assert max(map(len, lines)) <= 80
 
 
-def held(row: dict[str, object], contract: dict[str, type]) -> dict[str, type]:
-    """Return the types of the keys that the contract names."""
-    return {name: type(row[name]) for name in contract}
+# JSON.
 
 
-def test_the_json_keeps_its_keys_and_their_types() -> None:
-    value = json.loads(render(MIXED, "json"))
-    assert SCHEMA == 1
-    assert value["schema"] == SCHEMA
-    assert {"schema", "environments", "findings", "summary"} <= value.keys()
-    assert [row["session"] for row in value["environments"]] == [e.session for e in MIXED.environments]
-    assert all(held(row, CONTRACT) == CONTRACT for row in value["environments"])
-    findings = [*value["findings"], *(one for row in value["environments"] for one in row["findings"])]
-    assert len(findings) == 12
-    assert all(held(one, FINDING) == FINDING for one in findings)
-    assert set(FINDING) == {
-        *("kind", "severity", "environment", "session", "package", "expected", "actual"),
-        *("path", "line", "why", "fix"),
-    }
-    assert value["summary"] == {
-        "environments": {"clean": 2, "drift": 3, "repaired": 1, "skipped": 1},
-        "findings": {
-            "extraneous": 2,
-            "lock-orphaned": 1,
-            "lock-stale": 2,
-            "missing": 2,
-            "unverifiable": 2,
-            "version": 3,
-        },
-    }
+def test_the_json_meets_its_schema_which_describes_every_key() -> None:
+    schema: Any = report_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for report in (everything(), EVERY_KIND, CLEAN, Report(environments=())):
+        check_report(as_json(report))
+    document = as_json(everything())
+    assert schema["properties"].keys() == document.keys()
+    environment = document["environments"][0]
+    assert schema["$defs"]["EnvironmentReport"]["properties"].keys() == environment.keys()
+    assert schema["$defs"]["Finding"]["properties"].keys() == environment["findings"][0].keys()
+    assert schema["$defs"]["Finding"]["properties"]["kind"]["enum"] == list(KINDS)
+    for key in ("environments", "findings"):
+        with pytest.raises(jsonschema.ValidationError):
+            check_report({**document, key: [{"kind": "nothing"}]})
 
 
-def test_the_json_is_sorted_and_the_same_for_the_same_report() -> None:
-    text = render(MIXED, "json")
-    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
-    assert text == render(MIXED, "json")
+def test_the_json_keeps_its_keys() -> None:
+    document = as_json(everything())
+    environment = document["environments"][0]
+    assert document["schema"] == 1
+    assert document["summary"]["environments"] == {"clean": 1, "drift": 1, "repaired": 1, "skipped": 1}
+    keys = "distributions environment findings ignored installed location lock origin platform python reason"
+    assert " ".join(sorted(environment)) == f"{keys} seconds session status"
+    keys = "actual environment expected fix kind line package path session severity why"
+    assert " ".join(sorted(document["findings"][0])) == keys
+    assert environment["seconds"] == 12.346
+    assert environment["distributions"] == [["basket", "1.0"], ["plum", "3"]]
+
+
+def test_no_json_that_is_printed_holds_a_workflow_command() -> None:
+    texts = ["##[error]x", "##vso[task.x]", "::error::x", "a:::b", "\\::x", "#####"]
+    shown = json_text(texts, indent=None)
+    assert "##" not in shown
+    assert "::" not in shown
+    assert json.loads(shown) == texts
+
+
+def broken(key: str = "", /, **changes: object) -> str:
+    """Return the JSON of a report with changes, of the first item below a key if one is given."""
+    document = as_json(everything())
+    target = document[key][0] if key else document
+    target.update(changes)
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not JSON"),
+        ('{"schema": 1,\n "environ', "is not JSON: Unterminated string"),
+        ("[" * 100_000, "is not JSON"),
+        ("9" * 5000, "is not JSON"),
+        ("[]", "expected a table"),
+        ("{}", "schema: expected an integer, found nothing"),
+        (broken(schema=2), "schema: is 2; this nox-envs reads 1"),
+        (broken(schema=True), "schema: expected an integer, found true"),
+        (broken(environments={}), "environments: expected a list"),
+        (broken(environments=["x" * 99]), "environments[0]: expected a table"),
+        (broken(notes=[1]), "notes[0]: expected a string, found 1"),
+        (broken("environments", session=None), "environments[0].session: expected a string, found nothing"),
+        (broken("environments", status="claen"), "'claen' is not one of clean, repaired, drift"),
+        (broken("environments", seconds=-1), "expected a number from 0 on, found -1"),
+        (broken("environments", seconds=float("inf")), "expected a number from 0 on"),
+        (broken("environments", installed=10**400), "expected a number from 0 on"),
+        (broken("environments", distributions=[["six"]]), "expected lists of a name and a version"),
+        (broken("environments", distributions=[["six", 1]]), "expected lists of a name and a version"),
+        (broken("environments", findings=1), "environments[0].findings: expected a list"),
+        (broken("findings", kind="revision"), "findings[0].kind: 'revision' is not one of lock-missing"),
+        (broken("findings", severity="fatal"), "'fatal' is not one of error, warning, note"),
+        (broken("findings", why="test"), "findings[0].why: expected a list"),
+    ],
+)
+def test_what_is_not_a_report_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(FileProblems) as caught:
+        read_report(text, origin="report.json")
+    assert str(caught.value).startswith("report.json:1:1: ")
+    assert message in str(caught.value)
+
+
+def test_a_report_with_fewer_keys_and_one_with_new_keys_are_read() -> None:
+    document = as_json(CLEAN)
+    del document["problems"], document["notes"]
+    for key in ("distributions", "platform", "seconds", "origin", "ignored"):
+        del document["environments"][0][key]
+    document["new"] = {"later": 1}
+    (read,) = read_report(json.dumps(document), origin="x").environments
+    assert (read.session, read.seconds, read.distributions) == ("tests-3.12", 0, ())
+
+
+# Where a finding is shown.
+
+
+def test_a_finding_is_shown_where_a_reviewer_looks() -> None:
+    places = {"envs.yaml:12": ("envs.yaml", 12), "envs.yaml:12:5": ("envs.yaml", 12), "a.txt": ("a.txt", 0)}
+    assert {line: place_of(finding(line=line), "lock.txt") for line in places} == places
+    paths = [".nox/a/x.py", "/usr/lib/x.py", "C:/x.py", "../x.py", ""]
+    shown = [place_of(finding(line="", path=path), "lock.txt") for path in paths]
+    assert shown == [(".nox/a/x.py", 0)] + [("lock.txt", 0)] * 4
+
+
+# GitHub.
+
+
+def test_at_most_ten_annotations_of_a_level_are_made_worst_first() -> None:
+    severities: tuple[Severity, ...] = ("note", "warning", "error")
+    many = [finding("version", f"p{n}", severity=one) for n in range(12) for one in severities]
+    lines = render(of(*many), "github").splitlines()
+    levels = [*["error"] * 10, *["warning"] * 10, *["notice"] * 10]
+    assert [line.split(" ")[0].split("::")[1] for line in lines] == levels
+    assert [line for line in lines if "more" in line] == [
+        f"::{level}::and 3 more; the job summary has all of them" for level in ("error", "warning", "notice")
+    ]
+    ten = render(of(*(finding(package=f"p{n}") for n in range(10))), "github")
+    assert ("more" in ten, len(ten.splitlines())) == (False, 10)
+
+
+def test_what_several_sessions_have_in_common_is_one_annotation_that_names_them() -> None:
+    lock = finding("lock-unsatisfied", fix="nox -s lock -- tests")
+    same = tuple(outcome(lock, session=f"tests-3.{n}") for n in range(8))
+    (line,) = render(Report(environments=same), "github").splitlines()
+    assert "::tests-3.0, tests-3.1, tests-3.2, tests-3.3, tests-3.4 and 3 more: expected 2.0" in line
+
+
+def test_the_job_summary_grows_by_each_report_and_its_lack_fails_nothing(tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    append_summary(CLEAN, str(summary))
+    append_summary(everything(), str(summary))
+    both = [render(report, "markdown") for report in (CLEAN, everything())]
+    assert summary.read_text(encoding="utf-8") == "".join(f"{one}\n" for one in both)
+    append_summary(CLEAN, str(tmp_path / "no" / "such" / "folder"))
+
+
+# SARIF.
+
+
+@pytest.mark.parametrize("report", [everything(), hostile(), EVERY_KIND, CLEAN, Report(environments=())])
+def test_the_sarif_meets_the_published_schema_that_it_names(report: Report) -> None:
+    document = json.loads(render(report, "sarif"))
+    check_published(document)
+    assert document["$schema"] == published()["id"]
+
+
+def test_the_results_of_a_sarif_name_their_rules_and_keep_their_fingerprints() -> None:
+    (run,) = json.loads(render(everything(), "sarif"))["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == sorted({result["ruleId"] for result in run["results"]})
+    assert all(rules[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
+    prints = [result["partialFingerprints"]["noxEnvs/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(prints)
+    moved = of(finding(line="requirements/tests.txt:99"))
+    (one,) = json.loads(render(moved, "sarif"))["runs"][0]["results"]
+    assert one["partialFingerprints"]["noxEnvs/v1"] in prints
+    assert one["locations"][0]["physicalLocation"]["region"] == {"startLine": 99}
+    assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_paths_are_uri_references_in_sarif() -> None:
+    for line, expected in {
+        "my reqs/ä%.txt:1": {"uri": "my%20reqs/%C3%A4%25.txt", "uriBaseId": "%SRCROOT%"},
+        "//host/x:1": {"uri": "/host/x"},
+    }.items():
+        (result,) = json.loads(render(of(finding(line=line)), "sarif"))["runs"][0]["results"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"] == expected
+
+
+# Markdown.
+
+
+def test_markdown_fits_a_comment_and_says_what_is_left_out() -> None:
+    many = [outcome(*(finding(package=f"p{n}") for n in range(99)), session=f"s{m}") for m in range(30)]
+    clean = [outcome(session=f"clean-{n}") for n in range(2000)]
+    text = render(Report(environments=(*many, *clean)), "markdown")
+    assert len(text) <= BUDGET
+    match = re.search(r"…and (\d+) more rows", text)
+    assert match
+    left = int(match[1]) - 30 + text.count("| | kind |")  # rows with the names of columns count too
+    assert left + text.count("| ❌ |") == 99 * 30
+
+
+def test_markdown_is_quiet_when_one_session_is_clean() -> None:
+    assert render(CLEAN, "markdown") == "✅ nox-envs: no drift in <code>tests-3.12</code>\n"
+    assert "a note" in render(replace(CLEAN, notes=("a note",)), "markdown")
+    two = render(Report(environments=(outcome(), outcome(session="docs"))), "markdown")
+    assert "<details><summary>✅ 2 without drift</summary>" in two
+
+
+# Progress.
+
+
+def test_progress_is_a_line_on_a_terminal_that_is_wiped_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("nox_envs.terminal.time.monotonic", lambda: now[0])
+    leader, follower = os.openpty()
+    with os.fdopen(follower, "w") as stream:
+        told = progress_on(stream)
+        for seconds, done in ((0.1, 1), (0.4, 1), (0.41, 2), (0.6, 3), (0.7, 4)):
+            now[0] = seconds
+            told(done, 4, "x" * 500)
+        told(4, 4, "done twice")
+        shown = os.read(leader, 10_000).decode()
+    os.close(leader)
+    lines = [f"[{'#' * filled}{'-' * (24 - filled)}] ".ljust(79, "x") for filled in (6, 18)]
+    assert shown.split("\r\x1b[K") == ["", *lines, ""]
+    progress_on(io.StringIO())(1, 2, "nothing is drawn")

@@ -1,4 +1,4 @@
-"""Run the command line as `python -m nox_envs`."""
+"""The command `python -m nox_envs`."""
 
 from nox_envs.cli import main
 

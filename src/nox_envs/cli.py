@@ -1,4 +1,4 @@
-"""Owns the command line beside nox; starts no process, and is the one place that handles errors."""
+"""The command line `nox-envs`: its verbs and options, and the one place that turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -8,36 +8,49 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from nox_envs.arguments import asks_index, parser
-from nox_envs.errors import NoxEnvsError
-from nox_envs.machine import markers
-from nox_envs.streams import forget_reader, harmless, write_anything
+from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean, nearest
+from nox_envs.terminal import forget_reader, harmless, progress_on, wants_colour, write_anything
 
 if TYPE_CHECKING:
-    from nox_envs.errors import Problem
-    from nox_envs.matrix import Point
-    from nox_envs.report import Report
-    from nox_envs.workflow.index_side import IndexSide
-    from nox_envs.workflow.project import Project
+    from nox_envs.project import Project
+    from nox_envs.report.report import Report
+    from nox_envs.spec.types import Point
+
+_SPEC = "envs.yaml"
+_ELSEWHERE = {
+    "lock": "nox -s lock",
+    "run": "nox -s ENVIRONMENT",
+    "install": "nox --install-only -s ENVIRONMENT",
+}
+_EPILOG = """exit codes: 0 clean, 1 drift, 2 could not check, 130 interrupted
+
+nox builds and runs: `nox -s ENVIRONMENT` checks or builds a venv and runs its commands, `nox -s lock`
+regenerates locks. `nox-envs COMMAND --help` shows examples."""
+
+
+class Verb(NamedTuple):
+    """One command: a line of help, what it does, and an example."""
+
+    help: str
+    run: Callable[[argparse.Namespace], int]
+    example: str
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    `argv` are the words after the program's name. 0 means clean, 1 drift, 2 could not check, 130
-    interrupted.
+    `argv` are the words after the program's name. 0 means clean, 1 drift, 2 could not check, 130 interrupted.
     """
     write_anything()
     if argv is None:
-        # A process of its own makes some hundred thousand values, hardly any in a cycle, and is gone.
+        # A process of its own creates some hundred thousand values, hardly any in a cycle, and is gone.
         gc.set_threshold(200_000)
-    asked = parser().parse_args(argv)
     try:
-        code = _run(asked)
+        code = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
     except NoxEnvsError as error:
         print(harmless(str(error)), file=sys.stderr)
@@ -53,274 +66,369 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(words: list[str]) -> int:
+    parser = _Parser(
+        prog="nox-envs",
+        description="Check and show what envs.yaml declares and what is installed.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    asked_for = next((word for word in words if not word.startswith("-")), "")
+    for name, verb in VERBS.items():
+        command = commands.add_parser(
+            name,
+            help=verb.help,
+            epilog=f"example: nox-envs {verb.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == asked_for:  # the options of the others are not needed
+            _add_options(name, command)
+    if asked_for and asked_for not in VERBS:
+        parser.error(_unknown(asked_for))
+    asked = parser.parse_args(words)
     if asked.version:
         from importlib.metadata import version
 
         print(f"nox-envs {version('nox-envs')}")
         return 0
-    match asked.command:
-        case "schema":
-            return _schema(asked)
-        case "check":
-            return _check(asked)
-        case "list":
-            return _list(asked)
-        case "drift":
-            return _drift(asked)
-        case "freeze":
-            return _freeze(asked)
-        case "activate":
-            return _activate(asked)
-        case "report":
-            return _report(asked)
-        case "matrix":
-            return _matrix(asked)
-        case "diff":
-            return _diff(asked)
-        case "init":
-            return _init(asked)
-    parser().print_help(sys.stderr)
+    if asked.command:
+        return VERBS[asked.command].run(asked)
+    parser.print_help(sys.stderr)
     return 2
 
 
-def _schema(asked: argparse.Namespace) -> int:
-    from nox_envs.report.as_json import report_schema
-    from nox_envs.report.changes import changes_schema
-    from nox_envs.spec.schema import json_schema
-
-    schema = report_schema if asked.report else changes_schema if asked.diff else json_schema
-    sys.stdout.write(schema())
-    return 0
+def _unknown(word: str) -> str:
+    if word in _ELSEWHERE:
+        return f"{word!r} is a command of nox; run: {_ELSEWHERE[word]}"
+    return f"no command {word!r} ({did_you_mean(word, VERBS) or 'nox-envs --help lists them'})"
 
 
-def _project(asked: argparse.Namespace, envdir: str = ".nox") -> Project:
-    from nox_envs.workflow.project import Project
+class _Parser(argparse.ArgumentParser):
+    """Suggest the nearest option for one that is not known."""
 
-    return Project(
-        Path(asked.spec).absolute(),
-        envdir=getattr(asked, "envdir", envdir),
-        environ=os.environ,
-        host=markers,
-        today=time.strftime("%Y-%m-%d"),
+    def parse_known_args(  # type: ignore[override]  # of all the ways to call it argparse uses one
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Read all words; one that nothing takes is an error."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            options = [option for action in self._actions for option in action.option_strings]
+            near = nearest(left[0].partition("=")[0], options) if left[0].startswith("-") else ""
+            self.error(
+                f"unrecognized arguments: {' '.join(left)}{f' (did you mean {near}?)' if near else ''}"
+            )
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the words of the command line, which may come from anywhere."""
+        super().error(harmless(message))
+
+
+def _add_options(verb: str, parser: argparse.ArgumentParser) -> None:
+    from nox_envs.drift import ENVIRONMENTS, add_drift_options, add_report_options
+
+    def add_format(*names: str) -> None:
+        add("--format", choices=names, default=names[0], help=f"default: {names[0]}")
+
+    add = parser.add_argument
+    add("--spec", type=Path, help="the spec (default: envs.yaml here or in a folder above)")
+    add("--envdir", default=".nox", help="where nox keeps venvs (default: .nox)")
+    add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    add("-q", "--quiet", action="store_true", help="say only what is wrong")
+    if verb in ("check", "list", "matrix"):
+        add("environments", nargs="*", metavar="ENVIRONMENT", help=ENVIRONMENTS)
+    match verb:
+        case "list":
+            add_format("text", "json")
+        case "drift":
+            add_drift_options(parser)
+        case "report":
+            add("paths", nargs="+", type=Path, metavar="PATH", help="a JSON report, or a folder of them")
+            add_report_options(parser)
+        case "freeze":
+            add("environment", metavar="ENVIRONMENT", help="an environment, or one of its sessions")
+            add("--all", action="store_true", help="with the packages that the venv's creator put there")
+        case "activate":
+            add("environment", metavar="ENVIRONMENT", help="an environment, or one of its sessions")
+            add("--shell", help="bash, zsh, fish, csh or pwsh (default: from $SHELL)")
+        case "matrix":
+            from nox_envs.ci import MATRIX_FORMATS
+
+            add_format(*MATRIX_FORMATS)
+            add("--tag", action="append", default=[], help="only sessions with this tag")
+            add("--shard", default="1/1", metavar="I/N", help="only part I of N")
+            add("--runner", default="", help="the runner where an environment has no runs_on")
+        case "diff":
+            from nox_envs.diff import DIFF_FORMATS
+
+            add_format(*DIFF_FORMATS)
+            add("old", metavar="OLD", help="a lock, a folder of locks, a git revision (main:), a venv")
+            add("new", metavar="NEW", nargs="?", help="the same (default: OLD's path in the working tree)")
+        case "schema":
+            add("--report", action="store_true", help="the schema of JSON reports instead")
+        case "init":
+            add("--print", action="store_true", help="print the spec and write nothing")
+
+
+def _spec_path(asked: argparse.Namespace) -> Path:
+    """Return the spec that is asked for, or the nearest envs.yaml in this folder or above."""
+    if asked.spec:
+        return Path(asked.spec).absolute()
+    here = Path.cwd()
+    return next(
+        (found for folder in (here, *here.parents) if (found := folder / _SPEC).is_file()), here / _SPEC
     )
 
 
-def _check(asked: argparse.Namespace) -> int:
-    from nox_envs.errors import FileProblems
-    from nox_envs.report.as_text import count_kinds, finding_lines
-    from nox_envs.workflow.lock_check import stale_locks
+def _project(asked: argparse.Namespace) -> Project:
+    from nox_envs.project import Project
 
-    project = _project(asked)
-    checked = stale_locks(project, tuple(asked.environments))
-    findings = checked.findings
-    for line in finding_lines(findings, colour=_colour()):
+    return Project(
+        _spec_path(asked), envdir=asked.envdir, environ=os.environ, today=time.strftime("%Y-%m-%d")
+    )
+
+
+def _colour(asked: argparse.Namespace) -> bool:
+    environ = os.environ
+    return wants_colour(
+        sys.stdout,
+        choice=asked.color,
+        no_color=environ.get("NO_COLOR", ""),
+        force_color=environ.get("FORCE_COLOR", ""),
+        term=environ.get("TERM", ""),
+    )
+
+
+def _say(asked: argparse.Namespace, text: str) -> None:
+    if not asked.quiet:
+        print(harmless(text), file=sys.stderr)
+
+
+# check, list, drift, report
+
+
+def _check(asked: argparse.Namespace) -> int:
+    from nox_envs.drift import check_locks
+    from nox_envs.findings import count_kinds
+    from nox_envs.report.report import counted
+    from nox_envs.report.text import finding_lines
+
+    project, names = _project(asked), tuple(asked.environments)
+    checked = check_locks(project, names)
+    for line in finding_lines(checked.findings, colour=_colour(asked)):
         print(line)
     if checked.problems:
         raise FileProblems(checked.problems)
-    sessions = len(project.points_of(tuple(asked.environments)))
-    environments = len({point.environment for point in project.points_of(tuple(asked.environments))})
-    counted = f"{_number(environments, 'environment')}, {_number(sessions, 'session')}"
-    if any(finding.severity == "error" for finding in findings):
-        print(f"{project.origin}: {counted}; locks: {count_kinds(findings)}", file=sys.stderr)
+    rows = project.select_rows(names)
+    environments = len({row.environment for row in rows})
+    what = f"{project.origin}: {counted(environments, 'environment')}, {counted(len(rows), 'session')}"
+    if any(one.severity == "error" for one in checked.findings):
+        print(f"{what}; locks: {count_kinds(checked.findings)}", file=sys.stderr)
         return 1
-    locks = f"the locks can be used: {count_kinds(findings)}" if findings else "every lock is fresh"
-    print(f"{project.origin}: {counted}: valid, and {locks}", file=sys.stderr)
+    locks = (
+        f"the locks can be used: {count_kinds(checked.findings)}"
+        if checked.findings
+        else "every lock matches"
+    )
+    _say(asked, f"{what}: valid, and {locks}")
     return 0
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _list(asked: argparse.Namespace) -> int:
     project = _project(asked)
-    points = project.points_of(tuple(asked.environments))
+    rows = project.select_rows(tuple(asked.environments))
     if asked.format == "json":
-        import json
-
-        from nox_envs.errors import FileProblems
-
-        problems: list[Problem] = []
-        rows = [
-            {
-                "environment": point.environment,
-                "session": point.session,
-                "python": point.python,
-                "axes": dict(point.axes),
-                "tags": list(point.tags),
-                "lock": _lock_path(project, point, problems),
-                "location": project.shown(project.location(point)),
-                "built": project.location(point).is_dir(),
-                "description": point.description,
-            }
-            for point in points
-        ]
-        print(json.dumps({"schema": 1, "sessions": rows}, indent=2, sort_keys=True))
-        if problems:
-            raise FileProblems(tuple(dict.fromkeys(problems)))
-        return 0
-    width = max((len(point.session) for point in points), default=0)
-    for point in points:
-        print(harmless(f"{point.session:{width}}  {point.description}".rstrip()))
+        return _list_json(project, tuple(asked.environments))
+    width = max((len(row.session) for row in rows), default=0)
+    for row in rows:
+        print(harmless(f"{row.session:{width}}  {row.description}".rstrip()))
     return 0
 
 
-def _lock_path(project: Project, point: Point, problems: list[Problem]) -> str:
-    """Return the path of the lock of a point, or nothing where its requirements cannot be read."""
-    from nox_envs.errors import FileProblems
+def _list_json(project: Project, names: tuple[str, ...]) -> int:
+    from nox_envs.report.json import json_text
 
+    problems: list[FileProblems] = []
+    sessions = [
+        {
+            "environment": point.environment,
+            "session": point.session,
+            "python": point.python,
+            "axes": dict(point.axes),
+            "tags": list(point.tags),
+            "lock": _lock_of(project, point, problems)[0],
+            "location": project.shown(project.location(point.session)),
+            "built": project.location(point.session).is_dir(),
+            "description": point.description,
+        }
+        for point in project.select(names)
+    ]
+    sys.stdout.write(json_text({"schema": 1, "sessions": sessions}))
+    return _conclude_problems(problems)
+
+
+def _lock_of(project: Project, point: Point, problems: list[FileProblems]) -> tuple[str, str]:
+    """Return the path and digest of a point's lock; nothing where its requirements cannot be read."""
     try:
-        return project.plan_of(point).path
+        plan = project.plan_of(point)
+        return plan.path, project.lock_digest(plan)
     except FileProblems as error:
-        problems += error.problems
-        return ""
+        problems.append(error)
+        return "", ""
+
+
+def _conclude_problems(problems: list[FileProblems]) -> int:
+    if problems:
+        raise FileProblems(problem for error in problems for problem in error.problems)
+    return 0
 
 
 def _drift(asked: argparse.Namespace) -> int:
-    names = tuple(asked.environments)
+    from nox_envs.drift import check_drift
+
     project = _project(asked)
     if asked.envdir != ".nox" and not (project.root / asked.envdir).is_dir():
-        print(harmless(f"note: --envdir: there is no folder {asked.envdir}"), file=sys.stderr)
-    if asked.files in (None, "off") and not (asked.skew or asks_index(asked)):
-        from nox_envs.workflow.glance import clean_report
-
-        if clean := clean_report(project, names):
-            return _conclude(clean, asked)
-    from nox_envs.progress import progress_on
-    from nox_envs.workflow.inspection import inspect
-
+        _say(asked, f"note: --envdir: there is no folder {asked.envdir}")
     told = progress_on(sys.stderr)
-    index = _index_side(project, asked)
-    report = inspect(project, names, files=asked.files, skew=asked.skew, index=index, told=told)
-    return _conclude(report, asked)
-
-
-def _index_side(project: Project, asked: argparse.Namespace) -> IndexSide | None:
-    """Ask indexes and advisories what they say of the locks, where that is wanted."""
-    if not asks_index(asked):
-        return None
-    from datetime import datetime, timezone
-
-    from nox_envs.workflow.index_side import index_side
-
-    def note(text: str) -> None:
-        print(harmless(f"note: {text}"), file=sys.stderr)
-
-    now, prefix = datetime.now(timezone.utc), Path(sys.prefix)
-    return index_side(project, asked, environ=os.environ, prefix=prefix, now=now, note=note)
-
-
-def _conclude(report: Report, asked: argparse.Namespace) -> int:
-    """Print a report as it was asked for, and return the exit code."""
-    from nox_envs.policy import fail_conditions
-    from nox_envs.report import render
-    from nox_envs.workflow.verdict import verdict
-
-    conditions = fail_conditions(asked.fail_on)
-    if asked.baseline:
-        from nox_envs.workflow.acceptance import accept, read_baseline
-
-        report = accept(report, read_baseline(asked.baseline))
-    if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            encoding="utf-8", errors="backslashreplace"
-        )  # these go to files and services, not to a terminal
-    sys.stdout.write(render(report, asked.format, colour=_colour()))
-    judged = verdict(report, strict=bool(os.environ.get("CI")), fail_on=conditions)
-    if judged.code == 2:
-        print(judged.reason, file=sys.stderr)
-    return judged.code
+    return _conclude(check_drift(project, tuple(asked.environments), files=asked.files, told=told), asked)
 
 
 def _report(asked: argparse.Namespace) -> int:
-    from nox_envs.workflow.ci_matrix import select
-    from nox_envs.workflow.gathering import gather
+    from nox_envs.report.json import gather
 
-    expected = select(_project(asked), (), ()) if asked.spec else ()
-    return _conclude(gather(tuple(asked.paths), expected=expected), asked)
+    expected = _project(asked).points if asked.spec else ()
+    return _conclude(gather(tuple(asked.paths), expected), asked)
 
 
-def _matrix(asked: argparse.Namespace) -> int:
-    from nox_envs.workflow.ci_matrix import part_of, render_matrix, rows, select, shard_of
-    from nox_envs.workflow.gathering import past_durations
+def _conclude(report: Report, asked: argparse.Namespace) -> int:
+    """Print a report in the format that is asked for, and return the exit code."""
+    from nox_envs.report import render
+    from nox_envs.report.report import verdict
+    from nox_envs.values import replace
 
-    shard = shard_of(asked.shard)
+    if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
+        # These go to files and services, not to a terminal.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if asked.quiet and asked.format == "text":
+        wrong = tuple(one for one in report.environments if one.status != "clean")
+        report = replace(report, environments=wrong)
+    sys.stdout.write(render(report, asked.format, colour=_colour(asked)))
+    code, reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=asked.fail_on)
+    if code == 2:
+        print(harmless(reason), file=sys.stderr)
+    return code
+
+
+# freeze, activate, matrix
+
+
+def _built(asked: argparse.Namespace) -> tuple[Project, Point, Path]:
+    """Return the built venv of the one session that is asked for; raises NoxEnvsError."""
+    from nox_envs.findings import run_command
+
     project = _project(asked)
-    points = select(project, tuple(asked.environments), tuple(asked.tag))
-    runner = asked.runner or ("ubuntu-latest" if asked.format == "github" else "")
-    found = part_of(rows(project, points, runner=runner), shard, past_durations(tuple(asked.reports)))
-    sys.stdout.write(render_matrix(found, asked.format))
-    return 0
-
-
-def _colour() -> bool:
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+    points = project.select((asked.environment,))
+    if len(points) > 1:
+        sessions = ", ".join(repr(point.session) for point in points)
+        raise NoxEnvsError(f"{asked.environment!r} has several venvs; name one of {sessions}")
+    location = project.location(points[0].session)
+    if not location.is_dir():
+        raise NoxEnvsError(f"{asked.environment!r} is not built; run: {run_command(points[0].session)}")
+    return project, points[0], location
 
 
 def _freeze(asked: argparse.Namespace) -> int:
-    from nox_envs.pins import SEED_PACKAGES
-    from nox_envs.snapshot import freeze
-    from nox_envs.workflow.venvs import asked_for, snapshot_of
+    from nox_envs.venv.compare import own_name
+    from nox_envs.venv.receipt import read_receipt
+    from nox_envs.venv.snapshot import SEEDS, freeze_lines, take
 
-    project = _project(asked)
-    snapshot = snapshot_of(project, asked.environment)
-    seeded = any(distribution.name in SEED_PACKAGES for distribution in snapshot.distributions)
-    pinned = asked_for(project, asked.environment) if seeded else ()
-    sys.stdout.write(freeze(snapshot, all=asked.all, pinned=pinned))
+    project, point, location = _built(asked)
+    receipt, snapshot = read_receipt(location), take(location)
+    seeds = {one.name for one in receipt.distributions if one.seed} if receipt else SEEDS
+    left = set() if asked.all else set(seeds)
+    if point.package.mode == "wheel":  # the file that it was installed from is gone
+        own = own_name(project.own(point), snapshot)
+        print(f"# {own}: this project, installed from a wheel of its sources", file=sys.stderr)
+        left.add(own)
+    sys.stdout.write("".join(f"{harmless(line)}\n" for line in freeze_lines(snapshot, without=left)))
     return 0
 
 
 def _activate(asked: argparse.Namespace) -> int:
-    from nox_envs.workflow.venvs import activation, built
+    from nox_envs.activate import activation
 
-    windows = sys.platform == "win32"
-    shell = asked.shell or os.environ.get("SHELL") or ("pwsh" if windows else "sh")
-    print(activation(built(_project(asked), asked.environment), shell))
+    default = os.environ.get("SHELL") or ("pwsh" if sys.platform == "win32" else "sh")
+    print(activation(asked.shell or default, _built(asked)[2]))
     return 0
+
+
+def _matrix(asked: argparse.Namespace) -> int:
+    from nox_envs.ci import matrix_rows, parse_shard, render_matrix
+
+    shard, project = parse_shard(asked.shard), _project(asked)
+    problems: list[FileProblems] = []
+    points = project.select(tuple(asked.environments))
+    named = asked.environments or asked.tag
+    jobs = matrix_rows(
+        points if named else [point for point in points if point.default],  # as a bare `nox` runs them
+        tags=asked.tag,
+        runner=asked.runner or ("ubuntu-latest" if asked.format == "github" else ""),
+        shard=shard,
+        envdir=asked.envdir,
+        lock_of=lambda point: _lock_of(project, point, problems),
+    )
+    sys.stdout.write(render_matrix(jobs, asked.format))
+    return _conclude_problems(problems)
+
+
+# diff, schema, init
 
 
 def _diff(asked: argparse.Namespace) -> int:
-    from nox_envs.report.changes import render_changes
-    from nox_envs.workflow.review import Reviewer
+    from nox_envs.diff import diff, render_diff
 
-    reviewer = Reviewer(
-        Path.cwd(), spec=Path(asked.spec).absolute(), project=lambda: _project(asked), host=markers
-    )
-    review = reviewer.review(asked.old, asked.new)
-    for note in review.notes:
-        print(harmless(note), file=sys.stderr)
-    sys.stdout.write(
-        render_changes(review.comparison, asked.format, old=review.old, new=review.new, colour=_colour())
-    )
-    return 1 if review.comparison.different else 0
+    project = _project(asked) if _spec_path(asked).is_file() else None
+    found = diff(Path.cwd(), asked.old, asked.new, project=project, environ=os.environ)
+    for note in found.notes:
+        _say(asked, note)
+    sys.stdout.write(render_diff(found, asked.format, colour=_colour(asked)))
+    return 1 if found.different else 0
+
+
+def _schema(asked: argparse.Namespace) -> int:
+    from nox_envs.report.json import json_text, report_schema
+    from nox_envs.spec.keys import json_schema
+
+    sys.stdout.write(json_text(report_schema() if asked.report else json_schema()))
+    return 0
 
 
 def _init(asked: argparse.Namespace) -> int:
-    from nox_envs.files import remove_abandoned, write_atomically
-    from nox_envs.workflow.adoption import adopt
+    from nox_envs.init import survey, write
 
-    spec = Path(asked.spec).absolute()
-    if not asked.print and os.path.lexists(spec):
-        shown = f"nox-envs init --print --spec {asked.spec}"
-        raise NoxEnvsError(f"{asked.spec}: is there already, and stays as it is; {shown} shows another")
-    adoption = adopt(spec.parent, spec=spec.name, environ=os.environ)
-    for note in adoption.notes:
-        print(harmless(f"note: {note}"), file=sys.stderr)
+    spec = Path(asked.spec or _SPEC).absolute()
+    draft = survey(spec.parent, spec=spec.name, environ=os.environ)
+    for note in draft.notes:
+        _say(asked, f"note: {note}")
     if asked.print:
-        sys.stdout.write(adoption.spec)
+        sys.stdout.write(draft.text)
         return 0
-    remove_abandoned(spec.parent)
-    write_atomically(spec, adoption.spec)
-    count = _number(adoption.environments, "environment")
-    option = "" if str(asked.spec) == "envs.yaml" else f" --spec {asked.spec}"
-    print(f"wrote {asked.spec}: {count}; next: nox-envs check{option}", file=sys.stderr)
-    noxfile = spec.parent / "noxfile.py"
-    if os.path.lexists(noxfile):
-        print(f"noxfile.py stays as it is; add to it:\n\n{adoption.noxfile}", file=sys.stderr)
-    else:
-        write_atomically(noxfile, adoption.noxfile)
-        print("wrote noxfile.py", file=sys.stderr)
+    for line in write(draft, spec, shown=str(asked.spec or _SPEC)):
+        _say(asked, line)
     return 0
+
+
+VERBS = {
+    "check": Verb("check the spec and its locks", _check, "check tests"),
+    "list": Verb("list environments and their sessions", _list, "list --format json"),
+    "drift": Verb("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
+    "freeze": Verb("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
+    "diff": Verb("show what changed between locks or venvs", _diff, "diff main: --format markdown"),
+    "report": Verb("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
+    "matrix": Verb("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
+    "activate": Verb("print the line that activates a venv", _activate, "activate tests --shell fish"),
+    "schema": Verb("print the JSON Schema of envs.yaml", _schema, "schema > envs.schema.json"),
+    "init": Verb("write a spec from what the project has", _init, "init --print"),
+}

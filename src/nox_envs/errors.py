@@ -1,4 +1,4 @@
-"""Owns the problems a user can cause and the exceptions that carry them; knows no file format."""
+"""Places, problems, and the exceptions that carry them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from nox_envs.values import value
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that `word` is probably meant to be, empty if it is like none of them."""
+    """Return the known word that `word` is probably meant to be, empty if none is similar."""
     from difflib import get_close_matches
 
     names = {name.lower(): name for name in sorted(known)}
     if near := get_close_matches(word.lower(), names, n=1):
         return names[near[0]]
-    # Two letters that changed places and one that is missing leave little of a short word.
+    # A swapped pair of letters, or a missing one, leaves little of a short word.
     letters = {"".join(sorted(lowered)): name for lowered, name in names.items()}
     near = get_close_matches("".join(sorted(word.lower())), letters, n=1, cutoff=0.8)
     return letters[near[0]] if near else ""
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the nearest known word, empty if none is similar."""
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near else ""
+
+
 @value
 class Place:
-    """Point at a position in a file: `origin` as shown to the user, `line` and `column` from 1."""
+    """A position in a file: `origin` as shown to the user, `line` and `column` from 1."""
 
     origin: str
     line: int = 1
@@ -34,7 +40,7 @@ class Place:
 
 @value
 class Problem:
-    """Describe one thing that is wrong: where, at which path of the document, what, and what to type."""
+    """One mistake in a file: where, at which path of the document, what, and what to type instead."""
 
     place: Place
     path: str = ""
@@ -48,6 +54,19 @@ class Problem:
         return f"{where}:{path} {self.message}{hint}"
 
 
+class Invalid(ValueError):
+    """A single text is not what it should be; whoever knows its place makes a `Problem` of it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+    def at(self, place: Place, path: str = "") -> Problem:
+        """Return the problem at a place."""
+        return Problem(place=place, path=path, message=self.message, hint=self.hint)
+
+
 class NoxEnvsError(Exception):
     """Stop with a message that is complete for its reader: what is wrong and what to do next."""
 
@@ -55,14 +74,17 @@ class NoxEnvsError(Exception):
 class FileProblems(NoxEnvsError):
     """Report every problem of a file at once; `problems` is never empty."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        unique = dict.fromkeys(problems)
+        self.problems = tuple(
+            sorted(unique, key=lambda one: (one.place.origin, one.place.line, one.place.column))
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class InstallationFailed(NoxEnvsError):
-    """Report that an installer failed; `argv` is its command."""
+class InstallFailed(NoxEnvsError):
+    """Report that uv could not install; `output` is what uv said on stderr."""
 
-    def __init__(self, message: str, *, argv: tuple[str, ...]) -> None:
-        self.argv = argv
+    def __init__(self, message: str, *, output: str = "") -> None:
+        self.output = output
         super().__init__(message)

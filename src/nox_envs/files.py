@@ -1,194 +1,309 @@
-"""Owns the door to disk: reading a text file and writing one atomically; knows no file format."""
+"""The door to disk: read a file, replace one atomically, lock one; JSON and TOML as typed tables."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import re
 import stat
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
-from nox_envs.errors import FileProblems, NoxEnvsError, Place, Problem
+from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place, Problem
 
-_STAGING = r"\.nox-envs-(?P<process>[0-9]{1,9})-[0-9a-f]{16}\.tmp"
-_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-_CHUNK = 1 << 20
+T = TypeVar("T")
+
 # The largest locks of real projects have two or three million bytes.
-_MOST_BYTES = 1 << 25
-# Without O_NONBLOCK the opening of a named pipe would wait for a writer for ever.
-_READING = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-)
+LIMIT = 1 << 25
+_STAGING = r"\.nox-envs-([0-9]{1,9})-[0-9a-f]{16}\.tmp"
+# Without O_NONBLOCK, opening a named pipe waits for a writer.
+_SAFE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_MOST_DOTS = 200
+_REMEDIES = {
+    errno.ENOSPC: "; free space on that disk",
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "; make it writable for this user"),
+}
 
 
-def read_text(path: Path, *, shown: str, limit: int = _MOST_BYTES) -> str:
-    """Read a UTF-8 text file, without its byte order mark and with LF as the only line ending.
+def read_bytes(path: str | Path, limit: int = LIMIT, *, follow: bool = True) -> bytes:
+    """Read a regular file of at most `limit` bytes, without ever waiting.
 
-    Args:
-        path: the file.
-        shown: the name of the file in messages.
-        limit: the size in bytes above which the file is refused.
-
-    Raises:
-        FileProblems: the file is missing, unreadable, not a regular file, too large or not UTF-8.
+    Raises OSError, also for a file that is larger or is not a regular file, and without `follow` for a link.
     """
-    return _decode(_read_bytes(path, shown, limit), shown)
-
-
-def _read_bytes(path: Path, shown: str, limit: int) -> bytes:
     try:
-        descriptor = os.open(path, _READING)
-        try:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise _refused(shown, "is a directory, not a file")
-            if not stat.S_ISREG(status.st_mode):
-                raise _refused(shown, "is not a regular file")
-            if status.st_size > limit:
-                raise _refused(shown, f"is larger than {limit >> 20} MiB")
-            with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
-                return stream.readall()
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        raise _refused(shown, "no such file") from None
+        descriptor = os.open(path, os.O_RDONLY | _SAFE | (0 if follow else _NOFOLLOW))
     except OSError as error:
-        raise _refused(shown, f"cannot be read: {_reason(error)}") from None
-    except ValueError as error:
-        raise _refused(shown, f"is no file name: {error}") from None
-
-
-def read_head(path: str, limit: int) -> bytes:
-    """Read at most `limit` bytes from the beginning of a regular file, never waiting; raises OSError."""
-    descriptor = os.open(path, _READING)
+        if error.errno == errno.ELOOP and not follow:
+            raise OSError(errno.ELOOP, "is a link", str(path)) from None
+        raise
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.read(descriptor, 0)  # a directory says itself what it is
-            raise OSError(0, "it is no regular file")
-        data = os.read(descriptor, min(limit, _CHUNK))
-        more = data
-        while more and len(data) < limit:
-            more = os.read(descriptor, min(limit - len(data), _CHUNK))
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, "is a directory, not a file", str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(path))
+        data = more = os.read(descriptor, min(limit + 1, max(status.st_size + 1, 1)))
+        while more and len(data) <= limit:
+            more = os.read(descriptor, min(limit + 1 - len(data), 1 << 20))
             data += more
+        if len(data) > limit:
+            size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+            raise OSError(errno.EFBIG, f"is larger than {size}", str(path))
         return data
     finally:
         os.close(descriptor)
 
 
-def _decode(data: bytes, shown: str) -> str:
+def read_text(path: Path, *, shown: str, limit: int = LIMIT) -> str:
+    """Read a UTF-8 text file, without its byte order mark and with LF as the only line ending.
+
+    `shown` is the name of the file in messages, `limit` its largest size in bytes. Raises FileProblems
+    for a file that is missing, unreadable, special, too large or not UTF-8.
+    """
+    place, hint = Place(origin=shown), ""
     try:
-        text = data.decode("utf-8")
+        text = read_bytes(path, limit).decode("utf-8").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    except FileNotFoundError:
+        message = "no such file"
+    except OSError as error:
+        message = f"cannot be read: {reason(error)}"
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        place = Place(origin=shown, line=before.count(b"\n") + 1, column=error.start - before.rfind(b"\n"))
-        problem = Problem(
-            place=place,
-            message=f"is not UTF-8: byte 0x{data[error.start]:02x}",
-            hint="save the file as UTF-8",
-        )
-        raise FileProblems((problem,)) from None
-    if text.startswith(_BOM):
-        text = text[1:]
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        before = error.object[: error.start]
+        column = error.start - before.rfind(b"\n")
+        place = Place(origin=shown, line=before.count(b"\n") + 1, column=column)
+        message, hint = f"is not UTF-8: byte 0x{error.object[error.start]:02x}", "save the file as UTF-8"
+    except ValueError as error:
+        message = f"is not a file name: {error}"
+    raise FileProblems([Problem(place=place, message=message, hint=hint)])
 
 
-def _refused(shown: str, message: str) -> FileProblems:
-    return FileProblems((Problem(place=Place(origin=shown), message=message),))
-
-
-def _reason(error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """Return what the system says is wrong, in words."""
     return error.strerror or str(error) or type(error).__name__
 
 
-def _remedy(error: OSError) -> str:
-    """Return what a user does about a disk that takes no file."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return "; make room on its disk, then run this again"
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return "; make it writable for this user, then run this again"
-    return ""
+def digest(path: str | Path, limit: int = LIMIT, *, follow: bool = True) -> str:
+    """Return the sha256 of a file in hexadecimal, empty if there is none, `unreadable` if it cannot be read.
+
+    Without `follow` a link cannot be read.
+    """
+    try:
+        return hashlib.sha256(read_bytes(path, limit, follow=follow)).hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, ValueError):
+        return "unreadable"
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace the content of a file in one step, as UTF-8 and with the line endings of `text`.
 
-    The text goes to a staging file of the same folder first, so that a reader sees the old content
-    or the new one and an error leaves the old one. The mode of an existing file is kept, a symbolic
-    link is followed, and missing folders are made. With `durable` the content is on disk before the
-    old one goes; what can be made again at once need not wait for that.
-
-    Raises:
-        NoxEnvsError: the file cannot be written.
+    Readers see the old content or the new one; an error leaves the old one. The mode of an existing file
+    is kept, missing folders are created. With `durable` the content is on disk before the old one goes, and
+    a symbolic link is followed; without it, for what can be made again, a link is replaced. Raises
+    NoxEnvsError.
     """
     try:
         data = text.encode("utf-8")
-        target = Path(os.path.realpath(path))
-        mode = _existing_mode(target)
+        target = Path(os.path.realpath(path)) if durable else path
+        mode = None if target.is_symlink() or not target.exists() else target.stat().st_mode
+        if mode is not None and not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "is not a regular file")
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data, mode, durable)
+        staging = target.parent / f".nox-envs-{os.getpid()}-{os.urandom(8).hex()}.tmp"
+        # O_EXCL with 0o666 gives a new file the mode that the user's umask asks for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        try:
+            with os.fdopen(os.open(staging, flags, 0o666), "wb") as stream:
+                stream.write(data)
+                if durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            if mode is not None:
+                staging.chmod(stat.S_IMODE(mode))
+            staging.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                staging.unlink()
+            raise
     except (OSError, ValueError) as error:
-        reason = _reason(error) + _remedy(error) if isinstance(error, OSError) else str(error)
-        raise NoxEnvsError(f"{path}: cannot be written: {reason}") from None
+        why = f"{reason(error)}{_REMEDIES.get(error.errno or 0, '')}" if isinstance(error, OSError) else error
+        raise NoxEnvsError(f"{path}: cannot be written: {why}") from None
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the staging files that processes left in a folder when they were killed."""
+    """Remove the staging files that killed processes left in a folder."""
     with contextlib.suppress(OSError):
         for file in list(folder.iterdir()):
             match = re.fullmatch(_STAGING, file.name)
-            if match is not None and not _is_running(int(match["process"])):
+            if match is not None and not _is_running(int(match[1])):
                 file.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:
     if os.name == "nt":  # pragma: no cover
-        return False  # a file that is open cannot be removed there
+        return False  # an open file cannot be removed there
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it belongs to somebody else
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # it may belong to another user
     return True
 
 
-def from_here(path: Path) -> str:
-    """Return a path as short as it can be written in the current directory."""
+if sys.platform == "win32":  # pragma: no cover
+    import msvcrt
+
+    def _lock(handle: BinaryIO, shared: bool, wait: bool) -> None:
+        msvcrt.locking(handle.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(handle: BinaryIO, shared: bool, wait: bool) -> None:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+
+
+class FileLock:
+    """A lock between processes on the file at `path`; the system releases it when a process dies.
+
+    `waiting` is called if another process has it. Windows has no shared lock: there every lock is exclusive.
+    """
+
+    def __init__(self, path: Path, *, waiting: Callable[[], None]) -> None:
+        self._path = path
+        self._waiting = waiting
+        self._handle: BinaryIO | None = None
+
+    def acquire(self, *, shared: bool = False) -> None:
+        """Wait for the lock, or change it from shared to exclusive or back; raises OSError.
+
+        Changing is not atomic: another process may have had the lock in between.
+        """
+        if self._handle is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE
+            self._handle = os.fdopen(os.open(self._path, flags, 0o666), "ab")
+        elif sys.platform == "win32":  # pragma: no cover
+            return
+        try:
+            _lock(self._handle, shared, wait=False)
+        except (BlockingIOError, PermissionError):
+            self._waiting()
+            _lock(self._handle, shared, wait=True)
+
+    def release(self) -> None:
+        """Release the lock, if it is held."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+
+def parse_toml(text: str) -> Table:
+    """Parse a TOML document; raises Invalid for a text that is not TOML or is nested too deeply."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    # A key of very many parts takes the parser quadratic time, and ends in tables that nest as deep.
+    for line in text.split("\n"):
+        words = re.findall(r"[\w \t.\"'-]+", line) if line.count(".") > _MOST_DOTS else ()
+        if any(word.count(".") > _MOST_DOTS for word in words):
+            raise Invalid(f"a key has more than {_MOST_DOTS} parts")
+    # Python refuses to print such numbers, but only decimal ones are refused when they are read.
+    if re.search(r"\b0[xob]\w{3000}", text):
+        raise Invalid("a number has thousands of digits")
     try:
-        return min(os.path.relpath(path), str(path), key=len)
-    except ValueError:  # another drive
-        return str(path)
+        return Table(tomllib.loads(text))
+    except RecursionError:
+        raise Invalid("is nested too deeply") from None
+    except ValueError as error:
+        raise Invalid(f"is not TOML: {error}") from None
 
 
-def _existing_mode(target: Path) -> int | None:
+def parse_json(text: str | bytes) -> Table:
+    """Parse a JSON object; raises Invalid for any other text."""
     try:
-        mode = target.stat().st_mode
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(mode):
-        raise OSError("is not a regular file")
-    return stat.S_IMODE(mode)
+        contents: object = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        why = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        raise Invalid(f"is not JSON{why}") from None
+    return Table(contents)
 
 
-def _replace(target: Path, data: bytes, mode: int | None, durable: bool) -> None:
-    staging = target.parent / f".nox-envs-{os.getpid()}-{os.urandom(8).hex()}.tmp"
-    try:
-        _write(staging, data, durable)
-        if mode is not None:
-            staging.chmod(mode)
-        staging.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            staging.unlink()
-        raise
+class Table:
+    """A table of a JSON or TOML document; every getter checks the type and raises Invalid with the path.
+
+    `contents` has its values as they were parsed.
+    """
+
+    __slots__ = ("contents", "path")
+
+    def __init__(self, contents: object, path: str = "") -> None:
+        if not isinstance(contents, dict):
+            raise Invalid(f"{path or 'the document'}: expected a table, found {_described(contents)}")
+        self.contents: dict[str, object] = contents
+        self.path = path
+
+    def _typed(self, key: str, kind: type[T], expected: str, default: T | None) -> T:
+        found = self.contents.get(key, default)
+        if isinstance(found, kind) and (kind is bool or not isinstance(found, bool)):
+            return found
+        raise Invalid(f"{self._at(key)}: expected {expected}, found {_described(found)}")
+
+    def _at(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a string; without a default it must be there."""
+        return self._typed(key, str, "a string", default)
+
+    def flag(self, key: str, default: bool | None = None) -> bool:
+        """Return a boolean."""
+        return self._typed(key, bool, "a boolean", default)
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """Return an integer."""
+        return self._typed(key, int, "an integer", default)
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Return a finite number that is not negative."""
+        found = self.contents.get(key, default)
+        if isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found < 1e300:
+            return float(found)
+        raise Invalid(f"{self._at(key)}: expected a number from 0 on, found {_described(found)}")
+
+    def items(self, key: str) -> list[object]:
+        """Return a list, empty if it is absent."""
+        empty: list[object] = []
+        return self._typed(key, list, "a list", empty)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of strings, empty if it is absent."""
+        found: list[str] = []
+        for position, item in enumerate(self.items(key)):
+            if not isinstance(item, str):
+                raise Invalid(f"{self._at(key)}[{position}]: expected a string, found {_described(item)}")
+            found.append(item)
+        return tuple(found)
+
+    def table(self, key: str) -> Table:
+        """Return a table, an empty one if it is absent."""
+        return Table(self.contents.get(key, {}), self._at(key))
+
+    def tables(self, key: str) -> tuple[Table, ...]:
+        """Return a list of tables, empty if it is absent."""
+        return tuple(Table(item, f"{self._at(key)}[{at}]") for at, item in enumerate(self.items(key)))
 
 
-def _write(staging: Path, data: bytes, durable: bool) -> None:
-    # O_EXCL with 0o666 gives a new file the mode that the user's umask asks for.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(staging, flags, 0o666), "wb") as stream:
-        stream.write(data)
-        if durable:
-            stream.flush()
-            os.fsync(stream.fileno())
+def _described(found: object) -> str:
+    if found is None:
+        return "nothing"
+    text = json.dumps(found) if isinstance(found, str | bool | int | float) else type(found).__name__
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,8 +1,7 @@
-"""Owns the decorator of every type here: frozen, slotted, keyword-only values, made without delay.
+"""The decorator of every type: frozen, slotted, keyword-only values that are cheap to create.
 
-What `dataclasses.dataclass(frozen=True, slots=True, kw_only=True)` does, but a class takes a tenth of
-the time to make: some hundred of them are made before a session can begin, and nobody waits for that.
-Type checkers see dataclasses (PEP 681).
+It does what `dataclasses.dataclass(frozen=True, slots=True, kw_only=True)` does in a tenth of the import
+time. Type checkers see dataclasses (PEP 681).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class _Constructor(Protocol):
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def value(cls: type[T]) -> type[T]:
-    """Make a class of annotated fields a value: immutable, compared and hashed by its fields."""
+    """Turn a class of annotated fields into a value: immutable, compared and hashed by its fields."""
     namespace = dict(cls.__dict__)
     names = tuple(cls.__annotations__)
     defaults = {name: namespace.pop(name) for name in names if name in namespace}
@@ -36,29 +35,28 @@ def value(cls: type[T]) -> type[T]:
         namespace.pop(added, None)
     namespace.update(
         __slots__=names,
-        __init__=_first(names, defaults),
+        __init__=_lazy_init(names, defaults),
         __eq__=_equal,
         __hash__=_hash,
         __repr__=_represent,
         __setattr__=_refuse,
         __delattr__=_refuse,
-        __reduce__=_reduce,
     )
     return cast("type[T]", type(cls.__name__, cls.__bases__, namespace))
 
 
-def _first(names: tuple[str, ...], defaults: dict[str, object]) -> object:
-    """Return the constructor that the first value of a class replaces: most classes never have one."""
+def _lazy_init(names: tuple[str, ...], defaults: dict[str, object]) -> object:
+    """Return a constructor that compiles the real one at the first call: most classes are never created."""
 
     def initialize(self: object, **contents: object) -> None:
-        made = _initializer(names, defaults)
+        made = _compiled_init(names, defaults)
         type.__setattr__(type(self), "__init__", made)
         made(self, **contents)
 
     return initialize
 
 
-def _initializer(names: tuple[str, ...], defaults: dict[str, object]) -> _Constructor:
+def _compiled_init(names: tuple[str, ...], defaults: dict[str, object]) -> _Constructor:
     words = (f"{name}=default_{name}" if name in defaults else name for name in names)
     parameters = f", *, {', '.join(words)}" if names else ""
     body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or " pass"
@@ -74,7 +72,7 @@ def fields(instance: object) -> tuple[str, ...]:
 
 
 def replace(instance: T, **changes: object) -> T:
-    """Return the value with some of its fields changed; raises TypeError for a name that is no field."""
+    """Return the value with some fields changed; raises TypeError for a name that is not a field."""
     unchanged = {name: getattr(instance, name) for name in fields(instance) if name not in changes}
     return type(instance)(**unchanged, **changes)
 
@@ -100,14 +98,3 @@ def _represent(self: object) -> str:
 
 def _refuse(self: object, name: str, *_: object) -> None:
     raise AttributeError(f"{type(self).__name__} is a value: {name!r} cannot be changed")
-
-
-def _reduce(self: object) -> tuple[object, ...]:
-    return _restore, (type(self), _contents(self))
-
-
-def _restore(cls: type[T], contents: tuple[object, ...]) -> T:
-    made = object.__new__(cls)
-    for name, content in zip(fields(made), contents, strict=True):
-        _set(made, name, content)
-    return made

@@ -1,1 +1,1 @@
-"""Owns fuzzing: every reader of what others wrote, as a target that takes any bytes; see CONTRIBUTING.md."""
+"""Fuzzing of every reader of foreign input: `python -m tests.fuzzing`."""

@@ -1,217 +1,305 @@
-"""Owns the way from a point to its direct requirements; every set, file and group is followed once."""
+"""Composition: the sets, files, groups and extras of a point become declared requirements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
+import os
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
-from nox_envs.errors import FileProblems, Place, Problem
-from nox_envs.matrix import Point
-from nox_envs.requirements.from_files import RequirementFiles
-from nox_envs.requirements.from_project import OwnProject, suggest
-from nox_envs.requirements.gathered import DEPTH, Gathered, failed, join
-from nox_envs.requirements.project import PYPROJECT, ProjectMetadata, Pyproject
-from nox_envs.requirements.reference import Rejected, declare, is_bare, parse_reference
-from nox_envs.requirements.types import Composition
-from nox_envs.spec.types import (
-    Constraint,
-    ConstraintFile,
-    ConstraintLock,
-    ConstraintText,
-    Extra,
-    Group,
-    Include,
-    Item,
-    Package,
-    RequirementFile,
-    RequirementSet,
-    RequirementText,
-    Spec,
+from nox_envs.errors import FileProblems, Invalid, Place, Problem, did_you_mean
+from nox_envs.files import read_text
+from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
+from nox_envs.requirements.text import (
+    OPTIONS,
+    Declared,
+    Line,
+    RequirementsText,
+    parse_requirement,
+    read_requirements_file,
 )
-from nox_envs.values import replace
+from nox_envs.spec import types
+from nox_envs.spec.words import canonical_name, is_bare, show
+from nox_envs.values import replace, value
+
+Names: TypeAlias = tuple[str, ...]
+AnyEntry: TypeAlias = "types.Entry | types.Constraint"
+T = TypeVar("T")
+
+_DEPTH = 50
+_LIMIT = 20_000
+_MOST_PROBLEMS = 1_000
+
+
+@value
+class Composition:
+    """Everything that a point asks for.
+
+    `constraints` are those of files and texts; the locks of other environments are not followed here. `own`
+    is this project as a requirement (`.` with extras, editable or not), given where its own dependencies
+    cannot be read without building it. `files` are the files that were read (POSIX, relative to the spec's
+    directory), those of local folders included.
+    """
+
+    requirements: tuple[Declared, ...]
+    constraints: tuple[Declared, ...] = ()
+    build_constraints: tuple[Declared, ...] = ()
+    own: Declared | None = None
+    files: tuple[str, ...] = ()
+
+
+class Walk:
+    """A way through sets, files and groups, with what was gathered on it and every problem.
+
+    With `foreign`, as for locks of other tools, options are passed over and paths of this machine are kept.
+    `why` is the chain that led somewhere; `constraint` makes constraints of requirements.
+    """
+
+    def __init__(self, composer: Composer, *, foreign: bool = False) -> None:
+        self.requirements: dict[Declared, None] = {}
+        self.constraints: dict[Declared, None] = {}
+        self.own: list[Declared] = []
+        self.files: dict[str, None] = {}
+        self.lines: dict[Place, Line] = {}
+        self.problems: list[Problem] = []
+        self._composer = composer
+        self._foreign = foreign
+        self._steps = 0
+
+    @contextmanager
+    def at(self, place: Place, path: str = "") -> Iterator[None]:
+        """Collect what is wrong with something at a place, which has a `path` if it is in the spec."""
+        try:
+            yield
+        except Invalid as wrong:
+            if self._steps <= _LIMIT + 1 and len(self.problems) <= _MOST_PROBLEMS:
+                self.problems.append(wrong.at(place, path))
+        except FileProblems as error:
+            self.problems += error.problems
+
+    def _each(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield items; raises Invalid where there are too many of them, or of problems, on the whole way."""
+        for item in items:
+            self._steps += 1
+            if self._steps > _LIMIT or len(self.problems) >= _MOST_PROBLEMS:
+                raise Invalid(f"comes to more than {_LIMIT} requirements, or {_MOST_PROBLEMS} problems")
+            yield item
+
+    def _enter(self, name: str, why: Names) -> Names:
+        """Return the chain below a set, file or group; raises Invalid if it has no end."""
+        if name in why or len(why) > _DEPTH:
+            raise Invalid(f"{name} includes itself, or too many others: {' -> '.join((*why, name))}")
+        return (*why, name)
+
+    def entry(self, entry: AnyEntry, path: str, why: Names = (), constraint: bool = False) -> None:
+        """Gather an entry at a `path` of the spec; the planner follows the locks of other environments."""
+        with self.at(entry.place, path):
+            match entry:
+                case types.Include(name=name):
+                    sets = self._composer.sets
+                    if name not in sets:
+                        near = did_you_mean(name, [*sets][:200])
+                        raise Invalid(f"there is no requirement set {name!r}", near)
+                    chain = self._enter(name, why)
+                    for one in self._each(sets[name].entries):
+                        self.entry(one, f"requirements.{name}", chain)
+                case types.RequirementText(text=text):
+                    self._add(parse_requirement(text, place=entry.place, why=why), text, constraint)
+                case types.RequirementFile(path=file):
+                    self.file(file, why, constraint)
+                case types.Group(name=name):
+                    self._listed(GROUPS, name, why)
+                case types.Extra(names=names):
+                    self._own(names, entry.place, why)
+
+    def file(self, path: str, why: Names = (), constraint: bool = False) -> None:
+        """Gather a requirements file and what it includes; `path` is relative to the spec's directory.
+
+        Under `constraint` what `-r` includes is a constraint too, as in uv. Raises Invalid and FileProblems.
+        """
+        if "://" in path or re.match(r"[^/]*:|/|\s*$", path):
+            raise Invalid(f"{show(path)} is not a file of the project", "write a path relative to the spec")
+        path = posixpath.normpath(path)
+        chain = self._enter(path, why)
+        read = self._composer.file(path)
+        self.problems += () if path in self.files else read.problems
+        self.files[path] = None
+        for line in self._each(read.lines):
+            place, text = Place(origin=path, line=line.number), line.text
+            self.lines[place] = line
+            with self.at(place):
+                if line.kind == "requirement":
+                    found = parse_requirement(text, place=place, why=chain, hashes=line.hashes, loose=True)
+                    self._add(found, text, constraint)
+                elif line.kind != "option":
+                    nested = text if "://" in text else posixpath.join(posixpath.dirname(path), text)
+                    self.file(nested, chain, constraint or line.kind == "constraints")
+                elif not self._foreign:
+                    raise Invalid(f"{text} is not read from a requirements file", OPTIONS[text])
+
+    def _add(self, declared: Declared, text: str = "", constraint: bool = False) -> None:
+        """Add a requirement, a local path with the name of its project; raises Invalid."""
+        path = declared.path
+        if not self._foreign and re.match(r"/|(?:\./)?(?:~|[A-Za-z]:)", path):
+            hint = "write a relative one: ./folder or ../folder"
+            raise Invalid(f"{path.removeprefix('./')!r} is a path of this machine", hint)
+        if path and self._composer.is_folder(path):
+            project = self._composer.folder(path)
+            self.files.update({posixpath.normpath(f"{path}/{file}"): None for file in project.files})
+            declared = replace(declared, name=declared.name or project.name)
+        elif declared.editable and "/" not in text:
+            raise Invalid(f"{text!r}: there is no directory {path[2:]!r}", "write -e ./folder")
+        if not constraint:
+            self.requirements[declared] = None
+        elif declared.name and not declared.editable:
+            self.constraints[replace(declared, extras=())] = None
+        else:
+            raise Invalid("a constraint names a package; it cannot be editable, or only a path or URL")
+
+    def _project(self) -> LocalProject:
+        project = self._composer.project
+        self.files.update(dict.fromkeys(project.files))
+        if project.problems:
+            raise FileProblems(project.problems)
+        return project
+
+    def _own(self, extras: tuple[str, ...], place: Place, why: Names, marker: str = "") -> None:
+        """Gather the dependencies of the project itself, or the project where only a build tells them."""
+        project = self._project()
+        if not project.buildable:
+            raise Invalid("there is no project here to take dependencies of", f"add [project] to {PYPROJECT}")
+        extras = tuple(sorted(set(map(canonical_name, extras))))
+        if project.is_static("dependencies") and (not extras or project.is_static("optional-dependencies")):
+            self._listed(("project",), "dependencies", why, marker)
+            for extra in extras:
+                self._listed(EXTRAS, extra, why, marker)
+        else:
+            self.own.append(Declared(name=project.name, path=".", extras=extras, why=why, place=place))
+
+    def _listed(self, table: Names, name: str, why: Names, marker: str = "", inside: Names = ()) -> None:
+        """Gather a list of pyproject.toml, under a marker; `inside` are the lists that it is included by."""
+        project = self._project()
+        path = ".".join((*table, canonical_name(name)))
+        if path in inside and table == EXTRAS:
+            return
+        inside = self._enter(path, inside)
+        chain = (*why, PYPROJECT if table == ("project",) else f"{PYPROJECT} [{canonical_name(name)}]")
+        for text, is_group, place in self._each(project.listed(table, name)):
+            with self.at(place, path):
+                if is_group:
+                    self._listed(table, text, chain, marker, inside)
+                    continue
+                declared = parse_requirement(text, place=place, why=chain)
+                both = _both(marker, declared.marker)
+                if declared.name != project.name or not declared.extras or declared.url or declared.path:
+                    self._add(replace(declared, marker=both))
+                elif table == GROUPS:
+                    self._own(declared.extras, place, chain, both)
+                else:
+                    for extra in declared.extras:
+                        self._listed(EXTRAS, extra, chain, both, inside)
+
+
+def _both(marker: str, other: str) -> str:
+    if not marker or not other or marker == other:
+        return marker or other
+    from packaging.markers import Marker
+
+    return str(Marker(f"({marker}) and ({other})"))
 
 
 class Composer:
-    """Compose the points of a spec.
+    """The sets, files and folders of a spec at `root`; `environ` has the values of `${VARIABLE}` in files.
 
-    Args:
-        spec: the spec as read.
-        root: the spec's directory, which holds pyproject.toml and to which paths are relative.
-        environ: the variables that requirements files may name as `${VARIABLE}`.
+    `variables` tells whether a file that was read names any.
     """
 
-    def __init__(self, spec: Spec, *, root: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, spec: types.Spec, *, root: Path, environ: Mapping[str, str]) -> None:
+        self.sets = {one.name: one for one in spec.sets}
         self._root = root
-        self._sets = {one.name: one for one in spec.sets}
-        self._files = RequirementFiles(root, environ)
-        self._gathered: dict[str, Gathered] = {}
-        self._composed: dict[tuple[object, ...], Composition | tuple[Problem, ...]] = {}
-
-    @cached_property
-    def _pyproject(self) -> Pyproject:
-        return Pyproject(self._root)
-
-    @cached_property
-    def _own(self) -> OwnProject:
-        return OwnProject(self._pyproject)
+        self._environ = environ
+        self.variables = False
+        self._folders: dict[str, LocalProject] = {}
+        self._files: dict[str, RequirementsText] = {}
+        self._walks: dict[tuple[str, AnyEntry], Walk] = {}
+        self._composed: dict[tuple[object, ...], Composition] = {}
 
     @property
-    def metadata(self) -> ProjectMetadata:
-        """Return what is known of the project without building it; an invalid file tells nothing."""
-        return self._pyproject.metadata
+    def project(self) -> LocalProject:
+        """Return the project in the spec's directory."""
+        return self.folder(".")
 
-    @property
-    def project_name(self) -> str:
-        """Return the canonical name of the project, empty if it is not static."""
-        return self._pyproject.name
+    def folder(self, path: str) -> LocalProject:
+        """Return the project in a directory; `path` is as in `Declared.path`."""
+        if path not in self._folders:
+            self._folders[path] = LocalProject(self._root / path, path)
+        return self._folders[path]
 
-    @property
-    def files(self) -> tuple[str, ...] | None:
-        """Return what was composed from so far besides the spec; None if variables had a say in it."""
-        return None if self._files.has_variables else (PYPROJECT, *self._files.read)
+    def is_folder(self, path: str) -> bool:
+        """Return whether there is a directory."""
+        return os.path.isdir(self._root / path)  # noqa: PTH112, Path's own raises for a name that is too long
 
-    def compose(self, point: Point) -> Composition:
-        """Return everything that a point asks for.
+    def file(self, path: str) -> RequirementsText:
+        """Return the lines of a file; raises Invalid if there is none, FileProblems if it is not readable."""
+        if path not in self._files:
+            if not os.path.exists(self._root / path):  # noqa: PTH110
+                folder = posixpath.dirname(path)
+                beside = list((self._root / folder).glob("*"))[:200] if self.is_folder(folder) else []
+                near = did_you_mean(path, [posixpath.join(folder, one.name) for one in beside])
+                raise Invalid(f"{path}: no such file", near)
+            text = read_text(self._root / path, shown=path, limit=1 << 23)
+            self._files[path] = read_requirements_file(text, origin=path, environ=self._environ)
+            self.variables |= "${" in text
+        return self._files[path]
 
-        Raises:
-            FileProblems: with every problem of the sets and files that the point uses.
-        """
-        key = (
-            point.environment,
-            point.requirements,
-            point.constraints,
-            point.build_constraints,
-            point.package,
+    def compose(self, point: types.Point) -> Composition:
+        """Return everything that a point asks for; raises FileProblems with every problem of what it uses."""
+        limits = (point.constraints, point.build_constraints)
+        key = (point.environment, point.requirements, *limits, point.package)
+        if key in self._composed:
+            return self._composed[key]
+        path, why = f"environments.{point.environment}", (f"environment {point.environment}",)
+        required = [self._walk(one, f"{path}.requirements", why) for one in point.requirements]
+        limiting = [self._walk(one, f"{path}.constraints", why, True) for one in point.constraints]
+        build = [self._walk(one, f"{path}.build_constraints", why, True) for one in point.build_constraints]
+        if point.package.mode != "none":
+            own = types.Extra(names=point.package.extras, place=point.place)
+            required.append(self._walk(own, f"{path}.package"))
+        walks = (*required, *limiting, *build)
+        if problems := [problem for walk in walks for problem in walk.problems]:
+            raise FileProblems(problems)
+        owns = [own for walk in required for own in walk.own]
+        extras = tuple(sorted({extra for own in owns for extra in own.extras}))
+        editable = point.package.mode == "editable"
+        self._composed[key] = Composition(
+            requirements=tuple([one for walk in required for one in walk.requirements]),
+            constraints=tuple([one for walk in (*required, *limiting) for one in walk.constraints]),
+            build_constraints=tuple([one for walk in build for one in walk.constraints]),
+            own=replace(owns[0], extras=extras, editable=editable) if owns else None,
+            files=tuple(dict.fromkeys([PYPROJECT, *(file for walk in walks for file in walk.files)])),
         )
-        found = self._composed.get(key)
-        if found is None:
-            found = self._composed[key] = self._compose(point)
-        if isinstance(found, tuple):
-            raise FileProblems(found)
-        return found
+        return self._composed[key]
 
-    def problems(self, points: tuple[Point, ...]) -> tuple[Problem, ...]:
-        """Return every problem of every point and of every set, used or not, each once."""
-        of_points = [problem for point in points for problem in self._problems(point)]
-        of_sets = [problem for name in self._sets for problem in self._set(name, ()).problems]
-        return tuple(dict.fromkeys([*of_points, *of_sets]))
+    def problems(self, points: Iterable[types.Point]) -> tuple[Problem, ...]:
+        """Return every problem of points and of all sets, used or not, each once."""
+        includes = [types.Include(name=one.name, place=one.place) for one in self.sets.values()]
+        found = [problem for one in includes for problem in self._walk(one, "").problems]
+        used = Walk(self)
+        for point in points:
+            with used.at(point.place):
+                self.compose(point)
+        return tuple(dict.fromkeys([*found, *used.problems]))
 
-    def _problems(self, point: Point) -> tuple[Problem, ...]:
-        try:
-            self.compose(point)
-        except FileProblems as error:
-            return error.problems
-        return ()
-
-    def _compose(self, point: Point) -> Composition | tuple[Problem, ...]:
-        required = join(
-            [self._requirements(point), self._package(point)],
-            place=point.place,
-            path=f"environments.{point.environment}.requirements",
-        )
-        limits = self._constraints(point, "constraints", point.constraints)
-        build = self._constraints(point, "build_constraints", point.build_constraints)
-        # Who asks for nothing of it can do without its meaning, but no installer without the file.
-        own = self._pyproject.unread
-        problems = tuple(dict.fromkeys((*required.problems, *limits.problems, *build.problems, *own)))
-        if problems:
-            return problems
-        return Composition(
-            requirements=required.requirements,
-            constraints=tuple(dict.fromkeys((*required.constraints, *limits.constraints))),
-            build_constraints=build.constraints,
-            dynamic_extras=required.dynamic,
-        )
-
-    def _requirements(self, point: Point) -> Gathered:
-        key = f"environments.{point.environment}.requirements"
-        parts = [
-            self._include(one, key, ())
-            if isinstance(one, Include)
-            else self._own_text(one, key, _environment(point))
-            for one in point.requirements
-        ]
-        return join(parts, place=point.place, path=key)
-
-    def _own_text(self, item: RequirementText, key: str, why: str) -> Gathered:
-        if is_bare(item.text):
-            # Only a filled placeholder leads here: a bare name that is written names a set.
-            hint = "give it a version, or name sets under the values of the axis"
-            return failed(item.place, f"{item.text!r} is a bare name, and no requirement set", hint, path=key)
-        return self._text(item.text, item.place, key, why)
-
-    def _package(self, point: Point) -> Gathered:
-        package: Package = point.package
-        if package.mode == "none":
-            return Gathered()
-        return self._own.own(
-            package.extras, asked=point.place, key=f"environments.{point.environment}.package"
-        )
-
-    def _include(self, item: Include, key: str, stack: tuple[str, ...]) -> Gathered:
-        if item.name not in self._sets:
-            hint = suggest(item.name, tuple(self._sets))
-            return failed(item.place, f"there is no requirement set {item.name!r}", hint, path=key)
-        if item.name in stack:
-            cycle = " -> ".join((*stack[stack.index(item.name) :], item.name))
-            return failed(item.place, f"set {item.name!r} includes itself: {cycle}", path=key)
-        if len(stack) >= DEPTH:
-            return failed(item.place, f"sets include each other more than {DEPTH} deep", path=key)
-        return self._set(item.name, stack)
-
-    def _set(self, name: str, stack: tuple[str, ...]) -> Gathered:
-        found = self._gathered.get(name)
-        if found is None:
-            one = self._sets[name]
-            path = f"requirements.{name}"
-            parts = [self._item(item, one, path, (*stack, name)) for item in one.items]
-            found = self._gathered[name] = join(parts, place=one.place, path=path)
-        return found
-
-    def _item(self, item: Item, owner: RequirementSet, path: str, stack: tuple[str, ...]) -> Gathered:
-        match item:
-            case RequirementText(text=text, place=place):
-                return self._text(text, place, path, owner.name)
-            case Include():
-                return self._include(item, path, stack).below(owner.name)
-            case RequirementFile(path=file, place=place):
-                return self._files.gather(file, constraint=False, asked=place, key=path).below(owner.name)
-            case Group(name=name, place=place):
-                return self._own.group(name, asked=place, key=path).below(owner.name)
-            case Extra(names=names, place=place):
-                return self._own.own(names, asked=place, key=path).below(owner.name)
-
-    def _text(self, text: str, place: Place, path: str, why: str) -> Gathered:
-        reference = parse_reference(text)
-        if isinstance(reference, Rejected):
-            return failed(place, reference.message, reference.hint, path=path)
-        name = reference.name or self._files.name_at(reference.path)
-        declared = declare(reference, why=(why,), place=place, name=name)
-        return Gathered(requirements=(declared,))
-
-    def _constraints(self, point: Point, kind: str, constraints: tuple[Constraint, ...]) -> Gathered:
-        key = f"environments.{point.environment}.{kind}"
-        parts = [self._constraint(one, key, _environment(point)) for one in constraints]
-        return join(parts, place=point.place, path=key)
-
-    def _constraint(self, constraint: Constraint, key: str, why: str) -> Gathered:
-        match constraint:
-            case ConstraintFile(path=path, place=place):
-                return self._files.gather(path, constraint=True, asked=place, key=key).below(why)
-            case ConstraintText(text=text, place=place):
-                return _as_constraint(self._text(text, place, key, why), place, key)
-            case ConstraintLock():
-                # The planner of locks follows these: they order the locks.
-                return Gathered()
-
-
-def _as_constraint(gathered: Gathered, place: Place, key: str) -> Gathered:
-    if not all(one.name for one in gathered.requirements):
-        return failed(place, "a constraint names a package, it is no bare path or URL", path=key)
-    limits = tuple(replace(one, extras=()) for one in gathered.requirements)
-    return Gathered(constraints=limits, problems=gathered.problems)
-
-
-def _environment(point: Point) -> str:
-    return f"environment {point.environment}"
+    def _walk(self, entry: AnyEntry, path: str, why: Names = (), constraint: bool = False) -> Walk:
+        """Return what an entry comes to; equal ones are walked once, and sets whoever includes them."""
+        if isinstance(entry, types.RequirementText) and is_bare(entry.text) and not constraint:
+            entry = types.Include(name=entry.text, place=entry.place)  # a placeholder's in an environment
+        if isinstance(entry, types.Include) and entry.name in self.sets:
+            entry, path = replace(entry, place=self.sets[entry.name].place), f"requirements.{entry.name}"
+        if (path, entry) not in self._walks:
+            walk = self._walks[path, entry] = Walk(self)
+            walk.entry(entry, path, () if isinstance(entry, types.Include) else why, constraint)
+        return self._walks[path, entry]

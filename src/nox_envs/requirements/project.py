@@ -1,273 +1,179 @@
-"""Owns what the project says about itself in pyproject.toml: dependencies, extras, groups, name."""
+"""Local projects: what a directory says of the project in it, without building it."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import posixpath
 import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from nox_envs.errors import FileProblems, Place, Problem
-from nox_envs.files import read_text
-from nox_envs.pins import canonical_name
-from nox_envs.values import value
+from nox_envs.errors import FileProblems, Invalid, Place, Problem, did_you_mean
+from nox_envs.files import parse_toml, read_bytes, read_text
+from nox_envs.spec.words import canonical_name, is_name
 
 PYPROJECT = "pyproject.toml"
 
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
-_FLOOR = re.compile(r"(?:>=|~=|===?|>)\s*(\d{1,9}\.\d{1,9})")
-_LEGACY = ("setup.py", "setup.cfg")
-_BUILD_TOOLS = ("setuptools", "setuptools_scm", "poetry", "flit", "hatch", "pdm", "scikit-build", "maturin")
+EXTRAS, GROUPS = ("project", "optional-dependencies"), ("dependency-groups",)
+
+_LARGEST = 1 << 19
+_MOST_LISTS = 500
+_AT = re.compile(r" *\(at line (\d+), column (\d+)\)")
+_FLOOR = re.compile(r"(?:>=|~=|===?|>|\^)\s*(\d{1,9}\.\d{1,9})")
+# Files that a backend may read requirements from, and tables of tools that build nothing.
+_DATA = re.compile(r"[\w./-]{1,80}\.(?:txt|in|toml|cfg|ini|json|ya?ml)\b")
+_NOT_BUILD = re.compile(r"ruff|black|isort|mypy|pyright|pytest|coverage|pylint|tox|nox|uv|pixi|towncrier")
+_UV_SETTINGS = re.compile(
+    r"(extra-)?index.*|no-index|find-links|(no-)?sources|.*(constraint|override|exclude|build)-dependencies|pip"
+    r"|dependency-metadata|.*environments|resolution|prerelease|fork-.*|exclude-newer.*|no-b.*|config-settings.*"
+)
 
 
-@value
-class ProjectMetadata:
-    """Hold what is known of the project without building it.
+class LocalProject:
+    """The project in a directory (`shown` in places); `problems` are those of pyproject.toml as a whole."""
 
-    `name` is canonical, `python_floor` the lowest `X.Y` of `requires-python`; both are empty when
-    unknown. `digest` is a digest of what dynamic dependencies are computed from, empty when the
-    dependencies are static.
-    """
-
-    name: str = ""
-    python_floor: str = ""
-    digest: str = ""
-
-
-@value
-class TextAt:
-    """Hold a string of pyproject.toml and the line it stands on."""
-
-    text: str
-    line: int
-
-
-@value
-class GroupAt:
-    """Hold an `include-group` and the line it stands on."""
-
-    name: str
-    line: int
-
-
-class Pyproject:
-    """Read the pyproject.toml of a directory once; a missing one is an empty one.
-
-    `problems` says what is wrong with the file as a whole, `unread` why it is no text at all.
-    """
-
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, shown: str = "") -> None:
         self._root = root
+        self._origin = posixpath.normpath(posixpath.join(shown, PYPROJECT))
+        self._text = ""
+        self._data: Mapping[str, object] = {}
+        self._lists: dict[tuple[tuple[str, ...], str], tuple[tuple[str, bool, Place], ...]] = {}
         self.problems: tuple[Problem, ...] = ()
-        self.unread: tuple[Problem, ...] = ()
-        self._text, self._data = "", dict[str, object]()
-        if os.path.exists(root / PYPROJECT):  # noqa: PTH110, Path's own raises for a name that is too long
-            try:
-                self._text = read_text(root / PYPROJECT, shown=PYPROJECT)
-            except FileProblems as error:
-                self.problems = self.unread = error.problems
-                return
-            try:
-                self._data = _parse(self._text)
-            except FileProblems as error:
-                self.problems = error.problems
-
-    @cached_property
-    def project(self) -> Mapping[str, object] | None:
-        """Return the table `[project]`, None where there is none."""
-        return _table(self._data, "project")
-
-    @property
-    def name(self) -> str:
-        """Return the canonical name of the project, empty if it is not static."""
-        name = (self.project or {}).get("name")
-        return canonical_name(name) if isinstance(name, str) else ""
-
-    @property
-    def buildable(self) -> bool:
-        """Tell whether there is a project to install at all."""
-        if self.project is not None or "build-system" in self._data:
-            return True
-        return any((self._root / name).is_file() for name in _LEGACY)
-
-    def is_dynamic(self, field: str) -> bool:
-        """Tell whether a field of `[project]` is left to the build backend."""
-        if self.project is None:
-            return True
-        dynamic = self.project.get("dynamic")
-        return isinstance(dynamic, list) and field in dynamic
-
-    @cached_property
-    def extras(self) -> Mapping[str, str]:
-        """Return the extras: canonical name to the name as written."""
-        table = _table(self.project or {}, "optional-dependencies") or {}
-        return {canonical_name(name): name for name in table}
-
-    @cached_property
-    def groups(self) -> Mapping[str, str]:
-        """Return the dependency groups (PEP 735): canonical name to the name as written."""
-        return {canonical_name(name): name for name in _table(self._data, "dependency-groups") or {}}
-
-    def dependencies(self) -> tuple[TextAt, ...]:
-        """Return the project's own dependencies.
-
-        Raises:
-            FileProblems: they are not a list of strings.
-        """
-        listed = (self.project or {}).get("dependencies", [])
-        return self._strings(listed, header="project", key="dependencies", shown="project.dependencies")
-
-    def extra(self, name: str) -> tuple[TextAt, ...]:
-        """Return the dependencies of an extra, by its canonical name.
-
-        Raises:
-            FileProblems: they are not a list of strings.
-        """
-        written = self.extras[name]
-        table = _table(self.project or {}, "optional-dependencies") or {}
-        shown = f"project.optional-dependencies.{written}"
-        return self._strings(table[written], header="project.optional-dependencies", key=written, shown=shown)
-
-    def group(self, name: str) -> tuple[TextAt | GroupAt, ...]:
-        """Return the items of a dependency group (PEP 735), by its canonical name.
-
-        Raises:
-            FileProblems: the group is not a list of strings and `{include-group = …}` tables.
-        """
-        written = self.groups[name]
-        items = (_table(self._data, "dependency-groups") or {})[written]
-        start = self._start("dependency-groups", written)
-        shown = f"dependency-groups.{written}"
-        same = [one for one in _table(self._data, "dependency-groups") or {} if canonical_name(one) == name]
-        if len(same) > 1:
-            raise self._wrong(start, shown, f"groups {' and '.join(map(repr, same))} have the same name")
-        if not isinstance(items, list):
-            raise self._wrong(start, shown, "is no list")
-        return tuple(self._group_item(item, start, shown) for item in items)
-
-    def _group_item(self, item: object, start: int, shown: str) -> TextAt | GroupAt:
-        if isinstance(item, str):
-            return TextAt(text=item, line=self._line(item, start))
-        if (
-            isinstance(item, dict)
-            and list(item) == ["include-group"]
-            and isinstance(item["include-group"], str)
-        ):
-            name = item["include-group"]
-            return GroupAt(name=name, line=self._line(name, start))
-        message = "holds something that is neither a string nor {include-group = NAME}"
-        raise self._wrong(start, shown, message)
-
-    def _strings(self, listed: object, *, header: str, key: str, shown: str) -> tuple[TextAt, ...]:
-        start = self._start(header, key)
-        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
-            raise self._wrong(start, shown, "is no list of strings")
-        return tuple(TextAt(text=item, line=self._line(item, start)) for item in listed)
-
-    def _wrong(self, start: int, shown: str, message: str) -> FileProblems:
-        place = Place(origin=PYPROJECT, line=self._text.count("\n", 0, start) + 1)
-        return FileProblems((Problem(place=place, path=shown, message=message),))
-
-    def _start(self, header: str, key: str) -> int:
-        """Return the offset of a key, of its table, or of the file: where to look for its strings."""
-        last = re.escape(header.rpartition(".")[2])
-        opening = rf"^[ \t]*(?:\[[ \t]*{re.escape(header)}[ \t]*\]|{last}[ \t]*[.=])"
-        table = re.search(opening, self._text, re.MULTILINE)
-        start = table.start() if table else 0
-        found = re.compile(rf"^[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*=", re.MULTILINE)
-        match = found.search(self._text, start)
-        return match.start() if match else start
-
-    def _line(self, text: str, start: int) -> int:
-        for quoted in (f'"{text}"', f"'{text}'", json.dumps(text, ensure_ascii=False)):
-            at = self._text.find(quoted, start)
-            if at >= 0:
-                return self._text.count("\n", 0, at) + 1
-        return self._text.count("\n", 0, start) + 1
-
-    @cached_property
-    def metadata(self) -> ProjectMetadata:
-        """Return what is known of the project without building it."""
-        required = (self.project or {}).get("requires-python")
-        floors = _FLOOR.findall(required) if isinstance(required, str) else []
-        return ProjectMetadata(
-            name=self.name,
-            python_floor=max(floors, key=lambda one: tuple(map(int, one.split(".")))) if floors else "",
-            digest=self._digest() if self.buildable and self.is_dynamic("dependencies") else "",
-        )
-
-    @property
-    def requires_digest(self) -> str:
-        """Return `sha256:…` over what decides which packages an installation of this project brings."""
-        if self.is_dynamic("dependencies") or self.is_dynamic("optional-dependencies"):
-            return self._digest()
-        project = self.project or {}
-        extras = _table(project, "optional-dependencies") or {}
-        return _sha256(
-            {
-                "python": project.get("requires-python"),
-                "dependencies": _sorted(project.get("dependencies")),
-                "extras": {name: _sorted(listed) for name, listed in extras.items()},
-            }
-        )
-
-    def _digest(self) -> str:
-        tools = _table(self._data, "tool") or {}
-        meaning = {
-            "project": self.project,
-            "build-system": self._data.get("build-system"),
-            "tool": {name: tools[name] for name in _BUILD_TOOLS if name in tools},
-            "files": {name: self._content(name) for name in (*_LEGACY, *self._dynamic_files(tools))},
-        }
-        return _sha256(meaning)
-
-    def _dynamic_files(self, tools: Mapping[str, object]) -> tuple[str, ...]:
-        """Return the files that setuptools reads dependencies from (`tool.setuptools.dynamic`)."""
-        dynamic = _table(_table(tools, "setuptools") or {}, "dynamic") or {}
-        optional = _table(dynamic, "optional-dependencies") or {}
-        found: list[object] = []
-        for entry in (dynamic.get("dependencies"), *optional.values()):
-            files = entry.get("file") if isinstance(entry, dict) else None
-            found.extend(files if isinstance(files, list) else [files])
-        return tuple(name for name in found if isinstance(name, str))
-
-    def _content(self, name: str) -> str:
         try:
-            return read_text(self._root / name, shown=name)
-        except FileProblems:
+            if self._has(PYPROJECT):
+                self._text = read_text(root / PYPROJECT, shown=self._origin, limit=_LARGEST)
+                self._data = parse_toml(self._text).contents
+        except FileProblems as error:
+            self.problems = error.problems
+        except Invalid as wrong:
+            line, column = map(int, at.groups()) if (at := _AT.search(wrong.message)) else (1, 1)
+            self.problems = (wrong.at(Place(origin=self._origin, line=line, column=column)),)
+
+    def _has(self, name: str) -> bool:
+        return os.path.exists(self._root / name)  # noqa: PTH110, Path's own raises where it may not look
+
+    def _read(self, name: str) -> str:
+        try:
+            return read_bytes(self._root / name, _LARGEST).decode("utf-8-sig", "replace")
+        except OSError:
             return ""
 
+    def _table(self, *keys: str) -> Mapping[str, object]:
+        """Return a table of pyproject.toml, an empty one if there is none."""
+        found: object = self._data
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else {}
 
-def project_name(root: Path) -> str:
-    """Return the canonical name of the project in `root`, empty if it is not static."""
-    return Pyproject(root).name
+    @cached_property
+    def buildable(self) -> bool:
+        """Return whether there is a project to install at all."""
+        tables = "project" in self._data or "build-system" in self._data
+        return tables or self._has("setup.py") or self._has("setup.cfg")
+
+    @cached_property
+    def name(self) -> str:
+        """Return the canonical name of the project, empty if pyproject.toml does not say it."""
+        found = self._table("project").get("name") or self._table("tool", "poetry").get("name")
+        name = canonical_name(found) if isinstance(found, str) else ""
+        return name if is_name(name) else ""
+
+    @cached_property
+    def requires_python(self) -> str:
+        """Return the lowest `X.Y` that the project supports, empty if pyproject.toml does not say it."""
+        poetry = self._table("tool", "poetry", "dependencies").get("python")
+        floors = _FLOOR.findall(str(self._table("project").get("requires-python") or poetry))
+        return max(floors, key=lambda one: tuple(map(int, one.split("."))), default="")
+
+    # Dependencies, extras (PEP 621) and groups (PEP 735).
+
+    def is_static(self, field: str) -> bool:
+        """Return whether a field of [project] can be read without a build."""
+        dynamic = self._table("project").get("dynamic")
+        return "project" in self._data and not (isinstance(dynamic, list) and field in dynamic)
+
+    def listed(self, table: tuple[str, ...], name: str) -> tuple[tuple[str, bool, Place], ...]:
+        """Return the strings in the list `name` of a table of pyproject.toml, each with its place.
+
+        The boolean tells the name of an included group from a requirement. Raises Invalid if there is no such
+        extra or group, FileProblems for what is not a list of strings.
+        """
+        asked = table, canonical_name(name)
+        if asked in self._lists:
+            return self._lists[asked]
+        if len(self._lists) == _MOST_LISTS:
+            raise Invalid(f"{self._origin} has more than {_MOST_LISTS} groups and extras")
+        known = {canonical_name(one): one for one in self._table(*table)}
+        if asked[1] not in known and table != ("project",):
+            kind = "dependency group" if table == GROUPS else "extra"
+            near = did_you_mean(name, list(known.values())[:200])
+            raise Invalid(f"{self._origin} has no {kind} {name!r}", near)
+        keys = (*table, known.get(asked[1], name))
+        at = 0
+        for word in (f"[{keys[0]}", *keys[1:]):
+            key = re.escape(word)
+            match = re.compile(rf"{key}(?<![\w-]{key})[\"']?\s*[].=]").search(self._text, at)
+            at = match.start() if match else at
+        line = self._text.count("\n", 0, at) + 1
+        content = self._table(*table).get(keys[-1], [])
+        found: list[tuple[str, bool, Place]] = []
+        for item in content if isinstance(content, list) else [None]:
+            included = item.get("include-group") if isinstance(item, dict) and len(item) == 1 else None
+            text = included if table == GROUPS and included else item
+            if not isinstance(text, str):
+                place = Place(origin=self._origin, line=line)
+                raise FileProblems([Invalid("is not a list of strings").at(place, ".".join(keys))])
+            # The strings follow each other, with comments between them at most.
+            starts = [self._text.find(f"{quote}{text}{quote}", at, at + 2_000) for quote in "\"'"]
+            start = min([one for one in starts if one >= 0], default=at)
+            line += self._text.count("\n", at, start)
+            at = start + 1
+            found.append((text, text is included, Place(origin=self._origin, line=line)))
+        self._lists[asked] = tuple(found)
+        return self._lists[asked]
+
+    # What its metadata comes from.
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Return the files that the project's metadata may come from, relative to it."""
+        text = json.dumps(self._tools, default=str) + self._read("setup.py") + self._read("setup.cfg")
+        usual = () if self.is_static("dependencies") else ("requirements.txt", "requirements.in")
+        names = {posixpath.normpath(name) for name in (*usual, *_DATA.findall(text))}
+        inside = sorted(name for name in names if not name.startswith(("/", "..")) and self._has(name))
+        return tuple(dict.fromkeys((PYPROJECT, "setup.py", "setup.cfg", *inside[:100])))
+
+    @property
+    def _tools(self) -> Mapping[str, object]:
+        return {name: tool for name, tool in self._table("tool").items() if not _NOT_BUILD.fullmatch(name)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return `sha256:…` over everything that the project's metadata may come from."""
+        texts = {name: self._read(name) for name in self.files if name != PYPROJECT}
+        # A lock that nox-envs generates comes from the metadata.
+        texts = {name: text for name, text in texts.items() if "nox-envs" not in text[:400]}
+        tables = [self._data.get(name) for name in ("project", "build-system")]
+        return _sha256([tables, self._tools, texts, self._text if self.problems else ""])
+
+    @cached_property
+    def requires_digest(self) -> str:
+        """Return `sha256:…` over what decides which packages an installation of this project brings."""
+        fields = ("requires-python", "dependencies", "optional-dependencies")
+        if not all(map(self.is_static, fields)):
+            return self.fingerprint
+        return _sha256([self._table("project").get(field) for field in fields])
+
+    @cached_property
+    def uv_settings(self) -> Mapping[str, object]:
+        """Return the entries of [tool.uv] that change what uv resolves or installs."""
+        settings = self._table("tool", "uv")
+        return {name: entry for name, entry in settings.items() if _UV_SETTINGS.fullmatch(name)}
 
 
-def _sorted(listed: object) -> list[str]:
-    return sorted(map(str, listed)) if isinstance(listed, list) else []
-
-
-def _sha256(meaning: Mapping[str, object]) -> str:
-    from hashlib import sha256
-
-    text = json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=str)
-    return "sha256:" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _parse(text: str) -> dict[str, object]:
-    from nox_envs.toml import parse_toml
-
-    try:
-        return parse_toml(text)
-    except ValueError as error:
-        at = _AT.search(str(error))
-        place = Place(origin=PYPROJECT, line=int(at[1]) if at else 1, column=int(at[2]) if at else 1)
-        reason = _AT.sub("", str(error)).strip()
-        raise FileProblems((Problem(place=place, message=f"is not valid TOML: {reason}"),)) from None
-
-
-def _table(table: Mapping[str, object], key: str) -> Mapping[str, object] | None:
-    value = table.get(key)
-    return value if isinstance(value, dict) else None
+def _sha256(meaning: object) -> str:
+    text = json.dumps(meaning, sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""Owns the spec: its types (`types`) and the reading of an envs.yaml into them (`read`)."""
+"""The spec: envs.yaml to points."""

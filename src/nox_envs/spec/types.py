@@ -1,22 +1,22 @@
-"""Owns the types of a read spec; they hold only checked values and know nothing of YAML."""
+"""The types of a spec and of its points."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Place
+from nox_envs.findings import DriftOptions
 from nox_envs.values import value
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Backend: TypeAlias = Literal["uv", "virtualenv", "venv"]
 PackageMode: TypeAlias = Literal["none", "editable", "wheel"]
-DriftPolicy: TypeAlias = Literal["repair", "fail", "warn"]
-SeverityName: TypeAlias = Literal["error", "warning", "note", "off"]
+Resolution: TypeAlias = Literal["highest", "lowest", "lowest-direct"]
 
 
 @value
 class Include:
-    """Include another requirement set by `name`."""
+    """Another requirement set, by name."""
 
     name: str
     place: Place
@@ -24,7 +24,7 @@ class Include:
 
 @value
 class RequirementFile:
-    """Read requirements from a file in pip's format; `path` is relative to the spec's directory."""
+    """A file in pip's format; `path` is POSIX and relative to the spec's directory."""
 
     path: str
     place: Place
@@ -32,7 +32,7 @@ class RequirementFile:
 
 @value
 class Group:
-    """Take a dependency group of pyproject.toml (PEP 735)."""
+    """A dependency group of pyproject.toml (PEP 735)."""
 
     name: str
     place: Place
@@ -40,7 +40,7 @@ class Group:
 
 @value
 class Extra:
-    """Take this project's own dependencies, with the extras in `names` (possibly none)."""
+    """This project's own dependencies, with the extras in `names` (possibly none)."""
 
     names: tuple[str, ...]
     place: Place
@@ -48,57 +48,46 @@ class Extra:
 
 @value
 class RequirementText:
-    """Hold one requirement as written: PEP 508, or a local path that begins with `./`, `../` or `/`.
-
-    In an environment it may hold placeholders of the matrix (`django~={django}.0`).
-    """
+    """One requirement as written: PEP 508, a URL, a local path, or `-e` and one of the last two."""
 
     text: str
     place: Place
 
 
-Item: TypeAlias = Include | RequirementFile | Group | Extra | RequirementText
+Entry: TypeAlias = Include | RequirementFile | Group | Extra | RequirementText
 
 
 @value
 class RequirementSet:
-    """Name a list of requirement items."""
+    """A named list of entries."""
 
     name: str
-    items: tuple[Item, ...]
+    entries: tuple[Entry, ...]
     place: Place
 
 
 @value
-class ConstraintFile:
-    """Constrain by a file in pip's format; `path` is relative to the spec's directory."""
-
-    path: str
-    place: Place
-
-
-@value
-class ConstraintLock:
-    """Constrain by the lock of another environment."""
+class LockConstraint:
+    """The lock of another environment, as constraints: {lock: NAME}."""
 
     environment: str
     place: Place
 
 
+Constraint: TypeAlias = RequirementFile | RequirementText | LockConstraint
+
+
 @value
-class ConstraintText:
-    """Constrain by one PEP 508 requirement as written."""
+class Required:
+    """A session or environment that runs first, as written: placeholders may be in it."""
 
     text: str
     place: Place
 
 
-Constraint: TypeAlias = ConstraintFile | ConstraintLock | ConstraintText
-
-
 @value
 class Package:
-    """Say how the project itself is installed, and with which extras."""
+    """How the project itself is installed, and with which extras."""
 
     mode: PackageMode = "none"
     extras: tuple[str, ...] = ()
@@ -106,7 +95,7 @@ class Package:
 
 @value
 class Command:
-    """Hold one command as an argv; placeholders in it are known to be valid."""
+    """One command as an argv; its placeholders are known to be valid."""
 
     argv: tuple[str, ...]
     set_env: Pairs = ()
@@ -118,167 +107,200 @@ class Command:
 
 
 @value
-class LockOptions:
-    """Hold what is written under a `lock:` key; None means not given.
+class ExcludeNewer:
+    """Releases newer than `than` (ISO date or time, or a span) do not exist, but for packages in `exempt`."""
 
-    `enabled` False is `lock: false`. `file` holds templates relative to the spec's directory.
-    `exclude_newer` is an ISO date or a span such as `7 days`; `exclude_newer_exempt` are the package
-    names it does not apply to.
+    than: str
+    exempt: tuple[str, ...] = ()
+
+
+@value
+class LockOptions:
+    """What is written under a `lock:` key; None means not given, `enabled` False is `lock: false`.
+
+    `file` has paths relative to the spec's directory. `command` regenerates a lock that is not managed.
     """
 
     enabled: bool | None = None
     file: tuple[str, ...] | None = None
     per: Literal["environment", "python", "point"] | None = None
-    format: Literal["requirements", "pylock", "both"] | None = None
-    group: str | None = None
-    resolution: Literal["highest", "lowest", "lowest-direct"] | None = None
-    exclude_newer: str | None = None
-    exclude_newer_exempt: tuple[str, ...] | None = None
+    format: Literal["requirements", "both"] | None = None
     managed: bool | None = None
-    use: Literal["requirements", "constraints"] | None = None
-    resolver: Literal["uv", "pip"] | None = None
-    only_binary: tuple[str, ...] | None = None
-    no_binary: tuple[str, ...] | None = None
-
-
-@value
-class IgnoreRule:
-    """Ignore findings that match every given field; `until` is an ISO date (YYYY-MM-DD)."""
-
-    kind: str | None = None
-    package: str | None = None
-    path: str | None = None
-    environment: str | None = None
-    reason: str
-    until: str | None = None
-    place: Place
-
-
-@value
-class DriftOptions:
-    """Hold what is written under a `drift:` key; None means not given."""
-
-    policy: DriftPolicy | None = None
-    files: Literal["off", "changed", "all"] | None = None
-    severity: tuple[tuple[str, SeverityName], ...] = ()
-    ignore: tuple[IgnoreRule, ...] = ()
+    command: str | None = None
 
 
 @value
 class Layer:
-    """Hold a partial environment: the keys that were written; None means not given.
+    """A partial environment: the keys that were written; None means not given.
 
-    Merging order: `defaults`, the `extends` chain, the environment itself (each replaces lists and
-    merges mappings), then values of mapping axes and matching `overrides` (which append to
-    `requirements`, `commands` and `constraints`, merge mappings and replace the rest).
+    Merging order: `defaults`, the `extends` chain, the environment itself (each replaces lists and merges
+    mappings), then the values of axes, the listed point, and matching `overrides` (which append requirements,
+    constraints and commands, merge mappings and replace the rest).
     """
 
     description: str | None = None
-    requirements: tuple[Include | RequirementText, ...] | None = None
+    name: str | None = None
+    requirements: tuple[Entry, ...] | None = None
     constraints: tuple[Constraint, ...] | None = None
     build_constraints: tuple[Constraint, ...] | None = None
+    resolution: Resolution | None = None
+    exclude_newer: ExcludeNewer | None = None
+    allow_prereleases: bool | tuple[str, ...] | None = None
+    only_binary: tuple[str, ...] | None = None
+    no_binary: tuple[str, ...] | None = None
     package: Package | None = None
+    commands_pre: tuple[Command, ...] | None = None
     commands: tuple[Command, ...] | None = None
+    commands_post: tuple[Command, ...] | None = None
     set_env: Pairs | None = None
     pass_env: tuple[str, ...] | None = None
     change_dir: str | None = None
     tags: tuple[str, ...] | None = None
     default: bool | None = None
-    requires: tuple[str, ...] | None = None
+    requires: tuple[Required, ...] | None = None
     backend: Backend | None = None
     lock: LockOptions | None = None
     drift: DriftOptions | None = None
-    allow_prereleases: bool | tuple[str, ...] | None = None
     platforms: tuple[str, ...] | None = None
     runs_on: tuple[str, ...] | None = None
 
 
 @value
-class AxisValue:
-    """Hold one value of an axis and the partial environment it brings."""
-
-    value: str
-    layer: Layer
-
-
-@value
-class Axis:
-    """Hold one axis of a matrix in the order written."""
-
-    name: str
-    values: tuple[AxisValue, ...]
-
-
-@value
 class Condition:
-    """Match `axis` (an axis name or `python`) against `values`, or against a version range.
+    """A test of `axis` (or `python`): any of `values`, a version range, or with `negated` the opposite.
 
-    Exactly one of `values` and `specifier` is non-empty. A condition with `negated` matches what it
-    otherwise would not.
+    One of `values` and `specifier` is empty. A point without the axis never meets a condition.
     """
 
     axis: str
     values: tuple[str, ...] = ()
     specifier: str = ""
     negated: bool = False
-
-
-@value
-class Override:
-    """Apply `layer` to the points that meet every condition."""
-
-    when: tuple[Condition, ...]
-    layer: Layer
     place: Place
 
 
 @value
-class Combination:
-    """Name points by some of `python` and the axes (`exclude`), or one point by all (`include`)."""
+class AxisValue:
+    """One value of an axis, the Pythons it is limited to (None: all), and the keys it adds."""
 
+    value: str = ""
+    python: Condition | None = None
+    layer: Layer = Layer()
+
+
+@value
+class Axis:
+    """One axis of a matrix."""
+
+    name: str
+    values: tuple[AxisValue, ...]
+
+
+@value
+class Override:
+    """Apply `layer` to the points that meet every condition, or leave them out (`exclude`)."""
+
+    when: tuple[Condition, ...]
+    layer: Layer = Layer()
+    place: Place
+
+
+@value
+class ListedPoint:
+    """One point that is written out (`matrix: [...]` or `include`), with the keys that it adds."""
+
+    python: str | None = None
     values: Pairs
     layer: Layer
     place: Place
 
 
 @value
-class Environment:
-    """Hold one environment after `defaults` and `extends` were merged into `layer`.
+class Pythons:
+    """The value of `python`, empty for the Python that runs nox; `listed` tells a list from one value."""
 
-    `pythons` is empty when none was declared (the interpreter that runs nox); `python_listed` tells
-    a list (sessions are named `tests-3.12`) from a single value (`tests`).
-    """
+    values: tuple[str, ...] = ()
+    listed: bool = False
 
-    name: str
-    layer: Layer
-    pythons: tuple[str, ...]
-    python_listed: bool
+
+@value
+class Matrix:
+    """The value of `matrix`: axes, or a list of points."""
+
     axes: tuple[Axis, ...] = ()
-    exclude: tuple[Combination, ...] = ()
-    include: tuple[Combination, ...] = ()
+    points: tuple[ListedPoint, ...] = ()
+
+
+@value
+class Environment:
+    """One environment after `defaults` and `extends` were merged into it."""
+
+    name: str = ""
+    extends: str = ""
+    layer: Layer
+    python: Pythons = Pythons()
+    matrix: Matrix = Matrix()
+    exclude: tuple[Override, ...] = ()
+    include: tuple[ListedPoint, ...] = ()
     overrides: tuple[Override, ...] = ()
     place: Place
 
 
 @value
 class Index:
-    """Hold one named package index; `packages` are the names taken from it only (empty: all)."""
+    """One named package index; the order of indexes is their priority."""
 
     name: str
     url: str
-    packages: tuple[str, ...] = ()
     place: Place
 
 
 @value
 class Spec:
-    """Hold a whole spec; templates (names that begin with `_`) are already merged away.
-
-    `origin` is the file name as shown to the user.
-    """
+    """A whole spec without its templates; `origin` is the file name as shown to the user."""
 
     origin: str
     sets: tuple[RequirementSet, ...]
     environments: tuple[Environment, ...]
     indexes: tuple[Index, ...] = ()
     drift: DriftOptions = DriftOptions()
+
+
+@value
+class Point:
+    """One point of an environment's matrix, complete: nothing looks back at the spec for it.
+
+    `session` is the name of the nox session. `python` is None for the interpreter that runs nox. `axes` are
+    in the order declared. Placeholders are filled in, except `{posargs}`, `{envdir}` and doubled braces in
+    commands, `set_env` and `change_dir`, which are left for the run.
+    """
+
+    environment: str
+    session: str
+    python: str | None
+    axes: Pairs
+    place: Place
+    description: str = ""
+    requirements: tuple[Entry, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    build_constraints: tuple[Constraint, ...] = ()
+    resolution: Resolution = "highest"
+    exclude_newer: ExcludeNewer | None = None
+    allow_prereleases: bool | tuple[str, ...] = False
+    only_binary: tuple[str, ...] = ()
+    no_binary: tuple[str, ...] = ()
+    package: Package = Package()
+    commands_pre: tuple[Command, ...] = ()
+    commands: tuple[Command, ...] = ()
+    commands_post: tuple[Command, ...] = ()
+    set_env: Pairs = ()
+    pass_env: tuple[str, ...] | None = None
+    change_dir: str = ""
+    tags: tuple[str, ...] = ()
+    default: bool = True
+    requires: tuple[str, ...] = ()
+    backend: Backend | None = None
+    lock: LockOptions = LockOptions()
+    drift: DriftOptions = DriftOptions()
+    platforms: tuple[str, ...] = ()
+    runs_on: tuple[str, ...] = ()

@@ -1,0 +1,219 @@
+"""Findings: their kinds, severities, order and commands, and what a project makes of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Literal, TypeAlias
+
+from nox_envs.errors import NoxEnvsError, Place, did_you_mean
+from nox_envs.values import replace, value
+
+Kind: TypeAlias = str
+Severity: TypeAlias = Literal["error", "warning", "note"]
+SeverityName: TypeAlias = Literal["error", "warning", "note", "off"]
+DriftPolicy: TypeAlias = Literal["repair", "fail", "warn"]
+FilesMode: TypeAlias = Literal["off", "changed", "all"]
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+POLICIES: tuple[DriftPolicy, ...] = ("repair", "fail", "warn")
+FILES_MODES: tuple[FilesMode, ...] = ("off", "changed", "all")
+
+# Each kind of finding, by what it compares, with its severity unless the spec says otherwise.
+KINDS: dict[str, Severity] = {
+    # spec and lock
+    **dict.fromkeys(("lock-missing", "lock-stale", "lock-unsatisfied"), "error"),
+    "lock-orphaned": "warning",
+    **dict.fromkeys(("lock-unhashed", "leak"), "error"),
+    # lock and installed packages
+    **dict.fromkeys(("missing", "extraneous", "version", "source", "artifact"), "error"),
+    "unverifiable": "note",
+    **dict.fromkeys(("python", "inconsistent", "duplicate"), "error"),
+    **dict.fromkeys(("broken-metadata", "leftover"), "warning"),
+    # installed packages and installed files
+    **dict.fromkeys(("file-modified", "file-missing"), "error"),
+    **dict.fromkeys(("unowned", "clobbered"), "warning"),
+    "startup-hook": "error",
+}
+FILE_KINDS = frozenset({"file-modified", "file-missing", "unowned", "clobbered"})
+
+
+@value
+class Finding:
+    """One difference.
+
+    `path` is the file on disk that it is about; `line` is where the expectation is written, as `file:line`;
+    `why` is the chain from a requirement set, outermost first; `fix` is the command to type.
+    """
+
+    kind: Kind
+    severity: Severity
+    environment: str = ""
+    session: str = ""
+    package: str = ""
+    expected: str = ""
+    actual: str = ""
+    path: str = ""
+    line: str = ""
+    why: tuple[str, ...] = ()
+    fix: str = ""
+
+
+def finding(
+    kind: str, package: str = "", *, severity: Severity | None = None, why: tuple[str, ...] = (), **texts: str
+) -> Finding:
+    """Return a finding of the severity of its kind; `texts` are its other fields."""
+    return Finding(kind=kind, severity=severity or KINDS[kind], package=package, why=why, **texts)
+
+
+def about(found: Iterable[Finding], environment: str, session: str) -> tuple[Finding, ...]:
+    """Return findings with the environment and session that they are about."""
+    return tuple([replace(one, environment=environment, session=session) for one in found])
+
+
+def drift_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings that are more than a note."""
+    return tuple(one for one in findings if one.severity != "note")
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in order: by severity, package, kind, and what differs."""
+    by_text = sorted(findings, key=attrgetter("package", "kind", "expected", "actual", "path"))
+    return tuple(sorted(by_text, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def count_kinds(findings: Iterable[Finding]) -> str:
+    """Return the number of findings of each kind (`2 missing, 1 version`)."""
+    counts = Counter(one.kind for one in findings)
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+
+
+def run_command(session: str) -> str:
+    """Return the command that runs a session, quoted for a shell."""
+    return f"nox -s {shlex.quote(session)}"
+
+
+def recreate_command(session: str) -> str:
+    """Return the command that recreates the venv of a session, whatever its policy on drift is."""
+    return f"nox --reuse-venv=never -s {shlex.quote(session)}"
+
+
+def lock_command(environments: Iterable[str]) -> str:
+    """Return the command that regenerates the locks of environments, quoted for a shell."""
+    return f"nox -s lock -- {' '.join(map(shlex.quote, environments))}"
+
+
+@value
+class IgnoreRule:
+    """Ignore findings that match every given field; `until` is an ISO date, the last day of the rule."""
+
+    kind: str | None = None
+    package: str | None = None
+    path: str | None = None
+    environment: str | None = None
+    reason: str
+    until: str | None = None
+    place: Place
+
+
+@value
+class DriftOptions:
+    """What is written under a `drift:` key; None means not given."""
+
+    policy: DriftPolicy | None = None
+    files: FilesMode | None = None
+    severity: tuple[tuple[str, SeverityName], ...] = ()
+    ignore: tuple[IgnoreRule, ...] = ()
+
+
+@value
+class Outcome:
+    """The findings that count, those that are ignored, and the ignore rules that matched."""
+
+    findings: tuple[Finding, ...]
+    ignored: tuple[Finding, ...] = ()
+    used: tuple[IgnoreRule, ...] = ()
+
+
+def apply_options(
+    findings: tuple[Finding, ...],
+    options: DriftOptions,
+    *,
+    today: str,
+    shown: Callable[[str], str] = lambda path: path,
+) -> Outcome:
+    """Give findings the severities of a spec, and set apart what it ignores until `today` (an ISO date).
+
+    `shown` turns a path into what people read, which the rules match.
+    """
+    severities = dict(options.severity)
+    rules = [rule for rule in options.ignore if (rule.until or today) >= today]
+    kept: list[Finding] = []
+    ignored: list[Finding] = []
+    used: list[IgnoreRule] = []
+    for one in findings:
+        matching = [rule for rule in rules if matches(rule, one, shown(one.path))]
+        used += matching
+        severity = severities.get(one.kind, one.severity)
+        if matching or severity == "off":
+            ignored.append(one)
+        else:
+            kept.append(one if severity == one.severity else replace(one, severity=severity))
+    return Outcome(findings=tuple(kept), ignored=tuple(ignored), used=tuple(dict.fromkeys(used)))
+
+
+def matches(rule: IgnoreRule, one: Finding, path: str) -> bool:
+    """Return whether every field that a rule gives matches a finding, which is at `path`.
+
+    In globs `*` stands for slashes too; a path matches as a whole or from any of its folders on (`*.pth`).
+    """
+    from fnmatch import fnmatchcase  # few projects ignore anything
+
+    package = (rule.package or "").lower().replace("_", "-").replace(".", "-")
+    path, inside = path.replace("\\", "/"), (rule.path or "").replace("\\", "/")
+    return (
+        rule.kind in (None, one.kind)
+        and rule.environment in (None, one.environment)
+        and (rule.package is None or (one.package != "" and fnmatchcase(one.package, package)))
+        and (rule.path is None or (path != "" and any(fnmatchcase(path, x) for x in (inside, f"*/{inside}"))))
+    )
+
+
+def idle_rules(
+    rules: Iterable[IgnoreRule], used: Iterable[IgnoreRule], *, today: str, unchecked: frozenset[str]
+) -> tuple[str, ...]:
+    """Return a line about each rule that is over or matched nothing, in the order of the spec.
+
+    `unchecked` are the kinds that were not looked for: a rule about one of them is not known to be idle.
+    """
+    matched = set(used)
+    lines: list[str] = []
+    for rule in sorted(set(rules), key=lambda rule: (rule.place.origin, rule.place.line, rule.place.column)):
+        given = (("kind", rule.kind), ("package", rule.package), ("path", rule.path))
+        words = [f"{name} {text}" for name, text in (*given, ("environment", rule.environment)) if text]
+        what = f"{rule.place}: the ignore rule for {', '.join(words)}"
+        possible = {rule.kind} if rule.kind else FILE_KINDS if rule.path else set()
+        if rule.until and rule.until < today:
+            lines.append(f"{what} ended on {rule.until}; remove it, or give it a new date")
+        elif rule not in matched and unchecked.isdisjoint(possible):
+            lines.append(f"{what} matched nothing; remove it")
+    return tuple(lines)
+
+
+def fail_conditions(text: str) -> tuple[str, ...]:
+    """Return the severities and kinds that `--fail-on` names, with commas; raises NoxEnvsError for others."""
+    known = (*SEVERITIES, *KINDS)
+    conditions = tuple(word.strip() for word in text.split(",") if word.strip())
+    for condition in conditions:
+        if condition not in known:
+            hint = did_you_mean(condition, known) or "write error, warning, note or a kind of finding"
+            raise NoxEnvsError(f"--fail-on: {condition!r} is not a severity or a kind of finding ({hint})")
+    return conditions or ("error",)
+
+
+def fails(one: Finding, conditions: tuple[str, ...]) -> bool:
+    """Return whether a finding is at least as severe as a condition says, or of a kind that it names."""
+    severities = SEVERITIES[SEVERITIES.index(one.severity) :]
+    return one.kind in conditions or not set(severities).isdisjoint(conditions)

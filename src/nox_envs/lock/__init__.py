@@ -1,0 +1,1 @@
+"""Locks: pins, files, plans, freshness, and their regeneration."""

@@ -1,0 +1,217 @@
+"""Lock files: text to `Lock` and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+
+from nox_envs.errors import FileProblems, Invalid, Place
+from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
+from nox_envs.requirements.text import Declared, parse_requirement, read_requirements_file
+from nox_envs.spec.types import Pairs
+from nox_envs.spec.words import canonical_name
+from nox_envs.terminal import holds_credentials, redact
+from nox_envs.values import replace, value
+
+_AGAIN = "regenerate the file: nox -s lock"
+_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+# A pin as it is rendered. Nothing in it is a comment, an option, a continuation or a variable, and nothing
+# runs on into the next one, so that it means the same to every reader of pip's format.
+_WORDS = r"[!-~](?:[ -~]*[!-~])?"
+_N = "[0-9]{1,9}"
+_VERSION = rf"{_N}(?:\.{_N})*(?:(?:a|b|rc){_N})?(?:\.post{_N})?(?:\.dev{_N})?(?:\+[a-z0-9]+(?:\.[a-z0-9]+)*)?"
+_RENDERED = re.compile(
+    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==({_VERSION})(?: ; ([^\\#$\n]+))?"
+    r"((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
+    rf"(?:    # via (?![^\n]*, )({_WORDS})\n|    # via\n((?:    #   (?!via[ \n]){_WORDS}\n)+))?"
+)
+
+
+@value
+class Lock:
+    """A lock file, or those of another tool that are installed together.
+
+    `header` is what a lock says of itself, by name, and empty if nox-envs did not generate it. `leaks` are
+    what belongs to one machine or person, named without repeating it, each with its place.
+
+    The others are of another tool's lock: the constraints in it, the command that regenerates it, the Pythons
+    that it was made for, and the digest (`sha256:…`) of every file that was read.
+    """
+
+    origin: str
+    header: Pairs
+    pins: tuple[Pin, ...]
+    leaks: Pairs = ()
+    limits: tuple[Declared, ...] = ()
+    command: str = ""
+    pythons: tuple[str, ...] = ()
+    digest: str = ""
+
+
+def parse_lock(text: str, origin: str) -> Lock:
+    """Parse the text of a lock: any lines that pip takes, if each of them is a pin.
+
+    `origin` is the file name as shown to the user. Raises FileProblems with every line that is not a pin, a
+    hash, an annotation or a comment.
+    """
+    header, known = read_header(text), _rendered_pins(text)
+    if known is not None:
+        return Lock(origin=origin, header=header, pins=known, leaks=_leaks(text, origin, ()))
+    physical = text.split("\n")
+    conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
+    numbers = [number for number, line in enumerate(physical, 1) if re.match("<{7}(?: |$)", line)]
+    if numbers:
+        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in numbers)
+    found = read_requirements_file(redact(text), origin=origin, environ={})
+    problems, pins = [*found.problems], list[Pin]()
+    options: list[tuple[str, str]] = []
+    for line in found.lines:
+        place = Place(origin=origin, line=line.number)
+        try:
+            if line.kind == "option":
+                options.append((f"the option {line.text} of an installer", str(place)))
+            elif line.kind != "requirement":
+                raise Invalid(f"a lock includes no other file, found {line.text!r}", _AGAIN)
+            else:
+                declared = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
+                pins.append(pin_of(_named(declared, physical) if declared.path else declared, via=line.via))
+        except Invalid as invalid:
+            problems.append(invalid.at(place))
+    if problems:
+        raise FileProblems(problems)
+    return Lock(origin=origin, header=header, pins=tuple(pins), leaks=(*options, *_leaks(text, origin, pins)))
+
+
+def _head(text: str) -> str:
+    """Return the comments at the top of a lock, and the empty line below them."""
+    match = re.match(r"(?:#[^\n]*\n)*\n?", text)
+    return match[0] if match else ""
+
+
+def _rendered_pins(text: str) -> tuple[Pin, ...] | None:
+    """Return the pins of a text that `render_lock` could have written, quickly; None for any other text."""
+    pins: list[Pin] = []
+    at = len(_head(text))
+    number = text.count("\n", 0, at) + 1
+    try:
+        while at < len(text):
+            match = _RENDERED.match(text, at)
+            if match is None:
+                return None
+            name, extras, version, marker, hashes, asker, askers = match.groups()
+            pin = Pin(
+                name=name,
+                version=version,
+                extras=tuple(extras.split(",")) if extras else (),
+                marker=parse_requirement(f"x ; {marker}", place=Place(origin="")).marker if marker else "",
+                hashes=tuple(hashes.split(" \\\n    --hash=")[1:]) if hashes else (),
+                via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
+                line=number,
+            )
+            pins.append(pin)
+            number += match[0].count("\n")
+            at = match.end()
+    except Invalid:
+        return None
+    return tuple(pins)
+
+
+def _named(declared: Declared, physical: list[str]) -> Declared:
+    """Return a local path with the name and version that its comment gives (`./folder  # name==1.0`)."""
+    last = next((line for line in physical[declared.place.line - 1 :] if not line.endswith("\\")), "")
+    match = re.search(r"\s#\s*([\w.-]+)(==\S+)?\s*$", last)
+    return replace(declared, name=canonical_name(match[1]), specifier=match[2] or "") if match else declared
+
+
+def pin_of(declared: Declared, *, via: tuple[str, ...] = ()) -> Pin:
+    """Return the pin that a line of a lock declares; raises Invalid for one that is not a pin."""
+    url = declared.url or declared.path
+    exact = re.fullmatch(r"===?\s*([^\s,*]+)", declared.specifier)
+    if not declared.name or not (exact or url):
+        shown = redact(f"{declared.name or url}{declared.specifier}")[:200]
+        if declared.name:
+            raise Invalid(f"{shown!r} is not a pin", "write name==version")
+        hint = "write it behind: ./folder  # name" if declared.path else "write name @ URL"
+        raise Invalid(f"{shown!r} does not tell the name of its package", hint)
+    return Pin(
+        name=declared.name,
+        version=exact[1] if exact else "",
+        source=source_of_url(url, editable=declared.editable) if url else INDEX,
+        extras=declared.extras,
+        marker=declared.marker,
+        hashes=declared.hashes,
+        via=via,
+        line=declared.place.line,
+    )
+
+
+def _leaks(text: str, origin: str, pins: Iterable[Pin]) -> Pairs:
+    """Return the lines of a text with credentials in a URL, or with the path of one machine."""
+    numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
+    found = [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
+    local = [pin.line for pin in pins if pin.source.url.startswith(("/", "file:"))]
+    found += [("the path of a file on one machine", number) for number in local]
+    return tuple([(what, f"{origin}:{number}") for what, number in found])
+
+
+def read_header(text: str) -> Pairs:
+    """Return what a lock says of itself in the comments at its top; empty where nox-envs did not write it."""
+    lines = [line[2:].partition(": ") for line in _head(text).split("\n")]
+    header = tuple([(name, content) for name, colon, content in lines if colon])
+    return header if "input" in dict(header) else ()
+
+
+def render_lock(lock: Lock) -> str:
+    """Render a lock: sorted, LF, the same bytes for the same value."""
+    head = "".join([f"# {name}: {content}\n" for name, content in lock.header])
+    pins = sorted(lock.pins, key=lambda pin: (pin.name, pin.version, requirement_line(pin)))
+    return "\n".join(filter(None, (head, "".join(map(_render_pin, pins)))))
+
+
+def render_pylock(lock: Lock, content: str) -> str:
+    """Return the pylock of a lock: uv's `content`, below a header that tells whether one was edited alone."""
+    content = content.replace("\r\n", "\n")
+    content = content.removeprefix(_head(content)).strip()
+    pins = sorted([requirement_line(pin), *sorted(pin.hashes)] for pin in lock.pins)
+    digest = hashlib.sha256(json.dumps([pins, content]).encode()).hexdigest()
+    return f"{render_lock(replace(lock, pins=()))}# pins: sha256:{digest}\n\n{content}\n"
+
+
+def _render_pin(pin: Pin) -> str:
+    lines = [requirement_line(pin), *[f"    --hash={digest}" for digest in sorted(pin.hashes)]]
+    # pip's format has no other place for the package of a local path.
+    name = f"  # {pin.name}{pin.version and f'=={pin.version}'}" if _is_path(pin.source) else ""
+    text = " \\\n".join(lines) + f"{name}\n"
+    via = sorted(pin.via)
+    if len(via) == 1 and ", " not in via[0]:
+        return f"{text}    # via {via[0]}\n"
+    return text + "".join([f"    {line}\n" for line in ("# via", *[f"#   {asker}" for asker in via]) if via])
+
+
+def requirement_line(pin: Pin) -> str:
+    """Return a pin as one requirement line, without its hashes (PEP 508, or a relative path)."""
+    marker = f" ; {pin.marker}" if pin.marker else ""
+    extras = f"[{','.join(pin.extras)}]" if pin.extras else ""
+    if pin.source.kind == "index":
+        return f"{pin.name}{extras}{'==' if normal_version(pin.version) else '==='}{pin.version}{marker}"
+    if _is_path(pin.source):
+        target = f"{pin.source.url}{extras}"
+        quoted = f'"{target}"' if " " in target else target
+        return f"-e {quoted}{marker}" if pin.source.editable else f"{target}{marker}"
+    return f"{pin.name}{extras} @ {direct_reference(pin.source)}{marker}"
+
+
+def constraints_of(lock: Lock) -> tuple[Declared, ...]:
+    """Return the pins of a lock as constraints on another one; a local path is not one."""
+    found: list[Declared] = []
+    for pin in lock.pins:
+        if not _is_path(pin.source):
+            place = Place(origin=pin.origin or lock.origin, line=pin.line)
+            found.append(parse_requirement(requirement_line(replace(pin, extras=())), place=place))
+    return tuple(found)
+
+
+def _is_path(source: Source) -> bool:
+    return source.url.startswith((".", "/"))

@@ -1,0 +1,130 @@
+"""The memory of an expanded spec, so that a run without changes need not read YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
+from itertools import starmap
+from pathlib import Path
+from typing import NamedTuple
+
+from nox_envs.errors import NoxEnvsError
+from nox_envs.files import read_bytes, write_atomically
+from nox_envs.spec.types import Point
+from nox_envs.values import fields
+
+_LIMIT = 1 << 26
+# The modules of the types that a point holds.
+_HOMES = ("nox_envs.spec.types", "nox_envs.findings", "nox_envs.errors")
+
+
+class Row(NamedTuple):
+    """What nox needs of a point to list and select its session: fields of the point.
+
+    A named tuple: a large project has thousands, and every run creates them all.
+    """
+
+    environment: str
+    session: str
+    python: str | None
+    description: str
+    tags: tuple[str, ...]
+    requires: tuple[str, ...]
+    backend: str | None
+    default: bool
+
+
+def row_of(point: Point) -> Row:
+    """Return what nox needs to know of a point."""
+    return Row(*[getattr(point, name) for name in Row.__annotations__])
+
+
+class Memory:
+    """Remember the points of one spec in `file`; only for the same bytes of the spec and the same code.
+
+    The file holds the key, the rows, and then each point on a line of its own, so that a run reads only the
+    point that it needs.
+    """
+
+    def __init__(self, file: Path, spec: bytes, names: tuple[str, ...]) -> None:
+        self.key = _key(spec, names)
+        self._file = file
+        self._lines: list[bytes] = []
+
+    def rows(self) -> tuple[Row, ...] | None:
+        """Return the rows of the spec, in order, or None if it is not remembered."""
+        try:
+            key, rows, *lines = read_bytes(self._file, _LIMIT).splitlines()
+            found = json.loads(rows) if key.decode() == self.key else []
+            columns = [[tuple(one) if isinstance(one, list) else one for one in row] for row in found]
+            recalled = tuple(starmap(Row, columns))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return None
+        if not recalled or len(recalled) != len(lines):
+            return None
+        self._lines = lines
+        return recalled
+
+    def point(self, number: int) -> Point | None:
+        """Return the point of row `number` (from 0) of those recalled, None if it is not remembered."""
+        try:
+            found = _restored(json.loads(self._lines[number]))
+        except (IndexError, ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        return found if isinstance(found, Point) else None
+
+    def points(self) -> tuple[Point, ...] | None:
+        """Return all points of the spec, or None if one of them is not remembered."""
+        found = [self.point(number) for number in range(len(self.rows() or ()))]
+        known = tuple(point for point in found if point is not None)
+        return known if known and len(known) == len(found) else None
+
+    def remember(self, points: tuple[Point, ...]) -> None:
+        """Remember the points of the spec, if nox already has a folder to keep them in."""
+        if not self._file.parent.parent.is_dir():
+            return
+        contents = [list(map(row_of, points)), *map(_plain, points)]
+        lines = [self.key, *[json.dumps(content, separators=(",", ":")) for content in contents]]
+        with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
+            write_atomically(self._file, "\n".join(lines) + "\n", durable=False)
+
+
+def _key(spec: bytes, names: tuple[str, ...]) -> str:
+    digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
+    for entry in _sources(str(Path(__file__).parent)):
+        status = entry.stat()
+        digest.update(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _sources(folder: str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                yield entry
+            elif entry.is_dir() and entry.name != "__pycache__":
+                yield from _sources(entry.path)
+
+
+def _plain(content: object) -> object:
+    """Return a value as JSON has it: `{"Class": {field: …}}`, tuples as lists."""
+    if isinstance(content, tuple):
+        return [_plain(one) for one in content]
+    if content is None or isinstance(content, str | bool | int):
+        return content
+    return {type(content).__name__: {name: _plain(getattr(content, name)) for name in fields(content)}}
+
+
+def _restored(content: object) -> object:
+    if isinstance(content, list):
+        return tuple([_restored(one) for one in content])
+    if isinstance(content, dict):
+        ((name, found),) = content.items()
+        home = next((module for module in map(import_module, _HOMES) if hasattr(module, name)), None)
+        made: type[object] = getattr(home, name)
+        return made(**{key: _restored(one) for key, one in found.items()})
+    return content

@@ -1,0 +1,35 @@
+"""The door to other programs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from nox_envs.errors import NoxEnvsError
+
+Completed: TypeAlias = "subprocess.CompletedProcess[str]"
+
+
+def run(
+    argv: tuple[str, ...], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str = ""
+) -> Completed:
+    """Run a program to its end, without a shell, and capture what it writes.
+
+    `env` replaces the environment variables (None: they are inherited); `stdin` is what the program reads.
+    An interruption ends the program first. Raises NoxEnvsError if it cannot be started.
+    """
+    try:
+        return subprocess.run(
+            argv,
+            cwd=cwd,
+            env=env,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise NoxEnvsError(f"{argv[0]}: cannot be started: {error.strerror or error}") from None

@@ -1,0 +1,403 @@
+"""Bringing the venv of one session to what its lock says, or reporting how it differs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nox_envs.drift import environment_report, requirements_changed
+from nox_envs.errors import InstallFailed, NoxEnvsError
+from nox_envs.files import digest, write_atomically
+from nox_envs.findings import (
+    Finding,
+    about,
+    apply_options,
+    count_kinds,
+    drift_in,
+    finding,
+    recreate_command,
+)
+from nox_envs.host import Host, verdict_key
+from nox_envs.lock.resolve import refuse_sourced
+from nox_envs.project import Project
+from nox_envs.report import render
+from nox_envs.report.report import EnvironmentReport, Report, Status
+from nox_envs.report.text import finding_lines, summary_line
+from nox_envs.spec.types import Point
+from nox_envs.values import replace
+from nox_envs.venv.check import Checked
+from nox_envs.venv.install import (
+    Fresh,
+    Uv,
+    build_wheel,
+    fresh,
+    install,
+    kept,
+    needs_recreate,
+    receipt_of,
+    sync,
+)
+from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
+from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
+
+# Kinds that an installation does not fix.
+_BEYOND_REPAIR = frozenset({"inconsistent", "unowned", "clobbered"})
+# Kinds that tell of a damaged cache of uv.
+_FROM_CACHE = frozenset({"file-modified", "file-missing"})
+# What creators of venvs put at the top of site-packages, without endings.
+_CREATED = frozenset(
+    (
+        "_virtualenv",
+        "_distutils_hack",
+        "distutils",
+        "pip",
+        "setuptools",
+        "wheel",
+        "pkg_resources",
+        "__pycache__",
+    )
+)
+
+
+class Repair:
+    """Check the venv of one point, build or repair it, and write the session's report.
+
+    `seconds` returns how long the session has taken so far; `report` is the last report.
+    """
+
+    def __init__(self, project: Project, point: Point, host: Host, seconds: Callable[[], float]) -> None:
+        self.report: EnvironmentReport | None = None
+        self._project = project
+        self._point = point
+        self._host = host
+        self._seconds = seconds
+        self._plan = project.plan_of(point)
+        self._policy = point.drift.policy or "repair"
+        self._locked: tuple[Finding, ...] = ()
+        self._found: tuple[Finding, ...] = ()
+        self._ignored: dict[str, int] = {}
+
+    def prepare(self) -> None:
+        """Leave the venv as its lock says, or as it is where the policy says so; else end the session."""
+        self._require_lock()
+        receipt = read_receipt(self._host.location)
+        why = self._unusable(receipt)
+        if receipt is None or why:
+            self._rebuild(why)
+            return
+        checked = self._check(receipt)
+        errors = [one for one in (*self._locked, *checked.findings) if one.severity == "error"]
+        if errors or _repairable(checked.findings):
+            self._drifted(receipt, checked)
+        elif self._is_built_each_time(checked) and self._host.may_install():
+            self._repair(receipt, checked)
+        else:
+            if receipt.lock != self._lock_digest:  # the lock changed in nothing that this venv has
+                write_receipt(self._host.location, replace(receipt, lock=self._lock_digest))
+            self._conclude("clean", checked)
+
+    def _is_built_each_time(self, checked: Checked) -> bool:
+        """Return whether the venv has a build of a local project, whose sources may have changed."""
+        sources = [pin.source for pin in checked.expectation.pins]
+        folders = any(one.kind == "directory" and not one.editable for one in sources)
+        return folders or self._point.package.mode == "wheel"
+
+    @property
+    def _lock_digest(self) -> str:
+        return self._project.lock_digest(self._plan)
+
+    @property
+    def _repairs(self) -> bool:
+        return self._policy == "repair" and self._host.may_install()
+
+    # The lock.
+
+    def _require_lock(self) -> None:
+        """End the session if the lock no longer matches the spec."""
+        self._locked = self._counting("lock", self._project.lock_findings(self._plan, (self._point,)))
+        self._tell(self._locked)
+        broken = [one for one in self._locked if one.severity == "error"]
+        if broken:
+            self._write("drift", (), None)
+            shown = self._plan.path or self._project.origin
+            fixes = dict.fromkeys(one.fix for one in broken if one.fix)
+            run = f"; run: {next(iter(fixes))}" if fixes else ""
+            self._host.stop(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
+
+    # The venv.
+
+    def _unusable(self, receipt: Receipt | None) -> str:
+        """Return why a venv must be recreated before it is looked at, empty if it need not."""
+        location = self._host.location
+        if receipt is None:
+            return "" if is_untouched(location) else "its installation did not finish"
+        if moved(receipt, location):
+            return "it was installed at another path, which its scripts still name"
+        changed = requirements_changed(self._project, self._plan, self._point, receipt)
+        if changed and self._repairs:
+            return "its requirements changed"
+        if changed:
+            self._locked += changed
+            self._tell(changed)
+        try:
+            take(location)
+        except NotAVenv as error:
+            return str(error)
+        return ""
+
+    def _check(self, receipt: Receipt | None, *, proving: bool = False) -> Checked:
+        """Compare the venv with its lock; `proving` also asks what only an installation can have broken."""
+        files = self._point.drift.files or "off"
+        checked = self._project.check_venv(
+            self._point,
+            self._plan,
+            self._host.location,
+            receipt,
+            files="changed" if proving and files == "off" else files,
+            consistency=proving,
+        )
+        return replace(checked, findings=self._counting("venv", checked.findings))
+
+    def _counting(self, link: str, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        project = self._project
+        outcome = apply_options(found, self._point.drift, today=project.today, shown=project.shown)
+        self._ignored[link] = len(outcome.ignored)
+        return outcome.findings
+
+    def _drifted(self, receipt: Receipt, checked: Checked) -> None:
+        session, found = self._point.session, drift_in(checked.findings)
+        moved_on = receipt.lock != self._lock_digest
+        cause = (
+            f"{self._plan.path or 'its requirements'} changed since"
+            if moved_on
+            else "the venv was changed after"
+        )
+        self._host.warn(f"{session}: drift, {cause} it was installed: {count_kinds(found or self._locked)}")
+        self._tell(checked.findings)
+        repairable = _repairable(found)
+        if repairable and self._repairs:
+            if why := needs_recreate(repairable, checked.expectation):
+                self._rebuild(why)
+            else:
+                self._repair(receipt, checked)
+            return
+        self._write("drift", checked.findings, checked)
+        errors = [one for one in (*self._locked, *found) if one.severity == "error"]
+        if errors and (self._policy == "fail" or self._repairs):
+            self._host.stop(
+                f"drift: {count_kinds(errors)}; to recreate the venv: {recreate_command(session)}"
+            )
+
+    def _rebuild(self, why: str) -> None:
+        if why and not self._host.may_install():
+            self._host.stop(f"the venv must be recreated: {why}; run it without -R and --no-install")
+        if why:
+            self._host.say(f"{self._point.session}: recreating the venv: {why}")
+            self._host.recreate()
+        remove_receipt(self._host.location)
+        made = fresh(take(self._host.location))
+        if self._plan.path:
+            self._sync(self._check(None))
+        else:
+            self._install()
+        self._conclude("clean", self._accepted(None, made))
+
+    def _repair(self, receipt: Receipt, checked: Checked) -> None:
+        location = self._host.location
+        before = evidence(location)
+        remove_receipt(location)
+        try:
+            self._sync(checked)
+        except InstallFailed as error:
+            if "`RECORD`" in error.output:
+                self._rebuild("uv cannot remove a package, because its RECORD is broken")
+                return
+            if before and before == evidence(location):
+                write_receipt(location, receipt)  # uv changed nothing, so the venv is as it was
+            raise
+        after = self._check(self._receipt(receipt, kept(receipt)))
+        if left := _repairable(after.findings):
+            self._rebuild(f"after the repair {count_kinds(left)} left")
+        else:
+            repaired = _repairable(checked.findings)
+            status: Status = "repaired" if repaired else "clean"
+            self._conclude(status, self._accepted(receipt, kept(receipt)), repaired)
+
+    def _receipt(self, earlier: Receipt | None, made: Fresh) -> Receipt:
+        """Return the receipt of the venv as it is now."""
+        project = self._project
+        checked = project.check_venv(self._point, self._plan, self._host.location, earlier)
+        return receipt_of(
+            checked.snapshot,
+            checked.expectation,
+            made,
+            lock=self._lock_digest,
+            root=project.root,
+            fingerprint=project.fingerprint,
+        )
+
+    def _accepted(self, earlier: Receipt | None, made: Fresh) -> Checked:
+        """Write the receipt of what was installed if it is what was locked; else end the session."""
+        receipt = self._receipt(earlier, made)
+        checked = self._check(receipt, proving=True)
+        if any(one.kind in _FROM_CACHE for one in checked.findings):
+            self._host.warn(
+                f"{self._point.session}: installed with {count_kinds(checked.findings)}; installing again"
+            )
+            self._sync(checked)
+            receipt = self._receipt(earlier, made)
+            checked = self._check(receipt, proving=True)
+        errors = [one for one in checked.findings if one.severity == "error"]
+        if errors:
+            self._tell(checked.findings)
+            self._write("drift", checked.findings, checked)
+            shown = self._plan.path or self._project.origin
+            self._host.stop(f"what was installed is not what {shown} says: {count_kinds(errors)}")
+        write_receipt(self._host.location, receipt)
+        return checked
+
+    # What uv does.
+
+    def _sync(self, checked: Checked) -> None:
+        with self._uv() as runner:
+            sync(runner, checked)
+
+    def _install(self) -> None:
+        project, point = self._project, self._point
+        settings = project.composer.project.uv_settings
+        names = [one.name for one in self._plan.requirements if not one.url and not one.path]
+        refuse_sourced(self._plan, settings, names)
+        layers = [
+            pin for base in project.bases(self._plan) if (lock := project.lock_of(base)) for pin in lock.pins
+        ]
+        with self._uv() as runner:
+            install(runner, project.own(point), extras=point.package.extras, layers=layers)
+
+    @contextmanager
+    def _uv(self) -> Iterator[Uv]:
+        """Provide uv for this venv, with a wheel of the project if it is installed as one."""
+        for line in self._project.outside_settings():
+            self._host.warn(line)
+        with tempfile.TemporaryDirectory(prefix="nox-envs-") as folder:
+            runner = Uv(
+                program=self._host.uv,
+                python=self._host.python,
+                root=self._project.root,
+                folder=Path(os.path.realpath(folder)),
+                plan=self._plan,
+                run=self._run_uv,
+            )
+            wheel = self._wheel(runner) if self._point.package.mode == "wheel" else None
+            yield replace(runner, wheel=wheel)
+
+    def _wheel(self, runner: Uv) -> Path:
+        """Build the project's wheel, once for each run of nox and each Python."""
+        return self._project.wheel(self._point.python, lambda folder: build_wheel(runner, folder))
+
+    def _run_uv(self, argv: tuple[str, ...]) -> None:
+        for line in self._host.install(argv).splitlines():
+            if line.startswith("warning:"):
+                self._host.warn(line)
+
+    # What is said.
+
+    def _conclude(self, status: Status, checked: Checked, repaired: tuple[Finding, ...] = ()) -> None:
+        self._found = checked.findings
+        drifted = drift_in(checked.findings) or drift_in(self._locked)
+        self._tell(drift_in(checked.findings))
+        report = self._write("drift" if drifted else status, checked.findings or repaired, checked)
+        line = summary_line(report)
+        self._host.say(line)
+        if report.status in ("clean", "repaired") and not checked.findings and not report.ignored:
+            self._remember(line, checked)
+
+    def _remember(self, line: str, checked: Checked) -> None:
+        """Keep the verdict, so that the next session need not check the same again."""
+        location, receipt = self._host.location, read_receipt(self._host.location)
+        inputs = self._project.inputs_of(self._plan)
+        if receipt is None or inputs is None or (self._point.drift.files or "off") != "off":
+            return
+        if self._is_built_each_time(checked):
+            return
+        report = self._report("clean", (), checked)
+        verdict = CleanVerdict(
+            inputs=tuple((path, digest(self._project.root / path)) for path in inputs),
+            key=verdict_key(self._project, self._point, location),
+            evidence=evidence(location),
+            line=summary_line(report),
+            report=render(Report(environments=(report,)), "json"),
+        )
+        write_receipt(location, replace(receipt, verdict=verdict))
+
+    def _report(
+        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None
+    ) -> EnvironmentReport:
+        return environment_report(
+            self._project,
+            self._point,
+            self._plan,
+            checked,
+            status,
+            (*self._locked, *findings),
+            seconds=self._seconds(),
+            ignored=sum(self._ignored.values()),
+        )
+
+    def _write(
+        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None, reason: str = ""
+    ) -> EnvironmentReport:
+        return self._save(replace(self._report(status, findings, checked), reason=reason))
+
+    def _save(self, report: EnvironmentReport) -> EnvironmentReport:
+        self.report = report
+        file = self._project.report_file(self._host.location)
+        write_atomically(file, render(Report(environments=(report,)), "json"), durable=False)
+        return report
+
+    def _tell(self, findings: tuple[Finding, ...]) -> None:
+        shown = [replace(one, path=self._project.shown(one.path)) if one.path else one for one in findings]
+        for line in finding_lines(shown):
+            self._host.warn(line)
+
+    def after_commands(self, *, changed: bool) -> None:
+        """Report how long the session took and, if the venv `changed`, what the commands did to it."""
+        new = self._new_findings() if changed else ()
+        if not new:
+            if self.report:
+                self._save(replace(self.report, seconds=self._seconds()))
+            return
+        what = f"the commands changed their own venv: {count_kinds(new)}"
+        self._host.warn(f"{self._point.session}: {what}")
+        self._tell(new)
+        if self._policy == "fail":
+            self._host.stop(what)
+
+    def _new_findings(self) -> tuple[Finding, ...]:
+        """Return the drift that was not there before the commands ran; it is in the report, too."""
+        try:
+            after = self._check(read_receipt(self._host.location))
+        except NoxEnvsError as error:
+            self._write("drift", self._found, None, f"the commands broke their own venv: {error}")
+            return about([finding("python", actual=str(error))], self._point.environment, self._point.session)
+        new = tuple(one for one in drift_in(after.findings) if one not in self._found)
+        if new:
+            self._write("drift", after.findings, after)
+        return new
+
+
+def _repairable(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    return tuple(one for one in drift_in(found) if one.kind not in _BEYOND_REPAIR)
+
+
+def is_untouched(location: Path) -> bool:
+    """Return whether a venv holds nothing but what its creator puts there."""
+    try:
+        snapshot = take(location)
+    except NotAVenv:
+        return False
+    known = {one.name for one in snapshot.distributions}
+    names = {name.partition(".")[0].partition("-")[0] for site in snapshot.sites for name in os.listdir(site)}
+    return known <= SEEDS and names <= _CREATED

@@ -1,0 +1,64 @@
+"""The report as annotations of GitHub Actions, and its part of the job summary."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from nox_envs.findings import Finding, Severity
+from nox_envs.report.markdown import render_markdown
+from nox_envs.report.report import Report, place_of, sentences, several
+from nox_envs.terminal import printable
+from nox_envs.values import replace
+
+# GitHub shows ten annotations of each level for a step, and drops the rest without a word.
+LIMIT = 10
+_LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
+
+
+def render_github(report: Report) -> str:
+    """Return a report as annotations, worst first; findings that sessions share are one of them."""
+    found: dict[tuple[Finding, str, bool], list[str]] = {}
+    for one in report.groups:
+        for finding in one.findings:
+            same = replace(finding, environment="", session="")
+            found.setdefault((same, one.lock, one.status == "repaired"), []).append(one.title)
+    made = [("error", _command("error", text)) for text in report.problems]
+    for (finding, lock, repaired), titles in found.items():
+        level = "notice" if repaired else _LEVELS[finding.severity]
+        lines = sentences(finding, several(titles, 5), repaired=repaired)
+        title = f"{finding.kind}: {finding.package}" if finding.package else finding.kind
+        file, number = place_of(finding, lock)
+        line = str(number) if file and number else ""
+        made.append((level, _command(level, *lines, file=file, line=line, title=title)))
+    for one in report.skipped:
+        text = f"{one.title} was not checked: {one.reason}"
+        made.append(("warning", _command("warning", text, title="skipped")))
+    made += [("notice", _command("notice", text)) for text in report.notes]
+    shown: list[str] = []
+    for level in _LEVELS.values():
+        lines = [line for of, line in made if of == level]
+        if len(lines) > LIMIT:
+            rest = f"and {len(lines) - LIMIT + 1} more; the job summary has all of them"
+            lines = [*lines[: LIMIT - 1], _command(level, rest)]
+        shown += lines
+    return "".join(f"{line}\n" for line in shown)
+
+
+def append_summary(report: Report, path: str) -> None:
+    """Append a report, as Markdown, to the file that $GITHUB_STEP_SUMMARY names, if it can be written."""
+    # One write at the end of the file, so that sessions that run side by side do not mix.
+    with contextlib.suppress(OSError), Path(path).open("ab") as stream:
+        stream.write(f"{render_markdown(report)}\n".encode())
+
+
+def _command(level: str, *lines: str, **properties: str) -> str:
+    texts = {
+        name: _escaped(text).replace(":", "%3A").replace(",", "%2C") for name, text in properties.items()
+    }
+    given = ",".join(f"{name}={text}" for name, text in texts.items() if text)
+    return f"::{level}{f' {given}' if given else ''}::{'%0A'.join(map(_escaped, lines))}"
+
+
+def _escaped(text: str) -> str:
+    return printable(text).replace("%", "%25")

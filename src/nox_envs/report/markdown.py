@@ -1,0 +1,71 @@
+"""The report as GitHub-flavoured Markdown, for job summaries and comments on pull requests."""
+
+from __future__ import annotations
+
+import re
+
+from nox_envs.findings import count_kinds
+from nox_envs.report.report import EnvironmentReport, Report, place_of
+from nox_envs.report.text import totals
+from nox_envs.terminal import printable
+
+# A comment takes 65,536 characters, a job summary 1 MiB for all steps together.
+BUDGET = 60_000
+_LONGEST = 240
+_STATES = {"clean": "✅", "repaired": "🔧", "drift": "❌", "skipped": "⚠️"}
+_MARKS = {"error": "❌", "warning": "⚠️", "note": "ℹ️"}
+
+
+def render_markdown(report: Report) -> str:
+    """Return a report as Markdown that fits a comment; one clean environment alone takes one line."""
+    clean = [one for one in report.environments if not one.findings and one.status in ("clean", "repaired")]
+    if len(clean) == 1 and report == Report(environments=tuple(clean)):
+        return f"✅ nox-envs: no drift in {code(clean[0].title)}\n"
+    lines = [f"### nox-envs: {words('; '.join(totals(report)))}", ""]
+    lines += [f"- ❌ {words(text)}" for text in report.problems]
+    lines += [f"- ⚠️ {code(one.title)} was not checked: {words(one.reason)}" for one in report.skipped]
+    lines += [f"- ℹ️ {words(text)}" for text in report.notes]
+    lines += [line for one in report.groups if one.findings for line in _environment(one)]
+    names = ", ".join(code(one.title) for one in clean)
+    tail = ["", f"<details><summary>✅ {len(clean)} without drift</summary>", "", names, "", "</details>"]
+    return "\n".join(fitting(lines, tail if clean and len(names) < BUDGET // 4 else [])) + "\n"
+
+
+def _environment(one: EnvironmentReport) -> list[str]:
+    against = f", locked in {code(one.lock)}" if one.lock else ""
+    state = f"{one.status}, {count_kinds(one.findings)}{against}"
+    lines = ["", f"{_STATES[one.status]} **{words(one.title)}**: {state}", ""]
+    lines += ["| | kind | package | expected | found | asked for by | where |", f"|{'---|' * 7}"]
+    for found in one.findings:
+        file, line = place_of(found, one.lock)
+        where = f"{file}:{line}" if line else file
+        cells = (found.package, found.expected, found.actual, " > ".join(found.why), where)
+        lines.append(f"| {_MARKS[found.severity]} | {found.kind} | {' | '.join(map(code, cells))} |")
+    fixes = list(dict.fromkeys(code(found.fix) for found in one.findings if found.fix))
+    if fixes and one.status != "repaired":
+        lines += ["", f"Fix: {' or '.join(fixes[:3])}"]
+    return lines
+
+
+def fitting(lines: list[str], tail: list[str]) -> list[str]:
+    """Return as many lines as a comment takes, a count of the rows that are left out, and the tail."""
+    room = BUDGET - sum(len(line) + 1 for line in tail) - 200
+    for number, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            left = sum(line.startswith("| ") for line in lines[number:])
+            return [*lines[:number], "", f"…and {left} more rows, which do not fit here.", *tail]
+    return [*lines, *tail]
+
+
+def words(text: str) -> str:
+    """Return a text that no Markdown reads as markup, HTML, a link or a name to notify, on one line."""
+    text = printable(text)
+    text = f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
+    text = re.sub(r"[^A-Za-z0-9 .,:;+=/()-]|:(?=/)", lambda match: f"&#{ord(match[0])};", text)
+    return text.replace("www.", "www&#46;")
+
+
+def code(text: str) -> str:
+    """Return a text as code, empty for an empty one."""
+    return f"<code>{words(text)}</code>" if text else ""

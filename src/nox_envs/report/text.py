@@ -1,0 +1,127 @@
+"""The report as text for a terminal, in 80 columns."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from nox_envs.findings import Finding, count_kinds
+from nox_envs.report.report import STATUSES, EnvironmentReport, Report, counted, difference
+from nox_envs.terminal import harmless, paint, printable
+from nox_envs.values import replace
+
+WIDTH = 80
+_WIDEST_NAME = 24
+_LONG_DIGEST = r"\b([0-9a-f]{12})[0-9a-f]{20,}\b"
+_COLOURS = {"clean": "clean", "repaired": "clean", "drift": "error", "skipped": "warning"}
+
+
+def finding_lines(findings: Iterable[Finding], *, colour: bool = False) -> list[str]:
+    """Return findings as aligned lines; only commands are wider than 80 columns, a common one comes last."""
+    found = tuple(findings)
+    margin = max((len(one.kind) for one in found), default=0) + 4
+    names = min(max((len(printable(one.package)) for one in found), default=0), _WIDEST_NAME)
+    fixes = {one.fix for one in found if one.severity != "note" or one.fix}
+    common = fixes.pop() if len(found) > 1 and len(fixes) == 1 else ""
+    lines: list[str] = []
+    for one in found:
+        package = f"{printable(one.package).ljust(names)}  " if names else ""
+        severity = "" if one.severity == "error" else f"  [{one.severity}]"
+        text = shortened(difference(one)) + severity
+        first, *more = fold(f"  {one.kind}".ljust(margin) + package, text, margin)
+        lines += [first.replace(one.kind, paint(one.kind, one.severity, colour=colour), 1), *more]
+        for label, text in (("why", shortened(" > ".join(one.why))), ("at", one.line), ("path", one.path)):
+            folded = fold(f"{' ' * margin}{label}: ", text) if text else []
+            lines += [paint(line, "dim", colour=colour) for line in folded]
+        lines += [] if common else _fix(one.fix, margin, colour)
+    return lines + _fix(common, 2, colour)
+
+
+def _fix(command: str, indent: int, colour: bool) -> list[str]:
+    """Return a command behind `fix:`, or below it where it would not fit."""
+    line = f"{' ' * indent}fix: {printable(command)}"
+    lines = [line] if len(line) <= WIDTH else [f"{' ' * indent}fix:", f"    {harmless(printable(command))}"]
+    return [paint(line, "fix", colour=colour) for line in lines] if command else []
+
+
+def shortened(text: str) -> str:
+    """Return a text with only the first twelve digits of each hash and commit in it."""
+    return re.sub(_LONG_DIGEST, r"\1...", text)
+
+
+def fold(head: str, text: str, margin: int = 4) -> list[str]:
+    """Return a head and a text, below it and behind `margin` spaces if it is wide, in lines of 80 columns."""
+    text = printable(text)
+    if len(head) + len(text) <= WIDTH:
+        lines = [f"{head}{text}".rstrip()]
+    elif len(head) > WIDTH // 2:
+        lines = [*_broken(head.rstrip(), WIDTH), *fold(" " * margin, text)]
+    else:
+        first, *more = _broken(text, WIDTH - len(head))
+        lines = [head + first, *(" " * len(head) + line for line in more)]
+    return [harmless(line) for line in lines]
+
+
+def _broken(text: str, room: int) -> list[str]:
+    """Return a text in lines of at most `room` columns; a longer word is broken, if possible at a slash."""
+    if len(text) <= room:
+        return [text]
+    parts = rf".{{1,{room}}}$|.{{1,{room - 1}}}/|.{{1,{room}}}"
+    lines = [""]
+    for part in [part for word in text.split(" ") for part in re.findall(parts, word) or [""]]:
+        if lines[-1] and len(lines[-1]) + 1 + len(part) > room:
+            lines.append(part)
+        else:
+            lines[-1] = f"{lines[-1]} {part}" if lines[-1] else part
+    return [line.rstrip() for line in lines]
+
+
+def summary_line(report: EnvironmentReport, *, colour: bool = False, names: int = 0) -> str:
+    """Return the state of one environment; `names` is the number of columns its name takes at least."""
+    state = "no drift" if report.status == "clean" else report.status
+    locked = f" as locked in {report.lock}" if report.lock else ""
+    body = f"{counted(report.installed, 'distribution')}{locked}"
+    if report.status in ("drift", "skipped"):
+        body = "; ".join(filter(None, (count_kinds(report.findings), report.reason)))
+    body += f"; {report.ignored} ignored" if report.ignored else ""
+    head = f"{printable(report.title)}: ".ljust(names + 2)
+    text = "\n".join(fold(head, f"{state}: {body}"))
+    painted = paint(state, _COLOURS[report.status], colour=colour)
+    return text[: len(head)] + text[len(head) :].replace(state, painted, 1)
+
+
+def render_text(report: Report, *, colour: bool = False) -> str:
+    """Return a report as text; findings that environments share are written once, each fix of them too."""
+    names = min(max((len(printable(one.title)) for one in report.groups), default=0), _WIDEST_NAME)
+    shown: dict[tuple[Finding, ...], EnvironmentReport] = {}
+    lines: list[str] = []
+    for one in report.groups:
+        lines.append(summary_line(one, colour=colour, names=names))
+        if one.status == "repaired":
+            one = replace(one, findings=tuple([replace(found, fix="") for found in one.findings]))
+        bare = [replace(found, environment="", session="", path="", fix="") for found in one.findings]
+        first = shown.setdefault(tuple(bare), one)
+        if first is one or not bare:
+            lines += finding_lines(one.findings, colour=colour)
+            continue
+        lines += [paint(line, "dim", colour=colour) for line in fold("  the same as in ", first.title)]
+        known = {finding.fix for finding in first.findings}
+        for fix in dict.fromkeys(finding.fix for finding in one.findings if finding.fix not in known):
+            lines += _fix(fix, 2, colour)
+    remarks = [("problem", "error", text) for text in report.problems]
+    for word, shade, text in (*remarks, *(("note", "note", text) for text in report.notes)):
+        begin, *more = fold(f"{word}: ", text)
+        lines += [begin.replace(word, paint(word, shade, colour=colour), 1), *more]
+    if len(report.environments) > 1:
+        lines += [line for text in totals(report) for line in fold("", text)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def totals(report: Report) -> list[str]:
+    """Return how many sessions are in each state, and how many findings there are of each kind."""
+    counts = Counter(one.status for one in report.environments)
+    states = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    found = report.all_findings
+    kinds = [f"{counted(len(found), 'finding')}: {count_kinds(found)}"] if found else []
+    return [f"{counted(len(report.environments), 'session')}: {states or 'nothing to check'}", *kinds]

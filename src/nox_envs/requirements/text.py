@@ -1,0 +1,341 @@
+"""Requirement texts: PEP 508, URLs, local paths, and pip's file format."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+from nox_envs.errors import Invalid, Place, Problem, did_you_mean
+from nox_envs.spec.words import canonical_name, is_name, show
+from nox_envs.terminal import holds_credentials
+from nox_envs.values import replace, value
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_N = "[0-9]{1,9}"
+_CLAUSE = rf" *(?:(?:[=!<>]=|[<>]) *{_N}|~= *{_N}\.{_N})(?:\.{_N})* *"
+# A name and plain releases: what most requirements are, read without the cost of a whole parser.
+_SIMPLE = re.compile(rf"({_NAME})((?:{_CLAUSE}(?:,{_CLAUSE})*)?)")
+_EDITABLE = re.compile(r"(?:--editable(?=[ =])|-e) *=? *")
+_PATH = re.compile(r"\.{1,2}(?:[/\\\[#; ]|$)|[/\\~]|[A-Za-z]:[/\\]")
+_ARCHIVE = r"\.(?:whl|zip|tgz|tbz|txz|tar|tar\.(?:gz|bz2|xz|zst))"
+_LOOSE_PATH = re.compile(rf"(?i)[^@;\[#]*(?:[/\\]|{_ARCHIVE}\s*(?:[\[#;]|$))")
+_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|file:")
+_SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
+_PROJECT_ROOT = r"^/*\$\{PROJECT_ROOT\}/*"
+_HASH = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+# Python converts no number that is much longer.
+_LONGEST = 4000
+_HINTS = {
+    "-": "write {file: …} for -r; most other options are keys of the environment",
+    rf"({_NAME})(?:\s*=(?![=<>])\s*|\s+v?(?=[0-9]))([^\s;]+)": r"write \1==\2",
+    r"[^;]*=[<>]": "write >= or <=",
+    r"[\w.-]+[/\\]": "a local path begins with ./",
+    rf"{_SIMPLE.pattern} *;": 'its marker is wrong; write one such as python_version < "3.13"',
+    r"": "write name, name>=1.0, or name @ https://…",
+}
+
+
+@value
+class Declared:
+    """One direct requirement (or constraint).
+
+    `name` is canonical (PEP 503), empty for a URL or path that gives none; `extras` are canonical and sorted.
+    At most one of `specifier`, `url` and `path` is non-empty. `path` is POSIX and relative to the spec's
+    directory: `.`, or it begins with `./` or `../`; an absolute path stays absolute. `marker` is as packaging
+    prints it (empty: always). `hashes` look like `sha256:…`. `why` is the chain of requirement sets and files
+    that led here, outermost first.
+    """
+
+    name: str
+    extras: tuple[str, ...] = ()
+    specifier: str = ""
+    url: str = ""
+    path: str = ""
+    editable: bool = False
+    marker: str = ""
+    hashes: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    place: Place
+
+
+_UNSET = Place(origin="")
+
+
+def parse_requirement(
+    text: str, *, place: Place, why: tuple[str, ...] = (), hashes: tuple[str, ...] = (), loose: bool = False
+) -> Declared:
+    """Read one requirement: PEP 508, a URL, a local path, or `-e` and one of the last two.
+
+    A path begins with `./` or `../`; with `loose` it may also be any that pip takes in a file. `hashes` are
+    added to those in the text. A URL is never editable: uv cannot do that. Raises Invalid.
+    """
+    read = _read(text.strip(), loose)
+    return replace(read, place=place, why=why, hashes=tuple(sorted({*read.hashes, *hashes})))
+
+
+@lru_cache(maxsize=8192)
+def _read(text: str, loose: bool) -> Declared:
+    if len(text) > _LONGEST or not text.isprintable():
+        message = f"has more than {_LONGEST} characters, or one that cannot be printed"
+        raise Invalid(f"{show(text)} {message}")
+    if not (loose and _LOOSE_PATH.match(text)) and (simple := _SIMPLE.fullmatch(text)):
+        specifier = ",".join(sorted(set(simple[2].replace(" ", "").split(","))))
+        return Declared(name=canonical_name(simple[1]), specifier=specifier, place=_UNSET)
+    editable = _EDITABLE.match(text)
+    target = text[editable.end() :] if editable else text
+    if holds_credentials(target):
+        hint = "take it out; uv reads netrc, the keyring and ${VARIABLES}"
+        raise Invalid(f"{show(text)} has a password or token in its URL", hint)
+    is_path = editable or _PATH.match(target) or (loose and _LOOSE_PATH.match(target))
+    if _URL.match(target):
+        # Only a semicolon beside a space is not part of the URL.
+        found = _parsed(target, *re.split(" ;|; ", target, maxsplit=1))
+    elif is_path and " @" not in target and not target.startswith("-"):
+        found = _parsed(target, *target.split(";", 1))
+    else:
+        found = _parsed(target)
+    return replace(found, editable=bool(editable and found.path))
+
+
+def _parsed(text: str, target: str = "", marker: str | None = None) -> Declared:
+    """Read a requirement; one without a name is a `target`, a URL or path, and perhaps a marker."""
+    from packaging.requirements import Requirement
+
+    asked = text if not target else "x" if marker is None else f"x;{marker}"
+    try:
+        parsed = Requirement(asked)
+        specifier, condition = str(parsed.specifier), str(parsed.marker or "")
+        if parsed.marker:
+            parsed.marker.evaluate()
+    except (ValueError, KeyError, RecursionError):
+        hints = (match.expand(hint) for start, hint in _HINTS.items() if (match := re.match(start, asked)))
+        raise Invalid(f"{show(text)} is not a requirement", next(hints)) from None
+    found = Declared(name="", specifier=specifier, place=_UNSET)
+    if target or parsed.url:
+        found = _located(target.strip() or parsed.url or "")
+    extras = tuple(sorted({*found.extras, *map(canonical_name, parsed.extras)}))
+    name = found.name if target else canonical_name(parsed.name)
+    return replace(found, name=name, extras=extras, marker=condition)
+
+
+def _located(target: str) -> Declared:
+    """Read a URL or path with extras, and its fragment (`#egg=name[x]&subdirectory=s&sha256=…`)."""
+    target, _, fragment = target.partition("#")
+    parts = dict(part.partition("=")[::2] for part in fragment.split("&") if part)
+    egg, extras = _split_extras(parts.pop("egg", ""))
+    hashes = {_checked_hash(f"{key}:{parts[key]}") for key in parts if re.match("(?i)(?:sha|md)[0-9]", key)}
+    scheme, _, rest = target.partition(":")
+    url = path = ""
+    more: tuple[str, ...] = ()
+    if not _URL.match(target):
+        path, more = _split_extras(target.replace("\\", "/"))
+    elif scheme.lower() == "file":
+        from urllib.parse import unquote
+
+        path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest))
+        path = unquote(path)
+    elif re.fullmatch(_SCHEMES, scheme) and re.fullmatch("//+[^/ ][^ ]*", rest):
+        kept = "&".join(f"{key}={content}" for key, content in parts.items())
+        url = f"{target}#{kept}" if kept else target
+    else:
+        hint = "write https://…, or git+https://… for a repository"
+        raise Invalid(f"{show(target)} is not a URL that can be installed from", hint)
+    if not url and (not path or not path.isprintable() or ";" in path or "subdirectory" in parts):
+        raise Invalid(f"{show(target)} is not a path", "write ./folder")
+    if path:
+        path = posixpath.normpath(path)
+        path = path if path.split("/")[0] in ("", ".", "..") else f"./{path}"
+    file = (path or target).partition("?")[0].rpartition("/")[2]
+    wheel = file.partition("-")[0] if file.lower().endswith(".whl") else ""
+    name = next(filter(is_name, map(canonical_name, (egg, wheel))), "")
+    extras = tuple(sorted({*extras, *more}))
+    return Declared(name=name, extras=extras, url=url, path=path, hashes=tuple(sorted(hashes)), place=_UNSET)
+
+
+def _split_extras(text: str) -> tuple[str, tuple[str, ...]]:
+    match = re.fullmatch(r"([^\[\]]*)(?:\[([^\[\]]*)\])?", text)
+    words = match[2].split(",") if match and match[2] else []
+    extras = [canonical_name(word.strip()) for word in words if word.strip()]
+    if match is None or not all(map(is_name, extras)):
+        raise Invalid(f"{show(text)} is not a path with extras", "write ./folder[extra]")
+    return match[1].strip(), tuple(extras)
+
+
+def _checked_hash(text: str) -> str:
+    if not re.fullmatch(_HASH, text.lower()):
+        raise Invalid(f"{show(text)} is not a hash that can be checked", "write sha256: and 64 hex digits")
+    return text.lower()
+
+
+def requirement_text(declared: Declared) -> str:
+    """Return a requirement as one line that pip and uv read, without its hashes."""
+    extras = f"[{','.join(declared.extras)}]" if declared.extras else ""
+    marker = f" ; {declared.marker}" if declared.marker else ""
+    if declared.url and declared.name:
+        return f"{declared.name}{extras} @ {declared.url}{marker}"
+    target = declared.url or declared.path or declared.name
+    return f"{'-e ' if declared.editable else ''}{target}{extras}{declared.specifier}{marker}"
+
+
+def requirement_key(declared: Declared) -> str:
+    """Return what tells a requirement from others, wherever it is written: its text and its hashes."""
+    return " ".join((requirement_text(declared), *declared.hashes))
+
+
+# pip's file format. Where pip and uv read a line differently, it is refused.
+
+_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_COMMENT = re.compile(r"(?:^|[ \t])#")
+_VIA = re.compile(r"(?m)^ ?via(?: (.*))?$((?:\n  .*)*)")
+_OPTION = re.compile(r"(?P<name>--[a-z-]+(?=[ =]|$)|-[a-zA-Z]) *=? *(?P<argument>.*)")
+_VARIABLE = re.compile(r"://[^/?#\s]*@|\$\{(?P<name>[A-Z0-9_]+)\}")
+_SECRET = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|AUTH|API_?KEY")
+_MOST_LINES = 200_000
+_MOST_PROBLEMS = 1_000
+
+Kind: TypeAlias = Literal["requirement", "requirements", "constraints", "option"]
+
+_INDEXES = ("--index-url", "-i", "--extra-index-url", "--no-index", "--find-links", "-f")
+OPTIONS = {
+    **dict.fromkeys(_INDEXES, "declare it under `indexes` of the spec"),
+    **dict.fromkeys(("--trusted-host", "--prefer-binary", "--use-feature"), "configure it for uv"),
+    **dict.fromkeys(("--no-binary", "--only-binary"), "write it as a key of the environment"),
+    "--pre": "write allow_prereleases: true in the environment",
+    "--require-hashes": "take it out; hashes are always checked",
+}
+_FLAGS = ("--no-index", "--prefer-binary", "--pre", "--require-hashes")
+_KINDS: dict[str, Kind] = dict.fromkeys(OPTIONS, "option")
+_KINDS |= {"-r": "requirements", "--requirement": "requirements", "-e": "requirement"}
+_KINDS |= {"-c": "constraints", "--constraint": "constraints", "--editable": "requirement"}
+
+
+@value
+class Line:
+    """One line of a requirements file that asks for something.
+
+    `text` is a requirement (with its `-e`), the path behind `-r` or `-c`, or the name of an option: `secret`
+    tells that its value has credentials. `number` counts physical lines; `via` is what `# via` names.
+    """
+
+    kind: Kind
+    text: str
+    number: int
+    hashes: tuple[str, ...] = ()
+    secret: bool = False
+    via: tuple[str, ...] = ()
+
+
+@value
+class RequirementsText:
+    """The lines of a requirements file, and what is wrong with others."""
+
+    lines: tuple[Line, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]) -> RequirementsText:
+    """Split a requirements file into lines, by the rules of pip and uv; what cannot be read is a problem.
+
+    `origin` is its name, for the problems; `environ` has the values of `${VARIABLE}`.
+    """
+    text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").replace("\r\n", "\n").replace("\r", "\n")
+    lines: list[Line] = []
+    problems: list[Problem] = []
+    for number, block in _blocks(text):
+        try:
+            if number > _MOST_LINES:
+                raise Invalid(f"the file has more than {_MOST_LINES} lines")
+            if line := _read_line(block, number, environ):
+                lines.append(line)
+        except Invalid as wrong:  # noqa: PERF203
+            problems.append(wrong.at(Place(origin=origin, line=number)))
+            if number > _MOST_LINES or len(problems) == _MOST_PROBLEMS:
+                break
+    return RequirementsText(lines=tuple(lines), problems=tuple(problems))
+
+
+def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each line, from its number on, with its continuations and the indented comments below it."""
+    block: list[str] = []
+    continued = False
+    for number, line in enumerate(text.split("\n"), 1):
+        if block and not continued and not re.match(r"[ \t]+#", line):
+            yield number - len(block), block
+            block = []
+        block.append(line)
+        continued = line.endswith("\\") and not _COMMENT.search(line)
+    yield text.count("\n") + 2 - len(block), block
+
+
+def _read_line(block: list[str], number: int, environ: Mapping[str, str]) -> Line | None:
+    """Read a line, None for an empty one; raises Invalid."""
+    parts: list[str] = []
+    comments = ""
+    for line in block:
+        comment = _COMMENT.search(line)
+        code = line[: comment.start()] if comment else line.removesuffix("\\")
+        if _LINE_ENDS.search(line) or (comment and line.endswith("\\") and code.strip(" \t")):
+            what = "a control character, or a backslash at the end of a comment"
+            raise Invalid(f"{what}, is read differently by pip and uv", "remove it")
+        parts.append(code)
+        comments += line[comment.end() :] + "\n" if comment else ""
+    text = "".join(parts).replace("\t", " ").strip(" ")
+    if not text:
+        return None
+    if "\\" in text or not text.isprintable():
+        what = "a backslash or a character that cannot be printed"
+        raise Invalid(f"the line contains {what}", "write / in paths")
+    found = _VIA.search(comments)
+    askers = [*(found[1] or "").split(", "), *found[2].split("\n")] if found else []
+    via = tuple([asker.strip() for asker in askers if asker.strip()])
+    if text.startswith("-"):
+        if len([part for part in parts if part.strip(" \t")]) > 1:
+            raise Invalid("an option on several lines is read differently by pip and uv", "write it on one")
+        return _option_line(text, number, via, environ)
+    requirement, dash, options = text.partition(" -")
+    hashes: set[str] = set()
+    for word in (dash.strip() + options).replace("--hash ", "--hash=").split():
+        if not word.startswith("--hash="):
+            hint = "only --hash can; give anything else a line of its own"
+            raise Invalid(f"{show(word.partition('=')[0])} cannot follow a requirement", hint)
+        hashes.add(_checked_hash(word[7:].strip("\"'")))
+    text = _expand(requirement.strip(), environ)
+    return Line(kind="requirement", text=text, number=number, hashes=tuple(sorted(hashes)), via=via)
+
+
+def _option_line(text: str, number: int, via: tuple[str, ...], environ: Mapping[str, str]) -> Line:
+    match = _OPTION.fullmatch(text)
+    name = match["name"] if match else text.split()[0].partition("=")[0]
+    kind = _KINDS.get(name)
+    if match is None or kind is None:
+        hint = "put it on the requirement's line" if name == "--hash" else did_you_mean(name, _KINDS)
+        raise Invalid(f"unknown option {show(name)}", hint)
+    argument = match["argument"]
+    quoted = re.fullmatch("'[^']+'|\"[^\"]+\"", argument) is not None
+    target = argument[1:-1] if quoted else argument
+    if not target and kind != "option":
+        raise Invalid(f"{name} needs a value")
+    # pip splits what follows like a shell, uv takes the rest of the line.
+    path = target.partition(";")[0].rstrip() if kind == "requirement" else target
+    odd = {"option": "", "requirement": "\"'"}.get(kind, "\"'#") + ("" if quoted else " ")
+    if {*odd} & {*path} or " -" in target or (target and name in _FLAGS):
+        hint = "one option on each line, quotes around a name with spaces"
+        raise Invalid(f"{name} {show(target)} is read differently by pip and uv", hint)
+    if kind == "option":
+        return Line(kind=kind, text=name, number=number, secret=holds_credentials(text))
+    target = _expand(target, environ)
+    return Line(kind=kind, text=f"-e {target}" if kind == "requirement" else target, number=number, via=via)
+
+
+def _expand(text: str, environ: Mapping[str, str]) -> str:
+    """Expand variables as pip does, but for secrets: uv expands those when it needs them. Raises Invalid."""
+    for name in sorted({match["name"] for match in _VARIABLE.finditer(text) if match["name"]}):
+        if _SECRET.search(name) or (name == "PROJECT_ROOT" and name not in environ):
+            continue
+        if not environ.get(name):
+            raise Invalid(f"{show(text)}: the variable {name} is not set", "set it, or write the value")
+        text = text.replace(f"${{{name}}}", environ[name])
+    return text

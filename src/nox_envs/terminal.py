@@ -1,0 +1,117 @@
+"""Text on its way to a stream: escaping, redaction, colour, progress."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+_COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "fix": "1", "dim": "2"}
+
+# What precedes the `://` is not matched: in a long text that would take quadratic time.
+_USERINFO = r"(?P<ssh>ssh)?://(?P<user>[^/?#\s]*)@"
+_VARIABLES = r"\$\{[\w-]+\}(?::\$\{[\w-]+\})?"
+_QUERY = r"([?&](?P<name>[^=&?#\s]*))=(?!\$\{[\w-]+\}(?:[&#\s]|$))[^&#\s]+"
+_SECRET = r"(?i)token|secret|passw|signature|credential|api[-_]?key|auth(?!or)|^sig$"
+
+_WIPE = "\r\x1b[K"
+_DELAY = 0.3
+_PAUSE = 0.1
+
+
+def write_anything() -> None:
+    """Let stdout and stderr escape what their encoding lacks (`\\xfc`), and swallow all if they are gone."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def forget_reader() -> None:
+    """Discard what is left for stdout, whose reader is gone; the interpreter would complain when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that a terminal or the log of a CI job could act on escaped."""
+    text = text.replace("##[", "#\\x23[")  # a workflow command of GitHub Actions, anywhere in a line
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def harmless(text: str) -> str:
+    """Return the lines of `text`, each of them `printable` and none a workflow command of a CI job."""
+    escaped = "\n".join(map(printable, text.split("\n")))
+    return re.sub(r"(?m)^( *)::", r"\1\\x3a\\x3a", escaped)
+
+
+def redact(text: str) -> str:
+    """Return a text with the credentials of every URL in it removed, and queries named like a secret hidden.
+
+    The bare user of an SSH URL, `git@` and variables such as `${TOKEN}` are not secrets and stay (PEP 610).
+    """
+    if "://" not in text or ("@" not in text and "=" not in text):
+        return text
+    text = re.sub(_USERINFO, _without_credentials, text)
+    return re.sub(_QUERY, lambda one: f"{one[1]}=****" if re.search(_SECRET, one["name"]) else one[0], text)
+
+
+def holds_credentials(text: str) -> bool:
+    """Return whether a URL in a text carries credentials that `redact` would remove."""
+    return redact(text) != text
+
+
+def _without_credentials(match: re.Match[str]) -> str:
+    ssh, user = match["ssh"] or "", match["user"]
+    name = user.partition(":")[0]
+    if re.fullmatch(_VARIABLES, user):
+        return match[0]
+    return f"{ssh}://{name}@" if name and (name == "git" or ssh) else f"{ssh}://"
+
+
+def paint(text: str, name: str, *, colour: bool) -> str:
+    """Return a text in a colour: error, warning, note, clean, fix or dim."""
+    return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if colour else text
+
+
+def wants_colour(stream: TextIO, *, choice: str, no_color: str, force_color: str, term: str) -> bool:
+    """Return whether to write colours to a stream; `choice` is auto, always or never."""
+    plain = no_color or term == "dumb"
+    return choice == "always" or (choice == "auto" and not plain and (bool(force_color) or stream.isatty()))
+
+
+Told = Callable[[int, int, str], None]
+
+
+def progress_on(stream: TextIO) -> Told:
+    """Return what draws how far a task is: from the count done, the total, and a label.
+
+    Nothing is drawn in the first 0.3 seconds, or where `stream` is not a terminal. Threads may call it.
+    """
+    if not stream.isatty():
+        return lambda done, total, label: None
+    lock = threading.Lock()
+    due, drawn = time.monotonic() + _DELAY, False
+
+    def show(done: int, total: int, label: str) -> None:
+        nonlocal due, drawn
+        with lock:
+            if done >= total:
+                stream.write(_WIPE if drawn else "")
+                due, drawn = time.monotonic() + _DELAY, False
+            elif time.monotonic() >= due:
+                bar = ("#" * (24 * done // total)).ljust(24, "-")
+                columns = os.get_terminal_size(stream.fileno()).columns or 80
+                stream.write(_WIPE + f"[{bar}] {label}"[: columns - 1])
+                due, drawn = time.monotonic() + _PAUSE, True
+            stream.flush()
+
+    return show

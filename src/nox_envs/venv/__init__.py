@@ -1,0 +1,1 @@
+"""Virtual environments: what is installed, what was installed, and what should be."""

@@ -1,1 +1,0 @@
-"""Owns the verbs: open a project, run an environment, lock, inspect; told who runs processes."""

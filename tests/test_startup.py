@@ -1,0 +1,159 @@
+"""Start-up files, as an installation left them and as somebody else did."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from nox_envs.findings import Finding
+from nox_envs.venv.compare import Expectation
+from nox_envs.venv.install import Fresh, fresh, receipt_of
+from nox_envs.venv.receipt import Receipt
+from nox_envs.venv.snapshot import take
+from nox_envs.venv.startup import startup_findings
+from tests.conftest import BareVenv, Machine, MakeVenv
+from tests.index import Index, write_source
+from tests.test_venv_files import install, row
+
+NOTHING = Fresh()
+
+
+def receipt_now(venv: BareVenv, made: Fresh = NOTHING) -> Receipt:
+    return receipt_of(take(venv.location), Expectation(pins=()), made, lock="", root=venv.location)
+
+
+def check(venv: BareVenv, receipt: Receipt, *excused: str) -> tuple[Finding, ...]:
+    return startup_findings(take(venv.location), receipt, excused=excused)
+
+
+def test_owned_start_up_files_and_what_they_import_are_known(bare_venv: BareVenv) -> None:
+    files = {"apple.pth": b"import _apple\n", "_apple.py": b"", "sitecustomize/__init__.py": b""}
+    info = install(bare_venv, "apple", files)
+    receipt = receipt_now(bare_venv)
+    names = [path.rpartition("site-packages/")[2] for path, _ in receipt.startup]
+    assert names == ["_apple.py", "apple.pth", "sitecustomize/__init__.py"]
+    (info / "RECORD").unlink()
+    assert check(bare_venv, receipt) == ()
+
+
+@pytest.mark.parametrize("name", ["apple.pth", "_apple.py", "sitecustomize/__init__.py"])
+def test_an_owned_start_up_file_with_another_content_is_modified(bare_venv: BareVenv, name: str) -> None:
+    files = {"apple.pth": b"import _apple\n", "_apple.py": b"", "sitecustomize/__init__.py": b""}
+    install(bare_venv, "apple", files)
+    receipt = receipt_now(bare_venv)
+    (bare_venv.site / name).write_bytes(b"import _apple, evil\n")
+    (found,) = check(bare_venv, receipt)
+    assert (found.kind, found.package, found.path) == ("file-modified", "apple", str(bare_venv.site / name))
+    assert found.expected != found.actual
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_start_up_file_that_was_not_as_its_record_says_is_never_known(
+    bare_venv: BareVenv, algorithm: str
+) -> None:
+    (bare_venv.site / "apple.pth").write_bytes(b"wrong")
+    install(bare_venv, "apple", {}, more=row("apple.pth", b"right", algorithm))
+    assert receipt_now(bare_venv).startup == ()
+    assert [found.kind for found in check(bare_venv, receipt_now(bare_venv))] == ["startup-hook"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"), [
+        ("evil.pth", "# harmless\n/opt\nimport os; os.x()\n", "import os; os.x()"),
+        (".hidden.pth", "/opt/modules\n", "/opt/modules"), ("~evil.pth", "import os\n", "import os"),
+        ("sitecustomize.py", "from os import x\n", "from os import x"),
+        ("sitecustomize.cpython-312-x86_64-linux-gnu.so", "", "an empty file"),
+        ("usercustomize/__init__.py", "x = 1" + "1" * 200, "x = 1" + "1" * 94 + "…"),
+    ],
+)  # fmt: skip
+def test_start_up_files_that_nothing_owns_say_what_they_do(
+    bare_venv: BareVenv, name: str, text: str, told: str
+) -> None:
+    receipt = receipt_now(bare_venv)
+    file = bare_venv.site / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    (finding,) = check(bare_venv, receipt)
+    assert (finding.kind, finding.severity, finding.actual) == ("startup-hook", "error", told)
+    assert finding.path == str(file)
+
+
+def test_a_record_that_was_rewritten_answers_for_no_start_up_file(bare_venv: BareVenv) -> None:
+    info = install(bare_venv, "apple", {"apple.py": b""})
+    receipt = receipt_now(bare_venv)
+    (bare_venv.site / "apple.pth").write_bytes(b"import os")
+    with (info / "RECORD").open("a") as stream:
+        stream.write(row("apple.pth", b"import os"))
+    assert [found.kind for found in check(bare_venv, receipt)] == ["startup-hook"]
+
+
+def test_nothing_hides_behind_the_name_of_a_seed_package(bare_venv: BareVenv) -> None:
+    receipt = receipt_now(bare_venv)
+    install(bare_venv, "wheel", {"wheel.pth": b"import os\n"}, version="99.0")
+    assert [found.kind for found in check(bare_venv, receipt)] == ["startup-hook"]
+
+
+def test_the_start_up_file_of_a_package_with_a_finding_of_its_own_is_not_told_twice(
+    bare_venv: BareVenv,
+) -> None:
+    receipt = receipt_now(bare_venv)
+    install(bare_venv, "apple", {"apple.pth": b"import os\n"})
+    assert check(bare_venv, receipt, "apple") == ()
+
+
+def test_what_the_creator_of_a_venv_left_is_known(bare_venv: BareVenv) -> None:
+    (bare_venv.site / "_virtualenv.pth").write_text("import _virtualenv")
+    (bare_venv.site / "_virtualenv.py").write_text("")
+    receipt = receipt_now(bare_venv, fresh(take(bare_venv.location)))
+    assert receipt.startup == ()
+    assert check(bare_venv, receipt) == ()
+    (bare_venv.site / "_virtualenv.py").write_text("import evil")
+    (finding,) = check(bare_venv, receipt)
+    assert (finding.kind, finding.expected) == ("startup-hook", "what the venv's creator wrote")
+
+
+def test_the_path_file_of_a_develop_install_is_not_a_hook(bare_venv: BareVenv, tmp_path: Path) -> None:
+    receipt = receipt_now(bare_venv)
+    source = tmp_path / "source"
+    (bare_venv.site / "MyOwn.egg-link").write_text(f"{source}\n.")
+    (bare_venv.site / "easy-install.pth").write_text(f"{source}\n")
+    assert check(bare_venv, receipt) == ()
+    (bare_venv.site / "easy-install.pth").write_text(f"{source}\nimport os\n")
+    assert len(check(bare_venv, receipt)) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and named pipes")
+def test_links_and_pipes_are_hooks_that_are_not_opened(bare_venv: BareVenv, tmp_path: Path) -> None:
+    receipt = receipt_now(bare_venv)
+    (tmp_path / "secret.pth").write_text("secret")
+    (bare_venv.site / "link.pth").symlink_to(tmp_path / "secret.pth")
+    os.mkfifo(bare_venv.site / "pipe.pth")
+    assert [found.actual for found in check(bare_venv, receipt)] == [
+        f"a link to {tmp_path / 'secret.pth'}",
+        "something that cannot be read (pipe.pth)",
+    ]
+
+
+@pytest.mark.functional
+def test_the_start_up_files_of_a_real_venv_are_known(
+    make_venv: MakeVenv, machine: Machine, index: Index, tmp_path: Path
+) -> None:
+    index.release("starter", "1.0", files={"starter.pth": "import starter\n", "starter/__init__.py": ""})
+    for backend in ("uv", "virtualenv", "venv"):
+        venv = make_venv(backend, "3.10" if backend == "venv" else None)
+        made = fresh(take(venv.location))
+        venv.install("starter")
+        venv.install("--editable", write_source(tmp_path / backend, f"own-{backend}", "1.0"))
+        bare = BareVenv(location=venv.location)
+        receipt = receipt_now(bare, made)
+        assert len(receipt.startup) >= 3
+        machine.run(venv.python, "-c", "import starter")
+        assert check(bare, receipt) == ()
+        (venv.site / "starter" / "__init__.py").write_text("import os\n")
+        assert [(found.kind, found.package) for found in check(bare, receipt)] == [
+            ("file-modified", "starter")
+        ]
+    assert sys.version_info >= (3, 10)
