@@ -76,8 +76,7 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
         remove_abandoned(folder)
     for plan in run.plans:
         if not plan.managed:
-            how = plan.command or "the tool that wrote it"
-            summary = f"not managed; regenerate it with {how}"
+            summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
     made, guard = _Made(), threading.Lock()
     running: dict[Future[LockResult], str] = {}
