@@ -226,6 +226,7 @@ CASES = {
     "a fake wheel brings a hook": Case(fake("wheel", "0.45.0", hook="wheel.pth"), "extraneous", "wheel"),
     "a fake setuptools": Case(fake("setuptools", "70.0"), "extraneous", "setuptools"),
     "a fake pip as an egg": Case(fake("pip", "24.0", "egg-info"), "extraneous", "pip"),
+    "a fake distribute as a link": Case(add("site/distribute.egg-link", "/\n"), "extraneous", "distribute"),
     "a name in capitals": Case(fake("quiet", "1.0", "DIST-INFO"), "extraneous", "quiet"),
     "a package is there twice": Case(fake("apple", "1.0"), "duplicate", "apple"),
     "METADATA is deleted": broken(delete("info/METADATA")),

@@ -256,7 +256,12 @@ def _host(session: nox.Session) -> Host:
         run=partial(_run_command, session),
         say=partial(session.log, "%s"),
         warn=partial(session.warn, "%s"),
+        stop=partial(_stop, session),
     )
+
+
+def _stop(session: nox.Session, reason: str) -> NoReturn:
+    session.error(harmless(reason))
 
 
 def _recreate(venv: VirtualEnv) -> None:
@@ -278,8 +283,7 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> str:
 
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         try:
-            # The variable contradicts --verify-hashes, which uv refuses.
-            session.run_install(*argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said)
+            session.run_install(*argv, external=True, stderr=said)
             failure = ""
         except CommandFailed as error:
             failure = str(error)

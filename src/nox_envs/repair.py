@@ -29,7 +29,17 @@ from nox_envs.report.text import finding_lines, summary_line
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
 from nox_envs.venv.check import Checked
-from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
+from nox_envs.venv.install import (
+    Fresh,
+    Uv,
+    build_wheel,
+    fresh,
+    install,
+    kept,
+    needs_recreate,
+    receipt_of,
+    sync,
+)
 from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
 
@@ -115,7 +125,7 @@ class Repair:
             shown = self._plan.path or self._project.origin
             fixes = dict.fromkeys(one.fix for one in broken if one.fix)
             run = f"; run: {next(iter(fixes))}" if fixes else ""
-            raise NoxEnvsError(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
+            self._host.stop(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
 
     # The venv.
 
@@ -177,22 +187,23 @@ class Repair:
         self._write("drift", checked.findings, checked)
         errors = [one for one in (*self._locked, *found) if one.severity == "error"]
         if errors and (self._policy == "fail" or self._repairs):
-            fix = recreate_command(session)
-            raise NoxEnvsError(f"drift: {count_kinds(errors)}; to recreate the venv: {fix}")
+            self._host.stop(
+                f"drift: {count_kinds(errors)}; to recreate the venv: {recreate_command(session)}"
+            )
 
     def _rebuild(self, why: str) -> None:
         if why and not self._host.may_install():
-            raise NoxEnvsError(f"the venv must be recreated: {why}; run it without -R and --no-install")
+            self._host.stop(f"the venv must be recreated: {why}; run it without -R and --no-install")
         if why:
             self._host.say(f"{self._point.session}: recreating the venv: {why}")
             self._host.recreate()
         remove_receipt(self._host.location)
-        before = fresh(take(self._host.location))
+        made = fresh(take(self._host.location))
         if self._plan.path:
             self._sync(self._check(None))
         else:
             self._install()
-        self._conclude("clean", self._accepted(before))
+        self._conclude("clean", self._accepted(None, made))
 
     def _repair(self, receipt: Receipt, checked: Checked) -> None:
         location = self._host.location
@@ -207,36 +218,44 @@ class Repair:
             if before and before == evidence(location):
                 write_receipt(location, receipt)  # uv changed nothing, so the venv is as it was
             raise
-        after = self._check(self._receipt(receipt))
+        after = self._check(self._receipt(receipt, kept(receipt)))
         if left := _repairable(after.findings):
             self._rebuild(f"after the repair {count_kinds(left)} left")
         else:
             repaired = _repairable(checked.findings)
             status: Status = "repaired" if repaired else "clean"
-            self._conclude(status, self._accepted(receipt), repaired)
+            self._conclude(status, self._accepted(receipt, kept(receipt)), repaired)
 
-    def _receipt(self, before: Receipt) -> Receipt:
-        """Return the receipt of the venv as it is now, after the one of `before`."""
-        checked = self._project.check_venv(self._point, self._plan, self._host.location, before)
-        return receipt_of(checked.snapshot, checked.expectation, before, lock=self._lock_digest)
+    def _receipt(self, earlier: Receipt | None, made: Fresh) -> Receipt:
+        """Return the receipt of the venv as it is now."""
+        project = self._project
+        checked = project.check_venv(self._point, self._plan, self._host.location, earlier)
+        return receipt_of(
+            checked.snapshot,
+            checked.expectation,
+            made,
+            lock=self._lock_digest,
+            root=project.root,
+            fingerprint=project.fingerprint,
+        )
 
-    def _accepted(self, before: Receipt) -> Checked:
+    def _accepted(self, earlier: Receipt | None, made: Fresh) -> Checked:
         """Write the receipt of what was installed if it is what was locked; else end the session."""
-        receipt = self._receipt(before)
+        receipt = self._receipt(earlier, made)
         checked = self._check(receipt, proving=True)
         if any(one.kind in _FROM_CACHE for one in checked.findings):
             self._host.warn(
                 f"{self._point.session}: installed with {count_kinds(checked.findings)}; installing again"
             )
             self._sync(checked)
-            receipt = self._receipt(before)
+            receipt = self._receipt(earlier, made)
             checked = self._check(receipt, proving=True)
         errors = [one for one in checked.findings if one.severity == "error"]
         if errors:
             self._tell(checked.findings)
             self._write("drift", checked.findings, checked)
             shown = self._plan.path or self._project.origin
-            raise NoxEnvsError(f"what was installed is not what {shown} says: {count_kinds(errors)}")
+            self._host.stop(f"what was installed is not what {shown} says: {count_kinds(errors)}")
         write_receipt(self._host.location, receipt)
         return checked
 
@@ -354,7 +373,7 @@ class Repair:
         self._host.warn(f"{self._point.session}: {what}")
         self._tell(new)
         if self._policy == "fail":
-            raise NoxEnvsError(what)
+            self._host.stop(what)
 
     def _new_findings(self) -> tuple[Finding, ...]:
         """Return the drift that was not there before the commands ran; it is in the report, too."""

@@ -76,7 +76,8 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
         remove_abandoned(folder)
     for plan in run.plans:
         if not plan.managed:
-            summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
+            how = plan.command or "the tool that wrote it"
+            summary = f"not managed; regenerate it with {how}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
     made, guard = _Made(), threading.Lock()
     running: dict[Future[LockResult], str] = {}
