@@ -206,6 +206,7 @@ class Index:
     directory: Path
     url: str = ""
     requests: list[str] = field(default_factory=list)
+    failing: set[str] = field(default_factory=set)
     _files: dict[str, _File] = field(default_factory=dict)
     _yanked: dict[tuple[str, str], str] = field(default_factory=dict)
     _corrupt: dict[str, bytes] = field(default_factory=dict)
@@ -285,8 +286,13 @@ class Index:
         """Drop the connection half-way through every answer for a path of the index from now on."""
         self._broken_off.add(path)
 
+    def fail(self, path: str) -> None:
+        """Answer for a path of the index that there is an error of the server from now on."""
+        self.failing.add(path)
+
     def mend(self) -> None:
         """Serve everything as it is again."""
+        self.failing.clear()
         self._corrupt.clear()
         self._broken_off.clear()
 
@@ -368,9 +374,10 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        answer = cast(_Server, self.server).index.respond(path, self.headers.get("Accept", ""))
+        served = cast(_Server, self.server).index
+        answer = served.respond(path, self.headers.get("Accept", ""))
         kind, body = answer or ("text/plain", b"not found\n")
-        self.send_response(200 if answer else 404)
+        self.send_response(500 if path in served.failing else 200 if answer else 404)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -9,7 +9,7 @@ from nox_envs.lock.pins import host_markers
 from nox_envs.lock.plan import LockPlan, PlanInputs, plan_locks
 from nox_envs.requirements.compose import Composition
 from nox_envs.requirements.text import Declared, parse_requirement
-from nox_envs.spec.types import Constraint, LockConstraint, LockOptions, Pairs, Point
+from nox_envs.spec.types import Entry, LockOptions, Pairs, Point
 from nox_envs.values import replace
 
 HOST = {
@@ -49,7 +49,7 @@ def point(
     *,
     axes: Pairs = (),
     lock: LockOptions | None = None,
-    constraints: tuple[Constraint, ...] = (),
+    constraints: tuple[Entry, ...] = (),
     prereleases: bool | tuple[str, ...] = False,
     platforms: tuple[str, ...] = (),
     line: int = 1,
@@ -82,16 +82,16 @@ def everywhere(*requirements: Declared) -> Callable[[Point], Composition]:
     return lambda _: composed(*requirements)
 
 
-def below(environment: str) -> LockConstraint:
+def below(environment: str) -> Entry:
     """Return the constraint that names the lock of another environment."""
-    return LockConstraint(environment=environment, place=at(1))
+    return Entry(kind="lock", text=environment, place=at(1))
 
 
 def planned(
     *requirements: Declared,
     pythons: tuple[str | None, ...] = ("3.12",),
     constraints: Iterable[Declared] = (),
-    limits: tuple[Constraint, ...] = (),
+    limits: tuple[Entry, ...] = (),
     lock: LockOptions | None = None,
     prereleases: bool | tuple[str, ...] = False,
     platforms: tuple[str, ...] = (),

@@ -22,7 +22,7 @@ ORDER = """
     spec.types spec.words spec.document spec.shapes spec.points spec.checks spec.keys
     requirements.text requirements.project requirements.compose
     lock.pins lock.text lock.plan lock.freshness lock.foreign lock.resolve lock.run
-    venv.snapshot venv.receipt venv.compare venv.files venv.startup venv.consistency venv.check venv.install
+    venv.snapshot venv.receipt venv.compare venv.files venv.consistency venv.check venv.install
     report.report report.text report.json report.markdown report.github report.sarif report
     memory project host
     drift repair session diff init activate ci
@@ -32,8 +32,7 @@ ORDER = """
 RANK = {name: rank for rank, name in enumerate(ORDER)}
 PACKAGES = ("spec", "requirements", "lock", "venv")
 EDGE = {"cli", "nox_sessions"}
-# Both only go down.
-LINES, MODULES = 11_750, 50
+LINES, MODULES = 10_650, 50
 
 
 def name_of(path: Path) -> str:

@@ -9,9 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.markers import default_environment
 
-from nox_envs.values import replace
 from nox_envs.venv.consistency import unmet_requirements
-from nox_envs.venv.snapshot import Interpreter, take
+from nox_envs.venv.snapshot import take
 from tests.conftest import BareVenv, Machine, MakeVenv, uv
 from tests.index import Index
 
@@ -52,11 +51,8 @@ def test_requirements_that_are_not_met_are_told(bare_venv: BareVenv) -> None:
         ("basket", "setuptools", "setuptools is not installed"),
     ]
     found = unmet_requirements(take(bare_venv.location), HOST)
-    assert [(needed, one.severity) for needed, one in found] == [
-        ("apple", "error"),
-        ("pear", "error"),
-        ("setuptools", "warning"),
-    ]
+    told = [("apple", "error"), ("pear", "error"), ("setuptools", "warning")]
+    assert [(needed, one.severity) for needed, one in found] == told
 
 
 def test_extras_count_where_something_asks_for_them(bare_venv: BareVenv) -> None:
@@ -77,39 +73,13 @@ def test_a_broken_version_is_left_to_its_own_finding(bare_venv: BareVenv) -> Non
     assert unmet(bare_venv) == []
 
 
-@pytest.mark.parametrize(
-    ("requires", "admitted"), [
-        ("", True), (">=3.8", True), (">= 3", True), (">=3.12.1", True), ("!=3.0.*,>=2.7", True),
-        ("~=3.10", True), (">=3.7.*", True), ("banana", True), (">=3.12.2", False), (">=3.13", False),
-        (">3.12.1", False), ("!=3.0.*,>=3.99", False), ("==3.13.*", False), (">3.12,<3.13", True),
-        ("<3.12", True), ("===3.13", True), (">=" + "9" * 5000, False),
-    ],
-)  # fmt: skip
-def test_a_distribution_for_another_python_is_told(
-    bare_venv: BareVenv, requires: str, admitted: bool
-) -> None:
-    metadata = f"Metadata-Version: 2.1\nName: apple\nVersion: 1.0\nRequires-Python: {requires}\n\n"
-    bare_venv.add("apple", "1.0", metadata=metadata)
-    interpreter = Interpreter(version="3.12.1", implementation="cpython")
-    snapshot = replace(take(bare_venv.location), interpreter=interpreter)
-    told = [] if admitted else [("", "apple", f"Python {requires[:200]}", "Python 3.12.1", "error")]
-    found = unmet_requirements(snapshot, HOST)
-    assert [(needed, f.package, f.expected, f.actual, f.severity) for needed, f in found] == told
-    vague = replace(snapshot, interpreter=replace(interpreter, version="3.12"))
-    assert unmet_requirements(vague, HOST) == ()
-    early = replace(snapshot, interpreter=replace(interpreter, version="3.12.1rc1"))
-    assert len(unmet_requirements(early, HOST)) == len(told)
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
 @given(text=st.text(alphabet=st.sampled_from("ab1.<>=!~;[]()@ '\"_-\n"), max_size=40))
 def test_any_requirement_is_survived(bare_venv: BareVenv, text: str) -> None:
     info = bare_venv.site / "apple-1.0.dist-info"
     info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text(
-        f"Name: apple\nVersion: 1.0\nRequires-Dist: {text}\nRequires-Python: {text}\n"
-    )
-    unmet_requirements(take(bare_venv.location), HOST)
+    (info / "METADATA").write_text(f"Name: apple\nVersion: 1.0\nRequires-Dist: {text}\n")
+    [*unmet_requirements(take(bare_venv.location), HOST)]
 
 
 @pytest.mark.functional
@@ -128,5 +98,5 @@ def test_the_same_is_unmet_as_with_pip_and_uv(make_venv: MakeVenv, machine: Mach
     assert "Found 2 incompatibilities" in of_uv
     venv.install("apple==1.1", "--no-deps")
     venv.uninstall("picky")
-    assert unmet_requirements(take(venv.location), HOST) == ()
+    assert [*unmet_requirements(take(venv.location), HOST)] == []
     assert venv.pip("check").stdout == "No broken requirements found.\n"

@@ -226,7 +226,6 @@ CASES = {
     "a fake wheel brings a hook": Case(fake("wheel", "0.45.0", hook="wheel.pth"), "extraneous", "wheel"),
     "a fake setuptools": Case(fake("setuptools", "70.0"), "extraneous", "setuptools"),
     "a fake pip as an egg": Case(fake("pip", "24.0", "egg-info"), "extraneous", "pip"),
-    "a fake distribute as a link": Case(add("site/distribute.egg-link", "/\n"), "extraneous", "distribute"),
     "a name in capitals": Case(fake("quiet", "1.0", "DIST-INFO"), "extraneous", "quiet"),
     "a package is there twice": Case(fake("apple", "1.0"), "duplicate", "apple"),
     "METADATA is deleted": broken(delete("info/METADATA")),
@@ -306,9 +305,6 @@ def test_a_lock_that_lost_a_line_leaves_an_unmet_requirement(demo: Project) -> N
         demo.write("requirements/demo.txt", lock)
     demo.nox("-s", "demo", check=True)
     assert told(demo) == []
-
-
-# Files.
 
 
 def test_files_that_no_distribution_owns_are_told_and_left(demo: Project) -> None:

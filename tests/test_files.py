@@ -73,7 +73,7 @@ def test_pipes_and_devices_are_refused_and_links_where_they_must_not_be_followed
     (tmp_path / "link").symlink_to("file")
     for name in ("pipe", "device"):
         assert problem_of(tmp_path / name) == "envs.yaml:1:1: cannot be read: is not a regular file"
-    with pytest.raises(OSError, match="No such device"):
+    with pytest.raises(NoxEnvsError, match="pipe: cannot be written: No such device"):
         FileLock(tmp_path / "pipe", waiting=never).acquire()
     assert read_bytes(tmp_path / "link") == b"x"
     with pytest.raises(OSError, match="is a link"):

@@ -13,13 +13,12 @@ from nox_envs.errors import FileProblems
 from nox_envs.findings import Finding
 from nox_envs.lock.foreign import read_foreign
 from nox_envs.lock.freshness import check_lock
-from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan
-from nox_envs.lock.text import Lock, parse_lock, render_lock
+from nox_envs.lock.text import Lock
 from nox_envs.spec.types import LockOptions
 from nox_envs.values import replace
 from tests.plans import HOST, planned, wants
-from tests.test_lock_text import LOCK, locked
+from tests.test_lock_text import LOCK
 
 SHA = "sha256:" + "0a" * 32
 OTHER = "sha256:" + "0b" * 32
@@ -192,30 +191,7 @@ def test_any_text_is_read_or_refused_and_no_password_comes_out(tmp_path: Path, p
     assert "s3cret" not in told
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        locked().filter(lambda pin: pin.source.kind == "index"), max_size=5, unique_by=lambda pin: pin.name
-    )
-)
-def test_a_lock_of_ours_reads_the_same_when_it_is_taken_for_one_of_others(
-    tmp_path: Path, pins: list[Pin]
-) -> None:
-    text = render_lock(Lock(origin="base.txt", header=(), pins=tuple(pins)))
-    (tmp_path / "base.txt").write_text(text, encoding="utf-8")
-    ours = parse_lock(text, "base.txt").pins
-    assert [(pin.name, pin.version, pin.marker, pin.line) for pin in read(tmp_path).pins] == [
-        (pin.name, pin.version, pin.marker, pin.line) for pin in ours
-    ]
-
-
 # Whether it matches the spec.
-
-
-def test_a_lock_without_hashes_and_digest_is_accepted_when_it_satisfies(tmp_path: Path, write: Write) -> None:
-    write("base.txt", PIP_COMPILE.replace("--", "#"))
-    made = adopted("click>=8", "typer", 'async-timeout; python_version < "3.11"')
-    assert [one.severity for one in checked(tmp_path, made)] == ["note"]
 
 
 def test_what_is_not_met_names_the_requirement_the_pin_and_the_commands_of_the_files(

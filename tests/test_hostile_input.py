@@ -62,7 +62,7 @@ def commit_receipt(venv: BareVenv, *names: str, **more: object) -> None:
     """Write a receipt of distributions, as a repository could commit it."""
     rows = tuple(Recorded(name=name, version="1.0") for name in names)
     real = os.path.realpath(venv.location)
-    made = Receipt(lock="", interpreter=INTERPRETER, installer="uv", distributions=rows, location=real)
+    made = Receipt(lock="", interpreter=INTERPRETER, distributions=rows, location=real)
     write_receipt(venv.location, replace(made, **more))
 
 
@@ -256,7 +256,7 @@ def test_a_committed_receipt_opens_nothing_that_the_spec_does_not_name(
     for path in (secret, above, "linked/METADATA", f"x/../{above}", "\0", above.replace("/", "\\")):
         pairs = ((path, "sha256:0"), (f"bin/{path}", "sha256:0"))
         verdict = CleanVerdict(inputs=((path, "0"),), key=key, evidence="x", line="", report="{}")
-        python = replace(INTERPRETER, executable=secret, home=secret, pythons=(("python", f"link:{secret}"),))
+        python = replace(INTERPRETER, facts=(("python", f"a link to {secret} (python)"),))
         given = {"names": (path,), "startup": pairs, "created": pairs, "verdict": verdict}
         commit_receipt(built, distributions=tuple(rows), interpreter=python, **given)
         with watched() as seen:

@@ -110,7 +110,7 @@ def test_credentials_in_files_are_never_shown(here: Path) -> None:
         "reports/s.json": report,
     })  # fmt: skip
     python = Interpreter(version="3.12.1", implementation="cpython")
-    receipt = Receipt(lock="", interpreter=python, installer="", location=str(here / ".nox/a"))
+    receipt = Receipt(lock="", interpreter=python, location=str(here / ".nox/a"))
     write_receipt(here / ".nox/a", receipt)
     for entry in (f"'apple @ {URL}'", "{file: app.in}", "'apple>=1'"):
         for more in ("", ", lock: false", ", lock: {managed: false, file: foreign.txt}"):

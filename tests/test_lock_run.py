@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -215,28 +212,6 @@ def test_a_lock_of_another_tool_is_left_alone(locker: Locker) -> None:
         "shop (requirements/shop.txt): not managed; regenerate it with pip-compile app.in"
     ]
     assert not (locker.root / "requirements").exists()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
-def test_a_run_that_is_killed_leaves_each_lock_old_or_new(locker: Locker, machine: Machine) -> None:
-    texts = []
-    for asked in (plan("shop", "basket<1.1"), plan("shop", "basket")):
-        locker.lock(asked, upgrade=True)
-        texts.append(locker.read("shop"))
-    file = locker.root / "requirements/shop.txt"
-    script = (
-        "import sys, pathlib, nox_envs.files as files\n"
-        "while True:\n    for text in sys.argv[2:]: files.write_atomically(pathlib.Path(sys.argv[1]), text)\n"
-    )
-    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    for _ in range(5):
-        process = subprocess.Popen([sys.executable, "-c", script, file, *texts], env=machine.env | path)
-        time.sleep(0.4)
-        process.kill()
-        process.wait()
-        assert file.read_text() in texts
-    locker.lock(plan("shop", "basket"))
-    assert [one.name for one in file.parent.iterdir()] == ["shop.txt"]
 
 
 # Orphans.

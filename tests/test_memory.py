@@ -45,8 +45,9 @@ def test_what_is_recalled_is_what_was_read_and_nothing_for_other_bytes_or_names(
     recalled = memory(tmp_path)
     assert recalled.rows() == tuple(map(row_of, POINTS))
     assert recalled.points() == POINTS
-    assert memory(tmp_path, SPEC + "# a comment\n").rows() is None
-    assert memory(tmp_path, names=("other.yaml",)).rows() is None
+    for other in (memory(tmp_path, SPEC + "# a comment\n"), memory(tmp_path, names=("other.yaml",))):
+        assert other.rows() is None
+        assert other.point(0) is None
 
 
 def test_where_nox_never_ran_nothing_is_written_and_a_link_is_replaced(tmp_path: Path) -> None:
@@ -67,10 +68,12 @@ DAMAGED = ("", "{", "\n\n", "KEY\n", "KEY\nnull\n", "\xff", "KEY\n[[]]\n{}\n", "
 def test_a_damaged_memory_recalls_nothing(tmp_path: Path, content: str) -> None:
     damaged = memory(tmp_path)
     damaged.remember(POINTS)
-    lines = content.replace("KEY", damaged.key).split("\n")
-    # With and without the checksum that belongs to the line.
-    for sealed in (lines, [lines[0], *(f"{crc32(line.encode()):08x}{line}" for line in lines[1:] if line)]):
-        (tmp_path / ".nox/.nox-envs/spec").write_text("\n".join(sealed), encoding="latin-1")
+    head, _, rest = content.replace("KEY", damaged.key).partition("\n")
+    for text in (
+        f"{head}\n{rest}",
+        f"{head} {crc32(rest.encode())}\n{rest}",
+    ):  # without a checksum, and with it
+        (tmp_path / ".nox/.nox-envs/spec").write_text(text, encoding="latin-1")
         assert damaged.rows() is None
         assert damaged.points() is None
 
@@ -79,8 +82,9 @@ def test_a_damaged_memory_recalls_nothing(tmp_path: Path, content: str) -> None:
 def test_a_point_that_is_damaged_is_read_again(tmp_path: Path, line: str) -> None:
     memory(tmp_path).remember(POINTS)
     file = tmp_path / ".nox/.nox-envs/spec"
-    lines = file.read_text().split("\n")
-    file.write_text("\n".join([*lines[:2], f"{crc32(line.encode()):08x}{line}", *lines[3:]]))
+    head, rows, _, *others = file.read_text().split("\n")
+    content = "\n".join([rows, line, *others])
+    file.write_text(f"{head.split()[0]} {crc32(content.encode())}\n{content}")
     damaged = memory(tmp_path)
     assert damaged.rows()
     assert (damaged.point(0), damaged.point(1), damaged.point(99)) == (None, POINTS[1], None)

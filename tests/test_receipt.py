@@ -29,14 +29,11 @@ from nox_envs.venv.snapshot import Interpreter
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and named pipes")
 
-INTERPRETER = Interpreter(
-    version="3.12.1", implementation="cpython", pythons=(("python", "link:x"),), home="/h"
-)
+INTERPRETER = Interpreter(version="3.12.1", implementation="cpython", facts=(("python", "link:x"),))
 VERDICT = CleanVerdict(inputs=(("envs.yaml", "00"),), key="k", evidence="e", line="clean", report="{}")
 EXAMPLE = Receipt(
     lock="00",
     interpreter=INTERPRETER,
-    installer="uv",
     distributions=(
         Recorded(name="apple", version="1.0", record="ab", hashes="cd"),
         Recorded(name="own", version="1", source="-e file:///x", folder="ef"),
@@ -51,21 +48,15 @@ EXAMPLE = Receipt(
 )
 
 TEXTS = st.text(max_size=8)
-PAIRS = st.lists(st.tuples(TEXTS, TEXTS), max_size=3).map(tuple)
+PAIRS = st.dictionaries(TEXTS, TEXTS, max_size=3).map(lambda found: tuple(sorted(found.items())))
 NAMES = st.from_regex("[a-z][a-z0-9]{0,5}", fullmatch=True)
 WORDS = st.from_regex("[!-~]{0,6}", fullmatch=True)
 RECEIPTS = st.builds(
     Receipt,
     lock=TEXTS,
     interpreter=st.builds(
-        Interpreter,
-        version=TEXTS,
-        implementation=TEXTS,
-        free_threaded=st.booleans(),
-        pythons=PAIRS,
-        home=TEXTS,
+        Interpreter, version=TEXTS, implementation=TEXTS, free_threaded=st.booleans(), facts=PAIRS
     ),
-    installer=TEXTS,
     distributions=st.lists(
         st.builds(Recorded, name=NAMES, version=WORDS, source=WORDS, folder=TEXTS, seed=st.booleans()),
         max_size=3,
@@ -86,23 +77,14 @@ def test_a_receipt_reads_back_as_written(tmp_path: Path, written: Receipt) -> No
     assert read_verdict(tmp_path) == written.verdict
 
 
-def test_the_same_receipt_is_the_same_bytes_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_the_same_receipt_is_the_same_bytes_alone_and_may_be_removed_twice(tmp_path: Path) -> None:
     write_receipt(tmp_path, EXAMPLE)
     first = (tmp_path / FILE_NAME).read_bytes()
     write_receipt(tmp_path, EXAMPLE)
-    assert (tmp_path / FILE_NAME).read_bytes() == first
-    assert list(tmp_path.iterdir()) == [tmp_path / FILE_NAME]
-    assert list(json.loads(first)) == sorted(json.loads(first))
-    assert b"\r" not in first
-
-
-def test_a_removed_receipt_is_gone_and_may_be_removed_again(tmp_path: Path) -> None:
-    write_receipt(tmp_path, EXAMPLE)
-    remove_receipt(tmp_path)
-    remove_receipt(tmp_path)
-    remove_receipt(tmp_path / "nowhere")
-    assert read_receipt(tmp_path) is None
-    assert read_verdict(tmp_path) is None
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [first]
+    for _ in range(2):
+        remove_receipt(tmp_path)
+        assert (read_receipt(tmp_path), read_verdict(tmp_path)) == (None, None)
 
 
 def test_a_receipt_that_cannot_be_written_or_removed_is_told(tmp_path: Path) -> None:
@@ -128,25 +110,16 @@ def test_a_link_in_place_of_the_receipt_is_neither_read_nor_written_through(tmp_
     assert read_receipt(venv) == replace(EXAMPLE, lock="other")
 
 
-@posix
-def test_a_pipe_or_a_device_in_place_of_the_receipt_does_not_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / FILE_NAME)
-    assert read_receipt(tmp_path) is None
-    (tmp_path / FILE_NAME).unlink()
-    (tmp_path / FILE_NAME).symlink_to("/dev/zero")
-    assert read_receipt(tmp_path) is None
-
-
 @pytest.mark.parametrize(
     "change", [
         {"schema": 1}, {"schema": True}, {"lock": None}, {"interpreter": []},
-        {"interpreter": {"free_threaded": "no"}}, {"interpreter": {"pythons": [["a"]]}}, {"installer": 1},
+        {"interpreter": {"free_threaded": "no"}}, {"interpreter": {"facts": [["a"]]}},
         {"installed": "now"}, {"distributions": {}}, {"distributions": ["apple"]},
         {"distributions": [{"name": "apple", "version": 1}]},
         {"distributions": [{"name": "a b", "version": "1"}]},
         {"distributions": [{"name": "apple", "version": "1\n--index-url=x"}]},
         {"distributions": [{"name": "apple", "version": "1", "source": "https://x --hash=y"}]},
-        {"startup": [["a", "b", "c"]]}, {"startup": [["a", 1]]}, {"names": [1]}, {"verdict": []},
+        {"startup": ["a"]}, {"startup": {"a": 1}}, {"names": [1]}, {"verdict": []},
         {"verdict": {"inputs": [1]}},
     ],
 )  # fmt: skip
@@ -168,15 +141,6 @@ def test_a_damaged_receipt_is_none(tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(data)
     assert read_receipt(tmp_path) is None
     assert read_verdict(tmp_path) is None
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
-@given(cut=st.integers(min_value=0, max_value=400))
-def test_a_receipt_that_was_cut_off_is_none(tmp_path: Path, cut: int) -> None:
-    write_receipt(tmp_path, EXAMPLE)
-    file = tmp_path / FILE_NAME
-    file.write_bytes(file.read_bytes()[:cut])
-    assert read_receipt(tmp_path) is None
 
 
 @posix

@@ -84,41 +84,32 @@ def source(locker: Locker, path: str, name: str, *requires: str) -> None:
 # The Pythons and platforms of a lock.
 
 
-def test_a_requirement_of_a_later_python_does_not_disturb_a_lock(locker: Locker) -> None:
-    assert locker.lines(plan("shop", "fig<2", 'fig>=2; python_version >= "3.14"', python=("3.11",))) == [
-        "fig==1.0"
-    ]
-
-
-def test_a_lock_holds_nothing_for_pythons_platforms_and_implementations_that_are_not_listed(
-    locker: Locker,
-) -> None:
-    assert locker.lines(plan("shop", "tree", platforms=("linux", "macos"))) == ["tree==1.0"]
-    assert locker.lines(plan("shop", "tree")) == ['apple==2.0 ; sys_platform == "win32"', "tree==1.0"]
-    assert locker.lines(plan("shop", "tree", python=("3.12", "pypy3.12"), platforms=("linux",))) == [
-        'raisin==1.0 ; python_full_version < "3.13" and implementation_name == "pypy" '
-        'and platform_python_implementation == "PyPy" and sys_platform == "linux"',
-        "tree==1.0",
-    ]
-
-
-def test_a_gap_in_the_list_of_pythons_is_a_gap_in_the_lock(locker: Locker) -> None:
-    assert locker.lines(plan("shop", "fig", 'berry; python_version == "3.11"', python=("3.9", "3.13"))) == [
-        'fig==1.0 ; python_full_version < "3.10"',
-        'fig==3.0 ; python_full_version == "3.13.*"',
-    ]
-
-
-def test_without_a_python_a_lock_has_no_upper_bound(locker: Locker) -> None:
-    assert locker.lines(plan("shop", "fig", python=(), requires_python="3.12")) == [
-        'fig==2.0 ; python_full_version < "3.13"',
-        'fig==3.0 ; python_full_version >= "3.13"',
-    ]
-
-
-def test_a_marker_that_begins_at_a_patch_version_stays(locker: Locker) -> None:
-    asked = plan("shop", 'apple; python_full_version >= "3.12.4"')
-    assert locker.lines(asked) == ['apple==2.0 ; python_full_version >= "3.12.4"']
+@pytest.mark.parametrize(
+    ("requirements", "python", "platforms", "expected"),
+    [
+        # a requirement of a later Python does not disturb a lock
+        (("fig<2", 'fig>=2; python_version >= "3.14"'), ("3.11",), (), ["fig==1.0"]),
+        # a lock holds nothing for platforms and implementations that are not listed
+        (("tree",), ("3.12",), ("linux", "macos"), ["tree==1.0"]),
+        (("tree",), ("3.12",), (), ['apple==2.0 ; sys_platform == "win32"', "tree==1.0"]),
+        (("tree",), ("3.12", "pypy3.12"), ("linux",), [
+            'raisin==1.0 ; python_full_version < "3.13" and implementation_name == "pypy" '
+            'and platform_python_implementation == "PyPy" and sys_platform == "linux"', "tree==1.0"]),
+        # a gap in the list of Pythons is a gap in the lock; without a Python it has no upper bound
+        (("fig", 'berry; python_version == "3.11"'), ("3.9", "3.13"), (),
+         ['fig==1.0 ; python_full_version < "3.10"', 'fig==3.0 ; python_full_version == "3.13.*"']),
+        (("fig",), (), (),
+         ['fig==2.0 ; python_full_version < "3.13"', 'fig==3.0 ; python_full_version >= "3.13"']),
+        (('apple; python_full_version >= "3.12.4"',), ("3.12",), (),
+         ['apple==2.0 ; python_full_version >= "3.12.4"']),
+    ],
+)  # fmt: skip
+def test_a_lock_is_for_the_listed_pythons_and_platforms(
+    locker: Locker, requirements: tuple[str, ...], python: tuple[str, ...], platforms: tuple[str, ...],
+    expected: list[str],
+) -> None:  # fmt: skip
+    asked = plan("shop", *requirements, python=python, platforms=platforms, requires_python="3.12")
+    assert locker.lines(asked) == expected
 
 
 @pytest.mark.parametrize("variable", ["UV_NO_CONFIG", "UV_CONFIG_FILE"])
@@ -160,25 +151,30 @@ def test_variables_of_uv_count_and_are_named(locker: Locker) -> None:
     )
 
 
-def test_options_of_an_environment_reach_uv(locker: Locker, index: Index) -> None:
+EARLY = ExcludeNewer(than="2025-01-01")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "options", "expected"),
+    [
+        ("basket", {"resolution": "lowest"}, ["apple==1.0", "basket==1.0"]),
+        ("pear", {"no_binary": ("pear",)}, ["pear==1.0"]),
+        ("quince", {"exclude_newer": ExcludeNewer(than="7 days")}, ["quince==1.0"]),
+        ("quince", {"allow_prereleases": True}, ["quince==2.0rc1"]),
+        ("quince", {"allow_prereleases": ("quince",)}, ["quince==2.0rc1"]),
+        ("quince", {"allow_prereleases": True, "exclude_newer": EARLY}, ["quince==1.0"]),
+        ("quince", {"allow_prereleases": True, "exclude_newer": replace(EARLY, exempt=("quince",))},
+         ["quince==2.0rc1"]),
+    ],
+)  # fmt: skip
+def test_options_of_an_environment_reach_uv(
+    locker: Locker, index: Index, requirement: str, options: dict[str, object], expected: list[str]
+) -> None:
     index.release("quince", "1.0")
     index.release("quince", "2.0rc1", uploaded="2025-06-01T00:00:00Z")
-    assert locker.lines(plan("shop", "basket", resolution="lowest")) == ["apple==1.0", "basket==1.0"]
-    assert locker.lines(plan("shop", "quince", allow_prereleases=True)) == ["quince==2.0rc1"]
-    assert locker.lines(plan("shop", "quince", allow_prereleases=("quince",))) == ["quince==2.0rc1"]
-    early = ExcludeNewer(than="2025-01-01")
-    assert locker.lines(plan("shop", "quince", allow_prereleases=True, exclude_newer=early)) == [
-        "quince==1.0"
-    ]
-    exempt = replace(early, exempt=("quince",))
-    assert locker.lines(plan("shop", "quince", allow_prereleases=True, exclude_newer=exempt)) == [
-        "quince==2.0rc1"
-    ]
-    span = ExcludeNewer(than="7 days")
-    assert locker.lines(plan("shop", "quince", exclude_newer=span)) == ["quince==1.0"]
+    assert locker.lines(plan("shop", requirement, **options)) == expected  # type: ignore[arg-type]
     refused = locker.failure(plan("shop", "pear", only_binary=(":all:",)))
     assert "pear==1.0 has no usable wheels" in refused
-    assert locker.lines(plan("shop", "pear", no_binary=("pear",))) == ["pear==1.0"]
 
 
 def test_the_first_index_that_has_a_package_decides(
@@ -222,16 +218,9 @@ def test_current_pins_stay_until_an_upgrade_asks(locker: Locker) -> None:
     asked = plan("shop", "basket", "plum")
     old = parse_lock("apple==1.0\nbasket==1.0\nplum==1.0\n", origin="requirements/shop.txt").pins
     assert locker.lines(asked, kept=old) == ["apple==1.0", "basket==1.0", "plum==1.0"]
-    assert locker.lines(asked, kept=old, packages=("apple==1.1",)) == [
-        "apple==1.1",
-        "basket==1.0",
-        "plum==1.0",
-    ]
-    assert locker.lines(asked, kept=old, upgrade=True) == [
-        "apple==2.0",
-        "basket==1.1",
-        "plum==1.0",
-    ]
+    one = locker.lines(asked, ("apple==1.1",), kept=old)
+    assert one == ["apple==1.1", "basket==1.0", "plum==1.0"]
+    assert locker.lines(asked, (), True, kept=old) == ["apple==2.0", "basket==1.1", "plum==1.0"]
     stricter = replace(asked, constraints=(declared("apple>=1.1"),))
     assert locker.lines(stricter, kept=old) == ["apple==2.0", "basket==1.0", "plum==1.0"]
 
@@ -372,27 +361,23 @@ def test_credentials_that_a_package_brings_are_refused(locker: Locker, index: In
     assert told == "plum: a URL with credentials; leave them to netrc, the keyring or the environment"
 
 
+GIT = {"git": "https://git.example.org/apple", "branch": "main"}
+
+
 @pytest.mark.parametrize(
     ("entry", "instead"),
     [
-        (
-            {"git": "https://git.example.org/apple", "branch": "main"},
-            "apple @ git+https://git.example.org/apple@main",
-        ),
-        ([{"url": "https://example.org/a.whl", "marker": "x"}], "apple @ https://example.org/a.whl"),
+        (GIT, "Apple @ git+https://git.example.org/apple@main"),
+        ([{"url": "https://example.org/a.whl", "marker": "x"}], "Apple @ https://example.org/a.whl"),
         ({"path": "libs/apple", "editable": True}, "-e ./libs/apple"),
         ({"index": "inner"}, "the index 'inner' under indexes"),
         ({"workspace": True}, "-e ./ and its folder"),
     ],
 )
-@pytest.mark.parametrize("required", ["apple", "basket"])
-def test_a_package_with_an_entry_in_sources_is_refused(
-    locker: Locker, entry: object, instead: str, required: str
-) -> None:
+def test_a_package_with_an_entry_in_sources_is_refused(locker: Locker, entry: object, instead: str) -> None:
     locker.settings = {"sources": {"Apple": entry}}
-    told = locker.failure(plan("shop", required))
-    expected = f"Apple: its entry in [tool.uv.sources] does not count; in envs.yaml, write {instead}"
-    assert told == expected.replace("write apple", "write Apple")
+    told = f"Apple: its entry in [tool.uv.sources] does not count; in envs.yaml, write {instead}"
+    assert [locker.failure(plan("shop", required)) for required in ("apple", "basket")] == [told] * 2
 
 
 def test_an_entry_in_sources_that_the_spec_repeats_is_fine(locker: Locker, index: Index) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,10 @@ def test_the_points_of_a_matrix_run_in_their_own_venvs_after_what_they_require(p
     side_by_side = project.nox("-j", "2", "-s", "tests", "base", check=True)
     assert side_by_side.output.count("was successful") == 5
     assert {report(project, name)["status"] for name in ("tests-3-12-apple1-0", "base-3-11")} == {"clean"}
+    project.venv("tests-3-12-apple1-0").uninstall("basket")
+    fix = project.cli("drift").stdout.partition("fix: ")[2].splitlines()[0]
+    pasted = project.machine.run("sh", "-c", f"{sys.executable} -m {fix}", cwd=project.root)
+    assert "repaired: 2 distributions" in pasted.output
 
 
 def test_another_python_is_used_where_the_lock_is_for_it_or_says_what_to_add(project: Project) -> None:

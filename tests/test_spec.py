@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -15,38 +15,17 @@ from hypothesis import strategies as st
 from nox_envs.errors import FileProblems, Place
 from nox_envs.findings import DriftOptions, IgnoreRule
 from nox_envs.requirements.compose import Composer
+from nox_envs.spec import document, types
 from nox_envs.spec.document import Problems, compose, walk
 from nox_envs.spec.keys import read_spec
 from nox_envs.spec.points import expand
-from nox_envs.spec.types import (
-    Axis,
-    AxisValue,
-    Command,
-    Condition,
-    Environment,
-    ExcludeNewer,
-    Extra,
-    Group,
-    Include,
-    Index,
-    Layer,
-    LockConstraint,
-    LockOptions,
-    Package,
-    Required,
-    RequirementFile,
-    RequirementText,
-    Spec,
-)
-
-if TYPE_CHECKING:
-    from nox_envs.spec.document import Loader
+from nox_envs.spec.types import Command, Condition, Entry, EntryKind, LockOptions, Package, Spec
+from nox_envs.values import replace
 
 GOLDEN = Path(__file__).parent / "golden" / "spec"
 BROKEN = sorted(GOLDEN.glob("*.yaml"))
 
 relaxed = settings(deadline=None)
-pure_or_c = pytest.mark.parametrize("loader", [yaml.BaseLoader, yaml.CBaseLoader], ids=["pure", "C"])
 
 DESIGN = """
 version: 1
@@ -79,18 +58,22 @@ def at(line: int, column: int) -> Place:
     return Place(origin="envs.yaml", line=line, column=column)
 
 
+def entry(kind: EntryKind, text: str, line: int, column: int) -> Entry:
+    return Entry(kind=kind, text=text, place=at(line, column))
+
+
 def spec_of(text: str) -> Spec:
     return read_spec(textwrap.dedent(text), origin="envs.yaml")
 
 
-def environment(keys: str) -> Environment:
+def environment(keys: str) -> types.Environment:
     """Read the environment `tests` with these keys; a set `app` and an environment `base` are there."""
     indented = textwrap.indent(textwrap.dedent(keys), "    ")
     text = f"version: 1\nrequirements: {{app: []}}\nenvironments:\n  base: {{}}\n  tests:\n{indented}"
     return spec_of(text).environments[1]
 
 
-def layer(keys: str) -> Layer:
+def layer(keys: str) -> types.Layer:
     return environment(keys).layer
 
 
@@ -128,17 +111,20 @@ def test_a_broken_file_is_explained_word_for_word(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=[path.stem for path in BROKEN])
-def test_both_yaml_parsers_find_the_same_mistakes_at_the_same_places(path: Path) -> None:
-    assert composed(path.read_text(encoding="utf-8"), yaml.BaseLoader) == composed(
-        path.read_text(encoding="utf-8"), yaml.CBaseLoader
-    )
+def test_both_yaml_parsers_find_the_same_mistakes_at_the_same_places(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    found = composed(text)
+    monkeypatch.setattr(document, "LOADER", yaml.BaseLoader)
+    assert composed(text) == found
 
 
-def composed(text: str, loader: Loader) -> str | list[tuple[str, str]]:
+def composed(text: str) -> str | list[tuple[str, str]]:
     """Return every path with its text or kind, or the problems."""
     found = Problems("envs.yaml")
     try:
-        root = compose(text, found, loader=loader)
+        root = compose(text, found)
     except FileProblems as error:
         return str(error)
     if len(found):
@@ -153,25 +139,21 @@ def composed(text: str, loader: Loader) -> str | list[tuple[str, str]]:
     ("text", "expected"),
     [
         ("a: &x [*x]", "1:4: this value contains itself"),
-        ("a: &x 1\nb: &x 2", "2:4: the anchor is already used above"),
         ("a: 'b\n c", "1:4: the quote opened here is never closed"),
-        ('a: "\\xzz"', "1:4: a backslash in double quotes begins an escape that"),
+        ('a: "\\xzz"', "1:4: YAML does not know an escape in these double quotes"),
         ("a: {b: c", "1:4: the bracket opened here is not closed"),
-        ("a: %x", "1:4: an unquoted text cannot begin with '%'"),
-        ("a: `x`", "1:4: an unquoted text cannot begin with '`'"),
-        ("x: 'a' b", "1:8: more text follows a quoted text"),
+        ("a: `x`", "1:4: is not valid YAML"),
+        ("x: 'a' b", "1:8: is not valid YAML"),
         ("a:\n\t- b", "2:1: a tab cannot indent in YAML"),
-        ("%YAML 1.2\n---\na: b", "1:1: YAML directives are not read"),
         ("a: \x00", "1:4: the character U+0000 is not allowed here"),
         ("a: é\nb: \ufeffx", "2:4: the character U+FEFF is not allowed here"),
         ("a: \u202ex", "1:4: the character U+202E is not allowed here"),
         ("a: \ud800", "1:4: the character U+D800 is not allowed here"),
-        ("---\n", "1:1: the file is empty"),
-        ("just text", "1:1: the file must be a mapping, but it is the text 'just text'"),
-        ("a: 1\n<<<<<<< HEAD\nb: 2\n=======\n", "2:1: a merge left the conflict marker <<<<<<<"),
-        ("? [k]\n: v", "1:3: a key must be text"),
-        ("?\n: 2", "1:2: a key is missing before ':'"),
-        ("a: {b: 1, b: 2}", "1:11: a: the key 'b' is written twice"),
+        ("---\n", "1:1: the file is empty, or not a mapping"),
+        ("just text", "1:1: the file is empty, or not a mapping"),
+        ("? [k]\n: v", "1:3: a key must be a text"),
+        ("?\n: 2", "1:2: a key must be a text"),
+        ("a: {b: 1, b: 2}", "1:11: the key 'b' is written twice"),
         ("a: " + "x" * 2_000_000, "1:1: the file is larger than 1 MiB"),
         ("{a: [" * 30, "1:101: is nested deeper than 40 levels"),
         ("{a: " * 50_000, "1:161: is nested deeper than 40 levels"),
@@ -182,11 +164,14 @@ def composed(text: str, loader: Loader) -> str | list[tuple[str, str]]:
             "1:1: the aliases of this file repeat more than 10,000 values",
         ),
     ],
-    ids=range(25),
+    ids=range(21),
 )
-@pure_or_c
-def test_text_that_is_not_yaml_is_explained_with_its_place(text: str, expected: str, loader: Loader) -> None:
-    assert str(composed(text, loader)).removeprefix("envs.yaml:").startswith(expected)
+@pytest.mark.parametrize("loader", [yaml.BaseLoader, yaml.CBaseLoader], ids=["pure", "C"])
+def test_text_that_is_not_yaml_is_explained_with_its_place(
+    text: str, expected: str, loader: type[yaml.BaseLoader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "LOADER", loader)
+    assert str(composed(text)).removeprefix("envs.yaml:").startswith(expected)
 
 
 def test_what_stops_yaml_hides_what_was_found_before() -> None:
@@ -195,7 +180,7 @@ def test_what_stops_yaml_hides_what_was_found_before() -> None:
 
 def test_an_alias_repeats_the_value_of_its_anchor() -> None:
     found = spec_of("version: 1\nenvironments:\n  a: &x {tags: [t]}\n  b: *x\n").environments
-    assert found[0].layer == found[1].layer == Layer(tags=("t",))
+    assert found[0].layer == found[1].layer == {"tags": ("t",)}
 
 
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing() -> None:
@@ -230,11 +215,6 @@ def test_what_extends_something_broken_is_not_blamed_for_it() -> None:
     assert len(found) == 1
 
 
-def test_no_message_shows_the_password_of_a_url() -> None:
-    for path in (GOLDEN / "url-with-password.yaml", GOLDEN / "url-with-password.txt"):
-        assert ("s3cret" in path.read_text(encoding="utf-8")) is (path.suffix == ".yaml")
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -253,11 +233,6 @@ def test_a_url_with_a_password_is_refused_and_never_shown(url: str, keys: str) -
     (problem,) = problems_of(keys.replace("{}", url))
     assert "a URL with a password or token must not stand in this file" in problem
     assert "s3cret" not in problem
-
-
-def test_the_password_of_a_test_database_is_accepted() -> None:
-    url = "postgres://postgres:postgres@localhost/test"
-    assert layer(f"set_env: {{DATABASE: '{url}'}}").set_env == (("DATABASE", url),)
 
 
 @pytest.mark.parametrize(
@@ -281,50 +256,28 @@ def test_a_value_of_thousands_of_digits_is_in_no_range(limit: str) -> None:
     assert point.tags == ()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "version: 1\nenvironments:\n  e0: {tags: [x]}\n"
-        + "".join(f"  e{n}: {{extends: e{n - 1}}}\n" for n in range(1, 2000)),
-        "version: 1\nenvironments: {t: {}}\nrequirements:\n  s0: [x]\n"
-        + "".join(f"  s{n}: [{{include: s{n - 1}}}]\n" for n in range(1, 2000)),
-        "version: 1\nenvironments:\n"
-        + "".join(f"  e{n}: {{kez{n}: 1, tags: ['{{x}}']}}\n" for n in range(5000)),
-        "version: 1\nenvironments:\n  t:\n    commands: [x, '" + "{a}" * 300_000 + "']\n",
-        "version: 1\nenvironments:\n  t:\n    commands:\n" + "      - '{b} {c}'\n" * 40_000,
-    ],
-    ids=["extends", "includes", "unknown keys", "placeholders in one text", "placeholders in many texts"],
-)
-def test_a_hostile_file_ends_in_a_spec_or_problems(text: str) -> None:
-    assert isinstance(outcome(text), Spec | FileProblems)
+# `<LINE*COUNT>` repeats a line, with its number for N and the one before for M.
+LARGE = {
+    "environments:\n  e0: {}\n<  eN: {extends: eM}\n*2000>": "more than 20 environments extend each other",
+    "environments: {t: {}}\nrequirements:\n  s0: [x]\n<  sN: [{include: sM}]\n*2000>": "includes itself, or",
+    "environments:\n<  eN: {kezN: 1, tags: ['{x}']}\n*5000>": "unknown key",
+    "environments:\n  t:\n    commands: [x, '<{a}*300000>']\n": "the command is longer than 32,768",
+    "environments:\n  t:\n    tags:\n<      - '{b}{c}'\n*40000>": "unknown placeholder {b}",
+    "environments:\n<  eN: {requires: [fN]}\n*5000>": "'f1' is not an environment",
+    "environments: {t: {matrix: {<aN: x, *200>}}}": "the environment has more than 100 axes",
+    "environments: {t: {matrix: {a: [<N, *10000>]}, tags: ['<x*100000>{a}']}}": "texts take more than 64 MiB",
+    "defaults: {set_env: {<aN: x, *2000>}}\nenvironments:\n<  eN: {}\n*600>": "take over more than 1,000,000",
+}
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "environments:\n  e0: {}\n" + "".join(f"  e{n}: {{extends: e{n - 1}}}\n" for n in range(1, 40)),
-            "extends more than 20 environments in a row",
-        ),
-        (
-            "environments: {t: {}}\nrequirements:\n  s0: [x]\n"
-            + "".join(f"  s{n}: [{{include: s{n - 1}}}]\n" for n in range(1, 200)),
-            "requirement sets include each other more than 100 deep",
-        ),
-        (
-            "environments: {t: {matrix: {" + ", ".join(f"a{n}: x" for n in range(200)) + "}}}",
-            "the environment has more than 100 axes",
-        ),
-        (
-            f"environments: {{t: {{matrix: {{a: [{', '.join(map(str, range(10_000)))}]}}, "
-            f"tags: ['{'x' * 100_000}{{a}}']}}}}",
-            "the points take more than 64 MiB",
-        ),
-    ],
-    ids=["extends", "includes", "axes", "texts"],
-)
-def test_what_would_take_too_much_memory_is_refused(text: str, expected: str) -> None:
-    assert expected in str(outcome(f"version: 1\n{text}"))
+@pytest.mark.parametrize("text", LARGE, ids=range(len(LARGE)))
+def test_what_would_take_too_much_time_or_memory_is_refused(text: str) -> None:
+    def repeated(found: re.Match[str]) -> str:
+        numbers = range(1, int(found[2]) + 1)
+        return "".join([found[1].replace("N", str(n)).replace("M", str(n - 1)) for n in numbers])
+
+    large = re.sub(r"(?s)<(.*?)\*(\d+)>", repeated, text)
+    assert LARGE[text] in str(outcome(f"version: 1\n{large}"))
 
 
 KEYS = (
@@ -332,25 +285,8 @@ KEYS = (
     *("extends", "commands", "lock", "drift"),
 )
 WORDS = (
-    *(*KEYS, "1", "tests", "_x", "3.12", "{posargs", "{django}", "}", "true", "'", '"', "[", "]", "{"),
-    *(
-        ": ",
-        "\n",
-        "\n  ",
-        "\n    ",
-        "- ",
-        " ",
-        "# ",
-        "&a ",
-        "*a",
-        "!!int ",
-        "<<",
-        "|\n",
-        "\t",
-        "é",
-        "@",
-        ">=",
-    ),
+    *(*KEYS, "1", "tests", "_x", "3.12", "{posargs", "{django}", "}", "true", "'", '"', "[", "]", "{", ": "),
+    *("\n", "\n  ", "\n    ", "- ", " ", "# ", "&a ", "*a", "!!int ", "<<", "|\n", "\t", "é", "@", ">="),
 )
 SCALARS = ["", "a", "tests", "3.12", '"{django}"', "'{x}'", "true", "~", "a>=1", "-e", "{lock: tests}", "[]"]
 
@@ -395,128 +331,109 @@ def test_the_example_of_the_design_is_read_as_it_says() -> None:
     found = read_spec(DESIGN, origin="envs.yaml")
     app, test, docs, lint, own = found.sets
     assert (app.name, app.place) == ("app", at(5, 3))
-    assert app.entries == (
-        RequirementText(text="requests>=2.31", place=at(5, 9)),
-        RequirementText(text="rich", place=at(5, 25)),
-    )
+    assert app.entries == (entry("requirement", "requests>=2.31", 5, 9), entry("requirement", "rich", 5, 25))
     assert test.entries == (
-        Include(name="app", place=at(7, 16)),
-        RequirementText(text="pytest>=8", place=at(8, 7)),
-        RequirementText(text="-e ./tools/plugin", place=at(9, 7)),
+        entry("include", "app", 7, 16),
+        entry("requirement", "pytest>=8", 8, 7),
+        entry("requirement", "-e ./tools/plugin", 9, 7),
     )
-    assert docs.entries == (RequirementFile(path="docs/requirements.in", place=at(11, 13)),)
-    assert lint.entries == (Group(name="lint", place=at(13, 14)),)
-    assert own.entries == (Extra(names=("cli",), place=at(15, 14)),)
+    assert docs.entries == (entry("file", "docs/requirements.in", 11, 13),)
+    assert lint.entries + own.entries == (entry("group", "lint", 13, 14), entry("extra", "cli", 15, 14))
     (tests,) = found.environments
-    assert tests.place == at(17, 3)
-    assert (tests.python.values, tests.python.listed) == (("3.11", "3.12", "3.13"), True)
-    assert tests.layer.requirements == (
-        Include(name="test", place=at(22, 20)),
-        RequirementText(text="django~={django}.0", place=at(22, 26)),
-        RequirementFile(path="tests/{django}.in", place=at(22, 55)),
+    assert (tests.place, tests.python) == (at(17, 3), ("3.11", "3.12", "3.13"))
+    assert tests.layer["requirements"] == (
+        entry("requirement", "test", 22, 20),
+        entry("requirement", "django~={django}.0", 22, 26),
+        entry("file", "tests/{django}.in", 22, 55),
     )
-    assert tests.layer.package == Package(mode="editable")
+    assert tests.layer["package"] == Package(mode="editable")
     assert len(expand(found)) == 5
 
 
-def test_every_key_of_an_environment_is_read() -> None:
-    found = layer("""
-        description: Everything
-        name: "all-{py}"
-        python: 3.13t
-        requirements: [a>=1, app, {group: dev}, {extra: []}, {include: app}, {file: x.in}, -e tools]
-        constraints: [urllib3<2, {file: ci/pins.txt}, ci/more.txt, ./pins, {lock: base}]
-        build_constraints: setuptools<80
-        resolution: lowest
-        exclude_newer: {than: 48 hours, exempt: [Our_Tool]}
-        allow_prereleases: [Black, ruff]
-        only_binary: ':all:'
-        no_binary: [lxml]
-        package: {mode: wheel, extras: [cli, docs]}
-        commands_pre: [make]
-        commands:
-          - run: [make, -C, docs]
-            set_env: {A: 1}
-            change_dir: docs
-            success_codes: [0, -9]
-            external: true
-            allow_failure: true
-          - [python, -c, "print('{{}}')"]
-          - ruff check
-        commands_post: rm x
-        set_env: {A: on, B: 3.10, C: ""}
-        pass_env: HOME
-        change_dir: src
-        tags: [a, b]
-        default: false
-        requires: base
-        backend: venv
-        lock: {file: "{py}.txt", per: python}
-        drift: warn
-        platforms: linux
-        runs_on: [ubuntu-latest]
-        """)
-    assert found == Layer(
-        description="Everything",
-        name="all-{py}",
-        requirements=(
-            RequirementText(text="a>=1", place=at(10, 20)),
-            Include(name="app", place=at(10, 26)),
-            Group(name="dev", place=at(10, 39)),
-            Extra(names=(), place=at(10, 53)),
-            Include(name="app", place=at(10, 68)),
-            RequirementFile(path="x.in", place=at(10, 81)),
-            RequirementText(text="-e tools", place=at(10, 88)),
+def command(column: int, *argv: str, **options: object) -> Command:
+    return replace(Command(argv=argv, place=at(6, column)), **options)
+
+
+OPTIONS = "set_env: {A: 1}, change_dir: docs, success_codes: [0, -9], external: true, allow_failure: true"
+READ: dict[str, object] = {
+    "description: 3": "3",
+    "name: 'all-{name}'": "all-{name}",
+    "requirements: [a>=1, app, {extra: []}, {extra: [a, b]}, {include: app}, -e tools]": (
+        *(entry("requirement", "a>=1", 6, 20), entry("requirement", "app", 6, 26), entry("extra", "", 6, 39)),
+        *(
+            entry("extra", "a,b", 6, 52),
+            entry("include", "app", 6, 71),
+            entry("requirement", "-e tools", 6, 77),
         ),
-        constraints=(
-            RequirementText(text="urllib3<2", place=at(11, 19)),
-            RequirementFile(path="ci/pins.txt", place=at(11, 37)),
-            RequirementFile(path="ci/more.txt", place=at(11, 51)),
-            RequirementFile(path="./pins", place=at(11, 64)),
-            LockConstraint(environment="base", place=at(11, 79)),
+    ),
+    "constraints: [a<2, {file: ci/a.txt}, {lock: base}]": (
+        *(entry("requirement", "a<2", 6, 19), entry("file", "ci/a.txt", 6, 31), entry("lock", "base", 6, 49)),
+    ),
+    "build_constraints: setuptools<80": (entry("requirement", "setuptools<80", 6, 24),),
+    "resolution: lowest": "lowest",
+    "exclude_newer: 2026-01-31T00:00:00+02:00": types.ExcludeNewer(than="2026-01-31T00:00:00+02:00"),
+    "exclude_newer: {than: 48 hours, exempt: [Our_Tool]}": types.ExcludeNewer(
+        than="48 hours", exempt=("our-tool",)
+    ),
+    "allow_prereleases: true": True,
+    "allow_prereleases: []": (),
+    "allow_prereleases: [A_b]": ("a-b",),
+    "only_binary: ':all:'": (":all:",),
+    "no_binary: [lxml]": ("lxml",),
+    "package: editable": Package(mode="editable"),
+    "package: {mode: wheel, extras: [cli, docs]}": Package(mode="wheel", extras=("cli", "docs")),
+    "commands_pre: [make]": (command(20, "make"),),
+    "commands: [ruff check, [python, -c, 'a b'], {run: a b}]": (
+        *(command(16, "ruff", "check"), command(28, "python", "-c", "a b"), command(49, "a", "b")),
+    ),
+    f"commands: [{{run: [a, b c], {OPTIONS}}}]": (
+        command(
+            16,
+            "a",
+            "b c",
+            set_env=(("A", "1"),),
+            change_dir="docs",
+            success_codes=(0, -9),
+            external=True,
+            allow_failure=True,
         ),
-        build_constraints=(RequirementText(text="setuptools<80", place=at(12, 24)),),
-        resolution="lowest",
-        exclude_newer=ExcludeNewer(than="48 hours", exempt=("our-tool",)),
-        allow_prereleases=("black", "ruff"),
-        only_binary=(":all:",),
-        no_binary=("lxml",),
-        package=Package(mode="wheel", extras=("cli", "docs")),
-        commands_pre=(Command(argv=("make",), place=at(19, 20)),),
-        commands=(
-            Command(
-                argv=("make", "-C", "docs"),
-                set_env=(("A", "1"),),
-                change_dir="docs",
-                success_codes=(0, -9),
-                external=True,
-                allow_failure=True,
-                place=at(21, 9),
-            ),
-            Command(argv=("python", "-c", "print('{{}}')"), place=at(27, 9)),
-            Command(argv=("ruff", "check"), place=at(28, 9)),
-        ),
-        commands_post=(Command(argv=("rm", "x"), place=at(29, 20)),),
-        set_env=(("A", "on"), ("B", "3.10"), ("C", "")),
-        pass_env=("HOME",),
-        change_dir="src",
-        tags=("a", "b"),
-        default=False,
-        requires=(Required(text="base", place=at(35, 15)),),
-        backend="venv",
-        lock=LockOptions(enabled=True, file=("{py}.txt",), per="python"),
-        drift=DriftOptions(policy="warn"),
-        platforms=("linux",),
-        runs_on=("ubuntu-latest",),
-    )
+    ),
+    "commands_post: rm x": (command(20, "rm", "x"),),
+    "set_env: {A: on, B: 3.10, C: '', D: 2026-01-01, E: 1_0}": (
+        *(("A", "on"), ("B", "3.10"), ("C", ""), ("D", "2026-01-01"), ("E", "1_0")),
+    ),
+    "set_env: {DB: 'postgres://postgres:postgres@localhost/test'}": (
+        ("DB", "postgres://postgres:postgres@localhost/test"),
+    ),
+    "pass_env: HOME": ("HOME",),
+    "change_dir: src": "src",
+    "tags: [a, b]": ("a", "b"),
+    "default: false": False,
+    "requires: base": (entry("session", "base", 6, 15),),
+    "backend: venv": "venv",
+    "lock: false": LockOptions(enabled=False),
+    "lock: {}": LockOptions(enabled=True),
+    "lock: {file: '{name}.txt', per: point, format: both}": LockOptions(
+        enabled=True, file=("{name}.txt",), per="point", format="both"
+    ),
+    "drift: warn": DriftOptions(policy="warn"),
+    "drift: {files: off, severity: {leak: 'off'}}": DriftOptions(files="off", severity=(("leak", "off"),)),
+    "drift: {ignore: [{path: '*.pth', package: My_*, reason: x, until: 2030-01-31}]}": DriftOptions(
+        ignore=(IgnoreRule(path="*.pth", package="my-*", reason="x", until="2030-01-31", place=at(6, 22)),)
+    ),
+    "platforms: linux": ("linux",),
+    "runs_on: [ubuntu-latest]": ("ubuntu-latest",),
+}
+
+
+@pytest.mark.parametrize("line", READ)
+def test_a_key_of_an_environment_is_read(line: str) -> None:
+    assert layer(line) == {line.split(":")[0]: READ[line]}
 
 
 def test_an_environment_may_say_nothing() -> None:
     found = spec_of("version: 1\nenvironments:\n  tests:\n  lint: {}\n").environments
-    assert [(one.name, one.layer, one.python.values) for one in found] == [
-        ("tests", Layer(), ()),
-        ("lint", Layer(), ()),
-    ]
+    assert [(one.name, one.layer, one.python) for one in found] == [("tests", {}, ()), ("lint", {}, ())]
 
 
 def test_indexes_keep_their_order() -> None:
@@ -528,112 +445,28 @@ def test_indexes_keep_their_order() -> None:
           files: file:///srv/index
         """)
     assert found.indexes == (
-        Index(name="private", url="https://packages.example.org/simple", place=at(5, 3)),
-        Index(name="files", url="file:///srv/index", place=at(6, 3)),
-    )
-
-
-def test_drift_options_of_the_file_are_read() -> None:
-    found = spec_of("""
-        version: 1
-        environments: {tests: {}}
-        drift:
-          policy: fail
-          files: off
-          severity: {leak: "off", leftover: error}
-          ignore:
-            - {kind: extraneous, package: My_Tool, environment: tests, reason: ours, until: 2030-01-31}
-            - {path: "lib/*.pth", package: "types-*", reason: ours}
-        """)
-    assert found.drift == DriftOptions(
-        policy="fail",
-        files="off",
-        severity=(("leak", "off"), ("leftover", "error")),
-        ignore=(
-            IgnoreRule(
-                kind="extraneous",
-                package="my-tool",
-                environment="tests",
-                reason="ours",
-                until="2030-01-31",
-                place=at(9, 7),
-            ),
-            IgnoreRule(path="lib/*.pth", package="types-*", reason="ours", place=at(10, 7)),
-        ),
+        types.Index(name="private", url="https://packages.example.org/simple", place=at(5, 3)),
+        types.Index(name="files", url="file:///srv/index", place=at(6, 3)),
     )
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("keys", "hint"),
     [
-        ("false", LockOptions(enabled=False)),
-        ("true", LockOptions(enabled=True)),
-        ("{}", LockOptions(enabled=True)),
-        ("{file: 'locks/{environment}.txt'}", LockOptions(enabled=True, file=("locks/{environment}.txt",))),
-        ("{per: point, format: both}", LockOptions(enabled=True, per="point", format="both")),
+        ("lock: {group: x}", "layer locks instead: constraints: [{lock: ENVIRONMENT}]"),
+        ("lock: {use: x}", "write 'lock: false' and constraints: [{file: PATH}]"),
+        ("lock: {exclude_newer: x}", "this key belongs to the environment itself"),
+        ("deps: x", "here it is called 'requirements'"),
+        ("setenv: x", "did you mean 'set_env'?"),
+        ("basepython: x", "here it is called 'python'"),
+        ("depends: x", "here it is called 'requires'"),
+        ("labels: x", "here it is called 'tags'"),
     ],
 )
-def test_lock_options_are_read(text: str, expected: LockOptions) -> None:
-    assert layer(f"lock: {text}").lock == expected
-
-
-@pytest.mark.parametrize(
-    "key", ["group", "use", "resolver", "resolution", "exclude_newer", "only_binary", "no_binary"]
-)
-def test_a_key_that_moved_out_of_lock_says_what_to_write(key: str) -> None:
+def test_keys_of_tox_and_keys_in_the_wrong_place_lead_to_ours(keys: str, hint: str) -> None:
     with pytest.raises(FileProblems) as raised:
-        environment(f"lock: {{{key}: x}}")
-    (problem,) = raised.value.problems
-    assert problem.path == f"environments.tests.lock.{key}"
-    assert problem.hint
-    assert "known keys" not in problem.hint
-
-
-@pytest.mark.parametrize(
-    ("written", "ours"),
-    [
-        ("deps", "requirements"),
-        ("setenv", "set_env"),
-        ("basepython", "python"),
-        ("depends", "requires"),
-        ("labels", "tags"),
-    ],
-)
-def test_the_words_of_tox_lead_to_our_keys(written: str, ours: str) -> None:
-    with pytest.raises(FileProblems, match=f"here it is called '{ours}'"):
-        environment(f"{written}: x")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("true", True), ("false", False), ("[]", ()), ("[A_b]", ("a-b",))]
-)
-def test_allow_prereleases_is_a_boolean_or_names(text: str, expected: bool | tuple[str, ...]) -> None:
-    assert layer(f"allow_prereleases: {text}").allow_prereleases == expected
-
-
-def test_scalars_are_the_text_that_was_written() -> None:
-    found = environment("python: 3.10\nset_env: {A: 1.0, B: yes, C: 0x10, D: 2026-01-01, E: 1_000}")
-    assert found.python.values == ("3.10",)
-    assert [value for _, value in found.layer.set_env or ()] == ["1.0", "yes", "0x10", "2026-01-01", "1_000"]
-
-
-def test_a_lock_option_with_a_problem_is_pointed_at_itself() -> None:
-    found = problems("""
-        version: 1
-        environments:
-          a:
-            tags: [x]
-            lock:
-              command: make
-          b:
-            lock:
-              per: python
-              file: [a.txt, b.txt]
-        """)
-    assert [line.split(": ")[1] for line in found] == [
-        "environments.a.lock.command",
-        "environments.b.lock.file",
-    ]
+        environment(keys)
+    assert [(one.message, one.hint) for one in raised.value.problems] == [("unknown key", hint)]
 
 
 # Inheritance
@@ -674,32 +507,32 @@ INHERITED = """
 
 def test_lists_are_replaced_and_mappings_merged() -> None:
     tests, more, lint = spec_of(INHERITED).environments
-    assert tests.layer == Layer(
-        description="Base",
-        commands=(Command(argv=("pytest",), place=at(14, 16)),),
-        set_env=(("A", "a"), ("B", "base")),
-        tags=("all",),
-        lock=LockOptions(enabled=True, per="point", format="requirements"),
-        drift=DriftOptions(
+    assert tests.layer == {
+        "description": "Base",
+        "commands": (Command(argv=("pytest",), place=at(14, 16)),),
+        "set_env": (("A", "a"), ("B", "base")),
+        "tags": ("all",),
+        "lock": LockOptions(enabled=True, per="point", format="requirements"),
+        "drift": DriftOptions(
             policy="warn",
             severity=(("leak", "off"), ("version", "note")),
             ignore=(IgnoreRule(kind="leak", reason="x", place=at(9, 74)),),
         ),
-    )
-    assert (tests.python.values, tests.python.listed, tests.exclude) == (("3.13",), True, ())
-    assert tests.matrix.axes == (
-        Axis(name="django", values=(AxisValue(value="5.2"),)),
-        Axis(name="db", values=(AxisValue(value="pg"),)),
-    )
-    assert more.layer.lock == LockOptions(enabled=False)
-    assert (more.layer.tags, more.python.values, more.matrix.axes) == ((), ("3.13",), ())
+    }
+    assert (tests.python, tests.exclude) == (("3.13",), ())
+    assert [[one.values for one in axis] for axis in tests.matrix.axes.values()] == [
+        [(("django", "5.2"),)],
+        [(("db", "pg"),)],
+    ]
+    assert more.layer["lock"] == LockOptions(enabled=False)
+    assert (more.layer["tags"], more.python, more.matrix.axes) == ((), ("3.13",), {})
     assert more.matrix.points[0].values == (("django", "main"),)
-    assert (lint.python.values, lint.python.listed, lint.layer.allow_prereleases) == (("3.12",), False, True)
+    assert (lint.python, lint.layer["allow_prereleases"]) == ("3.12", True)
 
 
 def test_a_drift_policy_and_a_mapping_of_drift_options_are_merged() -> None:
     text = "version: 1\ndefaults: {drift: fail}\nenvironments: {t: {drift: {files: all}}}"
-    assert spec_of(text).environments[0].layer.drift == DriftOptions(policy="fail", files="all")
+    assert spec_of(text).environments[0].layer == {"drift": DriftOptions(policy="fail", files="all")}
 
 
 def test_a_template_is_not_an_environment() -> None:
@@ -725,29 +558,29 @@ def test_axes_conditions_and_points_are_read() -> None:
           - {when: {python: ">=3.13", django: {not: "5.2"}}, commands: [mypy]}
           - {when: {}, tags: [all]}
         """)
-    django, db = found.matrix.axes
-    assert [value.value for value in (*django.values, *db.values)] == ["4.2", "5.2", "main", "pg"]
-    assert django.values[0].python == Condition(axis="python", specifier="<3.13", place=at(10, 25))
-    assert django.values[0].layer.set_env == (("A", "{django}"),)
-    assert django.values[1] == AxisValue(value="5.2")
-    assert django.values[2].python == Condition(
-        axis="python", values=("3.12",), negated=True, place=at(12, 30)
-    )
+    django, db = found.matrix.axes["django"], found.matrix.axes["db"]
+    assert [one.values for one in (*django, *db)] == [
+        *((("django", value),) for value in ("4.2", "5.2", "main")),
+        (("db", "pg"),),
+    ]
+    assert [one.when for one in django] == [
+        (Condition(values=("<3.13",), place=at(10, 25)),),
+        (),
+        (Condition(values=("3.12",), negated=True, place=at(12, 24)),),
+    ]
+    assert django[0].layer["set_env"] == (("A", "{django}"),)
     (excluded,) = found.exclude
     assert [(one.axis, one.values) for one in excluded.when] == [
         ("django", ("4.2", "main")),
         ("python", ("3.13",)),
     ]
     (added,) = found.include
-    assert (added.python, added.values, added.layer) == (
-        "3.14",
-        (("django", "new"), ("db", "pg")),
-        Layer(tags=("x",)),
-    )
+    assert added.values == (("python", "3.14"), ("django", "new"), ("db", "pg"))
+    assert added.layer == {"tags": ("x",)}
     first, second = found.overrides
-    assert [(one.axis, one.specifier, one.values, one.negated) for one in first.when] == [
-        ("python", ">=3.13", (), False),
-        ("django", "", ("5.2",), True),
+    assert [(one.axis, one.values, one.negated) for one in first.when] == [
+        ("python", (">=3.13",), False),
+        ("django", ("5.2",), True),
     ]
     assert second.when == ()
 
@@ -769,7 +602,7 @@ def test_a_condition_must_be_known_to_one_environment_that_inherits_it() -> None
 def test_many_values_are_not_all_listed() -> None:
     values = ", ".join(map(str, range(20)))
     found = problems(f"version: 1\nenvironments: {{t: {{matrix: {{n: [{values}]}}, exclude: [{{n: x}}]}}}}")
-    assert found[0].endswith("(its values: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …)")
+    assert found[0].endswith("(its values: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)")
 
 
 def test_a_mistyped_key_in_a_listed_point_is_not_an_axis() -> None:

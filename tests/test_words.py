@@ -12,15 +12,7 @@ from packaging.utils import canonicalize_name
 
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.spec import words
-from nox_envs.spec.words import (
-    Platform,
-    Python,
-    expand_command,
-    expand_text,
-    parse_platform,
-    parse_python,
-    split_command,
-)
+from nox_envs.spec.words import Platform, Python, expand_command, expand_text, parse_python, split_command
 
 relaxed = settings(deadline=None)
 
@@ -63,10 +55,7 @@ def test_a_python_is_read(
         ("27", "did you mean 2.7?"),
         (">=3.12", 'list the versions: ["3.12", "3.13"]'),
         ("/usr/bin/python3", 'a path is for one machine only; write the version, such as "3.12"'),
-        ("3.12 ", 'such as "3.12", "3.13t" or "pypy3.11"'),
-        ("3.12\n", 'such as "3.12", "3.13t" or "pypy3.11"'),
-        ("3.x", 'such as "3.12", "3.13t" or "pypy3.11"'),
-        ("٣.١٢", 'such as "3.12", "3.13t" or "pypy3.11"'),
+        *((text, 'such as "3.12", "3.13t" or "pypy3.11"') for text in ("", "3.12 ", "3.12\n", "3.x", "٣.١٢")),
     ],
 )
 def test_what_is_not_a_python_is_refused_with_what_to_write(text: str, hint: str) -> None:
@@ -89,47 +78,13 @@ def test_what_is_not_a_python_is_refused_with_what_to_write(text: str, hint: str
     ],
 )
 def test_a_platform_is_read(text: str, sys_platform: str, machine: str) -> None:
-    assert parse_platform(text) == Platform(text=text, sys_platform=sys_platform, machine=machine)
+    assert words.parse_platform(text) == Platform(text=text, sys_platform=sys_platform, machine=machine)
 
 
 @pytest.mark.parametrize("text", ["", "linus", "mac os", "linux-", "linux-a-b", "ubuntu-latest"])
 def test_what_is_not_a_platform_is_refused(text: str) -> None:
     with pytest.raises(Invalid, match="is not a platform"):
-        parse_platform(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("7 days", "7 days"),
-        ("1 weeks", "1 week"),
-        ("48  hours ", "48 hours"),
-        ("2026-01-31", "2026-01-31"),
-        ("2026-01-31t10:00:00.5z", "2026-01-31T10:00:00.5Z"),
-        ("2026-01-31 10:00:00+02:00", "2026-01-31T10:00:00+02:00"),
-    ],
-)
-def test_a_limit_on_releases_is_a_date_a_time_or_a_span(text: str, expected: str) -> None:
-    assert words.cooldown(text) == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-13-01",
-        "2026-1-1",
-        "20260131",
-        "2026-01-31T25:00:00Z",
-        "2026-01-31T10:00",
-        "7",
-        "7 months",
-        "x days",
-        "999999 days",
-    ],
-)
-def test_another_limit_on_releases_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match="is not a point in time"):
-        words.cooldown(text)
+        words.parse_platform(text)
 
 
 @given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", fullmatch=True))
@@ -224,7 +179,7 @@ def test_good_placeholders_are_accepted(text: str) -> None:
         ("{name:x}", "{name} in '{name:x}' cannot have a default"),
         ("{posargs:{nmae}}", "unknown placeholder {nmae} in '{nmae}'"),
         ("{posargs:{posargs}}", "unknown placeholder {posargs} in '{posargs}'"),
-        ("{posargs:it's}", 'a quote is not closed in the default "it\'s" of {posargs}'),
+        ("{posargs:it's}", 'a quote is not closed in "{posargs:it\'s}"'),
     ],
 )
 def test_a_bad_placeholder_is_explained(text: str, message: str) -> None:
@@ -236,7 +191,7 @@ def test_filling_replaces_what_is_known_and_halves_doubled_braces() -> None:
 
 
 def test_filling_a_command_leaves_the_rest_for_the_run() -> None:
-    filled = words.fill_command("{name} {{x}} {envdir} {posargs:{django} {{y}}} {odd}", VALUES)
+    filled = words.fill("{name} {{x}} {envdir} {posargs:{django} {{y}}} {odd}", VALUES, for_run=True)
     assert filled == "tests {{x}} {envdir} {posargs:5.2 {{y}}} a{{b}}c"
     assert expand_text(filled, posargs=(), envdir="E") == "tests {x} E 5.2 {y} a{b}c"
 
@@ -265,14 +220,14 @@ def test_a_command_is_completed_for_the_run(
 
 
 def test_a_default_that_a_value_makes_unsplittable_is_an_error() -> None:
-    with pytest.raises(NoxEnvsError, match="a quote is not closed in the default"):
+    with pytest.raises(NoxEnvsError, match="a quote is not closed in"):
         expand_command(("{posargs:it's}",), posargs=(), envdir="E")
 
 
 @given(st.text(min_size=1))
 @relaxed
 def test_a_value_survives_filling_and_running_whatever_it_is(value: str) -> None:
-    filled = words.fill_command("{axis}", {"axis": value})
+    filled = words.fill("{axis}", {"axis": value}, for_run=True)
     assert expand_text(filled, envdir="E", posargs=("x",)) == value
     assert words.fill("{axis}", {"axis": value}) == value
 
@@ -281,7 +236,7 @@ def test_a_value_survives_filling_and_running_whatever_it_is(value: str) -> None
 @relaxed
 def test_hostile_texts_are_split_filled_and_completed_or_refused(text: str) -> None:
     words.fill(text, VALUES)
-    filled = words.fill_command(text, VALUES)
+    filled = words.fill(text, VALUES, for_run=True)
     if not list(words.check_placeholders(text, KNOWN)):
         assert isinstance(expand_command((filled,), posargs=(), envdir="E"), tuple)
     with suppress(Invalid):

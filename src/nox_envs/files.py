@@ -44,10 +44,9 @@ def read_bytes(path: str | Path, limit: int = LIMIT, *, follow: bool = True) -> 
         raise
     try:
         status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, "is a directory, not a file", str(path))
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "is not a regular file", str(path))
+            what = "is a directory, not a file" if stat.S_ISDIR(status.st_mode) else "is not a regular file"
+            raise OSError(errno.EINVAL, what, str(path))
         data = more = os.read(descriptor, min(limit + 1, max(status.st_size + 1, 1)))
         while more and len(data) <= limit:
             more = os.read(descriptor, min(limit + 1 - len(data), 1 << 20))
@@ -134,8 +133,12 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
                 staging.unlink()
             raise
     except (OSError, ValueError) as error:
-        why = f"{reason(error)}{_REMEDIES.get(error.errno or 0, '')}" if isinstance(error, OSError) else error
-        raise NoxEnvsError(f"{path}: cannot be written: {why}") from None
+        raise _unwritten(path, error) from None
+
+
+def _unwritten(path: Path, error: OSError | ValueError) -> NoxEnvsError:
+    why = f"{reason(error)}{_REMEDIES.get(error.errno or 0, '')}" if isinstance(error, OSError) else error
+    return NoxEnvsError(f"{path}: cannot be written: {why}")
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -187,9 +190,12 @@ class FileLock:
         Changing is not atomic: another process may have had the lock in between.
         """
         if self._handle is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE
-            self._handle = os.fdopen(os.open(self._path, flags, 0o666), "ab")
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._handle = os.fdopen(os.open(self._path, flags, 0o666), "ab")
+            except OSError as error:
+                raise _unwritten(self._path, error) from None
         elif sys.platform == "win32":  # pragma: no cover
             return
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 from nox_envs.project import Project
 from nox_envs.spec.types import Command, Pairs, Point
@@ -20,7 +19,7 @@ class Host:
 
     `python` is the path of the venv's interpreter, `uv` that of uv; `may_install` tells whether nox installs
     (not with `-R`); `install` runs uv and returns what it says on stderr (raises InstallFailed); `run` runs
-    a command of the spec; `stop` ends the session as failed.
+    a command of the spec. A NoxEnvsError ends the session as failed.
     """
 
     location: Path
@@ -33,7 +32,6 @@ class Host:
     run: Callable[[Command, Pairs, tuple[str, ...] | None], None]
     say: Callable[[str], None]
     warn: Callable[[str], None]
-    stop: Callable[[str], NoReturn]
 
 
 def verdict_key(project: Project, point: Point, location: Path) -> str:

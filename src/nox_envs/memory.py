@@ -11,6 +11,7 @@ from importlib import import_module
 from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.files import read_bytes, write_atomically
@@ -40,14 +41,15 @@ class Row(NamedTuple):
 
 def row_of(point: Point) -> Row:
     """Return what nox needs to know of a point."""
-    return Row(*[getattr(point, name) for name in Row.__annotations__])
+    row = Row(*[getattr(point, name) for name in Row.__annotations__])
+    return row._replace(requires=tuple([one.text for one in point.requires]))
 
 
 class Memory:
     """Remember the points of one spec in `file`; only for the same bytes of the spec and the same code.
 
-    The file holds the key, the rows, and then each point on a line of its own, so that a run reads only the
-    point that it needs.
+    The file holds the key with a checksum, the rows, and then each point on a line of its own, so that a run
+    reads only the point that it needs.
     """
 
     def __init__(self, file: Path, spec: bytes, names: tuple[str, ...]) -> None:
@@ -58,8 +60,11 @@ class Memory:
     def rows(self) -> tuple[Row, ...] | None:
         """Return the rows of the spec, in order, or None if it is not remembered."""
         try:
-            key, rows, *lines = read_bytes(self._file, _LIMIT).splitlines()
-            found = json.loads(rows) if key.decode() == self.key else []
+            head, _, content = read_bytes(self._file, _LIMIT).partition(b"\n")
+            if head.decode() != f"{self.key} {crc32(content)}":
+                return None
+            rows, *lines = content.splitlines()
+            found = json.loads(rows)
             columns = [[tuple(one) if isinstance(one, list) else one for one in row] for row in found]
             recalled = tuple(starmap(Row, columns))
         except (OSError, ValueError, TypeError, RecursionError):
@@ -88,9 +93,9 @@ class Memory:
         if not self._file.parent.parent.is_dir():
             return
         contents = [list(map(row_of, points)), *map(_plain, points)]
-        lines = [self.key, *[json.dumps(content, separators=(",", ":")) for content in contents]]
+        text = "\n".join([json.dumps(content, separators=(",", ":")) for content in contents])
         with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
-            write_atomically(self._file, "\n".join(lines) + "\n", durable=False)
+            write_atomically(self._file, f"{self.key} {crc32(text.encode())}\n{text}", durable=False)
 
 
 def _key(spec: bytes, names: tuple[str, ...]) -> str:

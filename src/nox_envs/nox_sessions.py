@@ -256,12 +256,7 @@ def _host(session: nox.Session) -> Host:
         run=partial(_run_command, session),
         say=partial(session.log, "%s"),
         warn=partial(session.warn, "%s"),
-        stop=partial(_stop, session),
     )
-
-
-def _stop(session: nox.Session, reason: str) -> NoReturn:
-    session.error(harmless(reason))
 
 
 def _recreate(venv: VirtualEnv) -> None:
@@ -283,7 +278,8 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> str:
 
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         try:
-            session.run_install(*argv, external=True, stderr=said)
+            # The variable contradicts --verify-hashes, which uv refuses.
+            session.run_install(*argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said)
             failure = ""
         except CommandFailed as error:
             failure = str(error)
@@ -380,22 +376,21 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _register_builtin(project: Project, lock: str, drift: str) -> None:
-    @nox.session(name=lock, python=False, default=False)
-    def _(session: nox.Session) -> None:
-        """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
-        with _errors_end(session), suppress(_HelpShown):
-            project.envdir = os.fspath(session.env_dir.parent)
-            _lock(project, session)
+    def register(name: str, run: Callable[[Project, nox.Session], None]) -> None:
+        def builtin(session: nox.Session) -> None:
+            with _errors_end(session), suppress(_HelpShown):
+                project.envdir = os.fspath(session.env_dir.parent)
+                run(project, session)
 
-    @nox.session(name=drift, python=False, default=False)
-    def _(session: nox.Session) -> None:
-        """Check every lock and venv: nox -s drift -- [ENVIRONMENT ...] [--format json]."""
-        with _errors_end(session), suppress(_HelpShown):
-            project.envdir = os.fspath(session.env_dir.parent)
-            _drift(project, session)
+        builtin.__doc__ = run.__doc__
+        nox.session(name=name, python=False, default=False)(builtin)
+
+    register(lock, _lock)
+    register(drift, _drift)
 
 
 def _drift(project: Project, session: nox.Session) -> None:
+    """Check every lock and venv: nox -s drift -- [ENVIRONMENT ...] [--format json]."""
     from nox_envs.drift import add_drift_options, check_drift
     from nox_envs.report import render
     from nox_envs.report.report import verdict
@@ -428,6 +423,7 @@ def _colour() -> bool:
 
 
 def _lock(project: Project, session: nox.Session) -> None:
+    """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
     parser = _parser(f"nox -s {session.name} --")
     parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
     parser.add_argument("--upgrade", "-U", action="store_true", help="take the newest of everything")

@@ -11,6 +11,8 @@ from nox_envs.errors import NoxEnvsError
 
 Completed: TypeAlias = "subprocess.CompletedProcess[str]"
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 def run(
     argv: tuple[str, ...], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str = ""
@@ -21,15 +23,31 @@ def run(
     An interruption ends the program first. Raises NoxEnvsError if it cannot be started.
     """
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             argv,
             cwd=cwd,
             env=env,
-            input=stdin,
-            capture_output=True,
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
         )
     except OSError as error:
         raise NoxEnvsError(f"{argv[0]}: cannot be started: {error.strerror or error}") from None
+    _running.add(process)
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _running.discard(process)
+    return subprocess.CompletedProcess(argv, process.returncode, stdout, stderr)
+
+
+def end_all() -> None:
+    """End the programs that other threads run."""
+    for process in list(_running):
+        process.terminate()

@@ -29,17 +29,7 @@ from nox_envs.report.text import finding_lines, summary_line
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
 from nox_envs.venv.check import Checked
-from nox_envs.venv.install import (
-    Fresh,
-    Uv,
-    build_wheel,
-    fresh,
-    install,
-    kept,
-    needs_recreate,
-    receipt_of,
-    sync,
-)
+from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
 
@@ -48,18 +38,7 @@ _BEYOND_REPAIR = frozenset({"inconsistent", "unowned", "clobbered"})
 # Kinds that tell of a damaged cache of uv.
 _FROM_CACHE = frozenset({"file-modified", "file-missing"})
 # What creators of venvs put at the top of site-packages, without endings.
-_CREATED = frozenset(
-    (
-        "_virtualenv",
-        "_distutils_hack",
-        "distutils",
-        "pip",
-        "setuptools",
-        "wheel",
-        "pkg_resources",
-        "__pycache__",
-    )
-)
+_CREATED = SEEDS | {"_virtualenv", "_distutils_hack", "distutils", "pkg_resources", "__pycache__"}
 
 
 class Repair:
@@ -119,13 +98,12 @@ class Repair:
         """End the session if the lock no longer matches the spec."""
         self._locked = self._counting("lock", self._project.lock_findings(self._plan, (self._point,)))
         self._tell(self._locked)
-        broken = [one for one in self._locked if one.severity == "error"]
-        if broken:
+        if broken := [one for one in self._locked if one.severity == "error"]:
             self._write("drift", (), None)
             shown = self._plan.path or self._project.origin
             fixes = dict.fromkeys(one.fix for one in broken if one.fix)
             run = f"; run: {next(iter(fixes))}" if fixes else ""
-            self._host.stop(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
+            raise NoxEnvsError(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
 
     # The venv.
 
@@ -169,16 +147,12 @@ class Repair:
 
     def _drifted(self, receipt: Receipt, checked: Checked) -> None:
         session, found = self._point.session, drift_in(checked.findings)
-        moved_on = receipt.lock != self._lock_digest
-        cause = (
-            f"{self._plan.path or 'its requirements'} changed since"
-            if moved_on
-            else "the venv was changed after"
-        )
+        cause = "the venv was changed after"
+        if receipt.lock != self._lock_digest:
+            cause = f"{self._plan.path or 'its requirements'} changed since"
         self._host.warn(f"{session}: drift, {cause} it was installed: {count_kinds(found or self._locked)}")
         self._tell(checked.findings)
-        repairable = _repairable(found)
-        if repairable and self._repairs:
+        if (repairable := _repairable(found)) and self._repairs:
             if why := needs_recreate(repairable, checked.expectation):
                 self._rebuild(why)
             else:
@@ -187,23 +161,28 @@ class Repair:
         self._write("drift", checked.findings, checked)
         errors = [one for one in (*self._locked, *found) if one.severity == "error"]
         if errors and (self._policy == "fail" or self._repairs):
-            self._host.stop(
-                f"drift: {count_kinds(errors)}; to recreate the venv: {recreate_command(session)}"
-            )
+            fix = recreate_command(session)
+            raise NoxEnvsError(f"drift: {count_kinds(errors)}; to recreate the venv: {fix}")
 
     def _rebuild(self, why: str) -> None:
         if why and not self._host.may_install():
-            self._host.stop(f"the venv must be recreated: {why}; run it without -R and --no-install")
+            raise NoxEnvsError(f"the venv must be recreated: {why}; run it without -R and --no-install")
         if why:
             self._host.say(f"{self._point.session}: recreating the venv: {why}")
             self._host.recreate()
         remove_receipt(self._host.location)
-        made = fresh(take(self._host.location))
+        before = fresh(take(self._host.location))
         if self._plan.path:
             self._sync(self._check(None))
         else:
             self._install()
-        self._conclude("clean", self._accepted(None, made))
+        receipt, checked = self._proved(before)
+        if any(one.kind in _FROM_CACHE for one in checked.findings):
+            found = count_kinds(checked.findings)
+            self._host.warn(f"{self._point.session}: installed with {found}; installing again")
+            self._sync(checked)
+            receipt, checked = self._proved(before)
+        self._accept("clean", receipt, checked)
 
     def _repair(self, receipt: Receipt, checked: Checked) -> None:
         location = self._host.location
@@ -218,46 +197,30 @@ class Repair:
             if before and before == evidence(location):
                 write_receipt(location, receipt)  # uv changed nothing, so the venv is as it was
             raise
-        after = self._check(self._receipt(receipt, kept(receipt)))
+        installed, after = self._proved(receipt)
+        repaired = _repairable(checked.findings)
         if left := _repairable(after.findings):
             self._rebuild(f"after the repair {count_kinds(left)} left")
         else:
-            repaired = _repairable(checked.findings)
-            status: Status = "repaired" if repaired else "clean"
-            self._conclude(status, self._accepted(receipt, kept(receipt)), repaired)
+            self._accept("repaired" if repaired else "clean", installed, after, repaired)
 
-    def _receipt(self, earlier: Receipt | None, made: Fresh) -> Receipt:
-        """Return the receipt of the venv as it is now."""
-        project = self._project
-        checked = project.check_venv(self._point, self._plan, self._host.location, earlier)
-        return receipt_of(
-            checked.snapshot,
-            checked.expectation,
-            made,
-            lock=self._lock_digest,
-            root=project.root,
-            fingerprint=project.fingerprint,
-        )
+    def _proved(self, before: Receipt) -> tuple[Receipt, Checked]:
+        """Return the receipt of the venv as it is now, after the one of `before`, and what it is worth."""
+        checked = self._project.check_venv(self._point, self._plan, self._host.location, before)
+        receipt = receipt_of(checked.snapshot, checked.expectation, before, lock=self._lock_digest)
+        return receipt, self._check(receipt, proving=True)
 
-    def _accepted(self, earlier: Receipt | None, made: Fresh) -> Checked:
+    def _accept(
+        self, status: Status, receipt: Receipt, checked: Checked, repaired: tuple[Finding, ...] = ()
+    ) -> None:
         """Write the receipt of what was installed if it is what was locked; else end the session."""
-        receipt = self._receipt(earlier, made)
-        checked = self._check(receipt, proving=True)
-        if any(one.kind in _FROM_CACHE for one in checked.findings):
-            self._host.warn(
-                f"{self._point.session}: installed with {count_kinds(checked.findings)}; installing again"
-            )
-            self._sync(checked)
-            receipt = self._receipt(earlier, made)
-            checked = self._check(receipt, proving=True)
-        errors = [one for one in checked.findings if one.severity == "error"]
-        if errors:
+        if errors := [one for one in checked.findings if one.severity == "error"]:
             self._tell(checked.findings)
             self._write("drift", checked.findings, checked)
             shown = self._plan.path or self._project.origin
-            self._host.stop(f"what was installed is not what {shown} says: {count_kinds(errors)}")
+            raise NoxEnvsError(f"what was installed is not what {shown} says: {count_kinds(errors)}")
         write_receipt(self._host.location, receipt)
-        return checked
+        self._conclude(status, checked, repaired)
 
     # What uv does.
 
@@ -318,9 +281,8 @@ class Repair:
         """Keep the verdict, so that the next session need not check the same again."""
         location, receipt = self._host.location, read_receipt(self._host.location)
         inputs = self._project.inputs_of(self._plan)
-        if receipt is None or inputs is None or (self._point.drift.files or "off") != "off":
-            return
-        if self._is_built_each_time(checked):
+        compares = (self._point.drift.files or "off") != "off" or self._is_built_each_time(checked)
+        if receipt is None or inputs is None or compares:
             return
         report = self._report("clean", (), checked)
         verdict = CleanVerdict(
@@ -373,7 +335,7 @@ class Repair:
         self._host.warn(f"{self._point.session}: {what}")
         self._tell(new)
         if self._policy == "fail":
-            self._host.stop(what)
+            raise NoxEnvsError(what)
 
     def _new_findings(self) -> tuple[Finding, ...]:
         """Return the drift that was not there before the commands ran; it is in the report, too."""

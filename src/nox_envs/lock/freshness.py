@@ -34,7 +34,7 @@ def check_lock(
 
     Every requirement and constraint is checked at `points` on the platform of `host`, which are marker
     variables (default: all of the plan, on every platform it names). `layers` are the locks that constrain
-    this one, `pylock` is the text exported beside it. Raises NoxEnvsError.
+    this one, `pylock` is the text exported beside it. Raises NoxEnvsError for an unfit marker.
     """
     asked = points or plan.points
     if lock is None or (plan.pylock and pylock is None):
@@ -73,8 +73,8 @@ def _finished(found: Iterable[Finding], plan: LockPlan, point: Point) -> tuple[F
     for one in found:
         # No command of another tool takes its options out.
         fixed = one.severity != "note" and (plan.managed or one.kind != "leak")
-        first = replace(one, environment=point.environment, session=point.session)
-        done.append(replace(one if one.session else first, fix=one.fix or (fix if fixed else "")))
+        names = {} if one.session else {"environment": point.environment, "session": point.session}
+        done.append(replace(one, fix=one.fix or (fix if fixed else ""), **names))
     return tuple(done)
 
 
@@ -182,10 +182,6 @@ def satisfies(specifier: str, version: str) -> bool:
         return False
 
 
-# What changed since a lock was made. A lock whose pins still meet everything is only a warning, unless
-# nothing here can tell.
-
-
 def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding], layers: tuple[Lock, ...]) -> list[Finding]:
     """Return what is not met and what changed; a change of another lock is one finding with all it causes."""
     now, before = dict(header_of(plan)), dict(lock.header)
@@ -202,6 +198,7 @@ def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding], layers: tuple[Lock,
 
 
 def _change(expected: str, actual: str, place: Place | str, error: object = False) -> Finding:
+    # A lock whose pins still meet everything is only a warning, unless nothing here can tell.
     found = finding("lock-stale", expected=expected, actual=actual, line=str(place))
     return found if error else replace(found, severity="warning")
 

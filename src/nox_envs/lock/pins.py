@@ -163,8 +163,8 @@ def local_path(url: str) -> str:
 def differs(expected: Source, actual: Source) -> Difference:
     """Return how an installed source differs from a declared one, empty if it is the same.
 
-    `artifact`: an archive whose recorded hash is another. `unverifiable`: what is recorded does not tell,
-    such as an archive without a hash, or a branch, whose commit is not known here. `source`: anything else.
+    `artifact`: an archive whose recorded hash is another. `unverifiable`: an archive without a hash, or a
+    branch, whose commit is not known here. `source`: anything else.
     """
     if (expected.kind, expected.subdirectory) != (actual.kind, actual.subdirectory):
         return "source"
@@ -237,8 +237,8 @@ def host_markers() -> Variables:
     import platform
 
     host = {"platform_machine": platform.machine(), "sys_platform": sys.platform}
-    name = sys.implementation.name
-    return interpreter_markers(host, version=platform.python_version(), implementation=name)
+    version, name = platform.python_version(), sys.implementation.name
+    return interpreter_markers(host, version=version, implementation=name)
 
 
 def interpreter_markers(host: Variables, *, version: str, implementation: str) -> Variables:

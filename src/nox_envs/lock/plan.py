@@ -14,7 +14,7 @@ from nox_envs.errors import FileProblems, Problem
 from nox_envs.findings import lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.requirements.text import Declared, requirement_key, requirement_text
-from nox_envs.spec.types import Index, LockConstraint, Pairs, Point
+from nox_envs.spec.types import Index, Pairs, Point
 from nox_envs.spec.words import parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import replace, value
@@ -156,7 +156,7 @@ def _options(point: Point) -> object:
 
 
 def _layers(point: Point) -> tuple[str, ...]:
-    found = [one.environment for one in point.constraints if isinstance(one, LockConstraint)]
+    found = [one.text for one in point.constraints if one.kind == "lock"]
     return tuple(dict.fromkeys(found))
 
 

@@ -39,9 +39,9 @@ _SECRET = "a URL with credentials; leave them to netrc, the keyring or the envir
 class Tools:
     """What all resolutions of a run share.
 
-    `root` is the spec's directory, `project` the canonical name of the project in it (empty: unknown),
-    `settings` its `[tool.uv]`; `uv` and `python` are programs, `environ` the variables that they run with.
-    `upgrade` gives up all pins, `packages` (`NAME`, `NAME==VERSION`) those of some.
+    `root` is the spec's directory, `project` the canonical name of the project there (empty: unknown),
+    `settings` its `[tool.uv]`, `environ` the variables that the programs run with. `upgrade` gives up all
+    pins, `packages` (`NAME`, `NAME==VERSION`) those of some.
     """
 
     root: Path
@@ -152,8 +152,7 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
 def _run(job: Job, source: str, *options: str) -> Completed:
     tools, folder = job.tools, job.folder
     argv = (tools.uv, *_COMPILE, str(folder / source), f"--project={folder}", *options)
-    argv = (*argv, f"--python-version={floor(job.plan)}")
-    argv += (*source_options(job.plan), *resolution_options(job.plan))
+    argv += (f"--python-version={floor(job.plan)}", *source_options(job.plan), *resolution_options(job.plan))
     argv += (f"--build-constraints={folder / 'build.in'}",) if job.plan.build_constraints else ()
     environ = {**tools.environ, "UV_NO_WRAP": "1"}
     # A given interpreter saves uv a search, but what has to be built may need one that the lock is for.
@@ -163,11 +162,16 @@ def _run(job: Job, source: str, *options: str) -> Completed:
     return done
 
 
-def source_options(plan: LockPlan) -> Iterator[str]:
-    """Yield the options of uv that say where packages come from, and in which form."""
+def index_options(plan: LockPlan) -> Iterator[str]:
+    """Yield the options of uv that say where packages come from."""
     for number, index in enumerate(plan.indexes, 1):
         # The last index takes the place of uv's default.
         yield f"--{'default-' if number == len(plan.indexes) else ''}index={index.name}={index.url}"
+
+
+def source_options(plan: LockPlan) -> Iterator[str]:
+    """Yield the options of uv that say where packages come from, and in which form."""
+    yield from index_options(plan)
     yield from (f"--only-binary={name}" for name in plan.points[0].only_binary)
     yield from (f"--no-binary={name}" for name in plan.points[0].no_binary)
 
@@ -347,11 +351,10 @@ def _told(job: Job, files: Mapping[str, str], text: str) -> str:
 def outside_settings(environ: Mapping[str, str], settings: Mapping[str, object]) -> tuple[str, ...]:
     """Return a line for each variable that changes what uv resolves, and each setting that does not."""
     counting = sorted(name for name in environ if environ[name] and re.fullmatch(_VARIABLES, name))
-    ignored = [name for name in settings if name != "sources"]
     instead = "does not count; write it in envs.yaml"
     return (
         *(f"{name} changes what uv resolves: {redact(environ[name])}" for name in counting),
-        *(f"[tool.uv] {name} in pyproject.toml {instead}" for name in ignored),
+        *(f"[tool.uv] {name} in pyproject.toml {instead}" for name in settings if name != "sources"),
     )
 
 

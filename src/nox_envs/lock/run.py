@@ -21,6 +21,7 @@ from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.resolve import Job, Resolved, Tools, resolve
 from nox_envs.lock.text import Lock, parse_lock, read_header, render_lock
+from nox_envs.processes import end_all
 from nox_envs.terminal import Told, printable
 from nox_envs.values import replace, value
 
@@ -76,8 +77,7 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
         remove_abandoned(folder)
     for plan in run.plans:
         if not plan.managed:
-            how = plan.command or "the tool that wrote it"
-            summary = f"not managed; regenerate it with {how}"
+            summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
     made, guard = _Made(), threading.Lock()
     running: dict[Future[LockResult], str] = {}
@@ -91,6 +91,7 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
                     sorter.done(running.pop(future))
                     yield future.result()
         except BaseException:
+            end_all()
             pool.shutdown(cancel_futures=True)
             raise
     told(len(managed), len(managed), "")

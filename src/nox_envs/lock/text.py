@@ -51,10 +51,9 @@ class Lock:
 
 
 def parse_lock(text: str, origin: str) -> Lock:
-    """Parse the text of a lock: any lines that pip takes, if each of them is a pin.
+    """Parse the text of a lock, a file whose name is shown as `origin`: any lines that pip takes.
 
-    `origin` is the file name as shown to the user. Raises FileProblems with every line that is not a pin, a
-    hash, an annotation or a comment.
+    Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
     header, known = read_header(text), _rendered_pins(text)
     if known is not None:

@@ -26,7 +26,6 @@ from nox_envs.spec.words import canonical_name, is_bare, show
 from nox_envs.values import replace, value
 
 Names: TypeAlias = tuple[str, ...]
-AnyEntry: TypeAlias = "types.Entry | types.Constraint"
 T = TypeVar("T")
 
 _DEPTH = 50
@@ -94,11 +93,12 @@ class Walk:
             raise Invalid(f"{name} includes itself, or too many others: {' -> '.join((*why, name))}")
         return (*why, name)
 
-    def entry(self, entry: AnyEntry, path: str, why: Names = (), constraint: bool = False) -> None:
+    def entry(self, entry: types.Entry, path: str, why: Names = (), constraint: bool = False) -> None:
         """Gather an entry at a `path` of the spec; the planner follows the locks of other environments."""
         with self.at(entry.place, path):
-            match entry:
-                case types.Include(name=name):
+            name = entry.text
+            match entry.kind:
+                case "include":
                     sets = self._composer.sets
                     if name not in sets:
                         near = did_you_mean(name, [*sets][:200])
@@ -106,14 +106,14 @@ class Walk:
                     chain = self._enter(name, why)
                     for one in self._each(sets[name].entries):
                         self.entry(one, f"requirements.{name}", chain)
-                case types.RequirementText(text=text):
-                    self._add(parse_requirement(text, place=entry.place, why=why), text, constraint)
-                case types.RequirementFile(path=file):
-                    self.file(file, why, constraint)
-                case types.Group(name=name):
+                case "requirement":
+                    self._add(parse_requirement(name, place=entry.place, why=why), name, constraint)
+                case "file":
+                    self.file(name, why, constraint)
+                case "group":
                     self._listed(GROUPS, name, why)
-                case types.Extra(names=names):
-                    self._own(names, entry.place, why)
+                case "extra":
+                    self._own(tuple(name.split(",")) if name else (), entry.place, why)
 
     def file(self, path: str, why: Names = (), constraint: bool = False) -> None:
         """Gather a requirements file and what it includes; `path` is relative to the spec's directory.
@@ -146,8 +146,7 @@ class Walk:
         if not self._foreign and re.match(r"/|(?:\./)?(?:~|[A-Za-z]:)", path):
             hint = "write a relative one: ./folder or ../folder"
             raise Invalid(f"{path.removeprefix('./')!r} is a path of this machine", hint)
-        if path and self._composer.is_folder(path):
-            project = self._composer.folder(path)
+        if path and (project := self._composer.folder(path)).exists:
             self.files.update({posixpath.normpath(f"{path}/{file}"): None for file in project.files})
             declared = replace(declared, name=declared.name or project.name)
         elif declared.editable and "/" not in text:
@@ -193,7 +192,9 @@ class Walk:
                     self._listed(table, text, chain, marker, inside)
                     continue
                 declared = parse_requirement(text, place=place, why=chain)
-                both = _both(marker, declared.marker)
+                both = marker or declared.marker
+                if declared.marker not in ("", both):
+                    both = parse_requirement(f"x ; ({marker}) and ({declared.marker})", place=place).marker
                 if declared.name != project.name or not declared.extras or declared.url or declared.path:
                     self._add(replace(declared, marker=both))
                 elif table == GROUPS:
@@ -203,19 +204,8 @@ class Walk:
                         self._listed(EXTRAS, extra, chain, both, inside)
 
 
-def _both(marker: str, other: str) -> str:
-    if not marker or not other or marker == other:
-        return marker or other
-    from packaging.markers import Marker
-
-    return str(Marker(f"({marker}) and ({other})"))
-
-
 class Composer:
-    """The sets, files and folders of a spec at `root`; `environ` has the values of `${VARIABLE}` in files.
-
-    `variables` tells whether a file that was read names any.
-    """
+    """The sets, files and folders of a spec at `root`; `variables` tells whether a file uses `environ`."""
 
     def __init__(self, spec: types.Spec, *, root: Path, environ: Mapping[str, str]) -> None:
         self.sets = {one.name: one for one in spec.sets}
@@ -224,7 +214,7 @@ class Composer:
         self.variables = False
         self._folders: dict[str, LocalProject] = {}
         self._files: dict[str, RequirementsText] = {}
-        self._walks: dict[tuple[str, AnyEntry], Walk] = {}
+        self._walks: dict[tuple[str, types.Entry], Walk] = {}
         self._composed: dict[tuple[object, ...], Composition] = {}
 
     @property
@@ -238,16 +228,12 @@ class Composer:
             self._folders[path] = LocalProject(self._root / path, path)
         return self._folders[path]
 
-    def is_folder(self, path: str) -> bool:
-        """Return whether there is a directory."""
-        return os.path.isdir(self._root / path)  # noqa: PTH112, Path's own raises for a name that is too long
-
     def file(self, path: str) -> RequirementsText:
         """Return the lines of a file; raises Invalid if there is none, FileProblems if it is not readable."""
         if path not in self._files:
             if not os.path.exists(self._root / path):  # noqa: PTH110
                 folder = posixpath.dirname(path)
-                beside = list((self._root / folder).glob("*"))[:200] if self.is_folder(folder) else []
+                beside = list((self._root / folder).glob("*"))[:200] if self.folder(folder).exists else []
                 near = did_you_mean(path, [posixpath.join(folder, one.name) for one in beside])
                 raise Invalid(f"{path}: no such file", near)
             text = read_text(self._root / path, shown=path, limit=1 << 23)
@@ -266,40 +252,39 @@ class Composer:
         limiting = [self._walk(one, f"{path}.constraints", why, True) for one in point.constraints]
         build = [self._walk(one, f"{path}.build_constraints", why, True) for one in point.build_constraints]
         if point.package.mode != "none":
-            own = types.Extra(names=point.package.extras, place=point.place)
+            own = types.Entry(kind="extra", text=",".join(point.package.extras), place=point.place)
             required.append(self._walk(own, f"{path}.package"))
         walks = (*required, *limiting, *build)
         if problems := [problem for walk in walks for problem in walk.problems]:
             raise FileProblems(problems)
         owns = [own for walk in required for own in walk.own]
         extras = tuple(sorted({extra for own in owns for extra in own.extras}))
-        editable = point.package.mode == "editable"
         self._composed[key] = Composition(
             requirements=tuple([one for walk in required for one in walk.requirements]),
             constraints=tuple([one for walk in (*required, *limiting) for one in walk.constraints]),
             build_constraints=tuple([one for walk in build for one in walk.constraints]),
-            own=replace(owns[0], extras=extras, editable=editable) if owns else None,
+            own=replace(owns[0], extras=extras, editable=point.package.mode == "editable") if owns else None,
             files=tuple(dict.fromkeys([PYPROJECT, *(file for walk in walks for file in walk.files)])),
         )
         return self._composed[key]
 
     def problems(self, points: Iterable[types.Point]) -> tuple[Problem, ...]:
         """Return every problem of points and of all sets, used or not, each once."""
-        includes = [types.Include(name=one.name, place=one.place) for one in self.sets.values()]
-        found = [problem for one in includes for problem in self._walk(one, "").problems]
+        named = [types.Entry(kind="include", text=one.name, place=one.place) for one in self.sets.values()]
+        sets = [self._walk(one, "") for one in named]
         used = Walk(self)
         for point in points:
             with used.at(point.place):
                 self.compose(point)
-        return tuple(dict.fromkeys([*found, *used.problems]))
+        return tuple(dict.fromkeys([problem for walk in (*sets, used) for problem in walk.problems]))
 
-    def _walk(self, entry: AnyEntry, path: str, why: Names = (), constraint: bool = False) -> Walk:
+    def _walk(self, entry: types.Entry, path: str, why: Names = (), constraint: bool = False) -> Walk:
         """Return what an entry comes to; equal ones are walked once, and sets whoever includes them."""
-        if isinstance(entry, types.RequirementText) and is_bare(entry.text) and not constraint:
-            entry = types.Include(name=entry.text, place=entry.place)  # a placeholder's in an environment
-        if isinstance(entry, types.Include) and entry.name in self.sets:
-            entry, path = replace(entry, place=self.sets[entry.name].place), f"requirements.{entry.name}"
+        if entry.kind == "requirement" and is_bare(entry.text) and not constraint:
+            entry = replace(entry, kind="include")  # in an environment, a bare name is a requirement set
+        if entry.kind == "include" and entry.text in self.sets:
+            entry, path = replace(entry, place=self.sets[entry.text].place), f"requirements.{entry.text}"
         if (path, entry) not in self._walks:
             walk = self._walks[path, entry] = Walk(self)
-            walk.entry(entry, path, () if isinstance(entry, types.Include) else why, constraint)
+            walk.entry(entry, path, () if entry.kind == "include" else why, constraint)
         return self._walks[path, entry]

@@ -36,6 +36,7 @@ class LocalProject:
     """The project in a directory (`shown` in places); `problems` are those of pyproject.toml as a whole."""
 
     def __init__(self, root: Path, shown: str = "") -> None:
+        self.exists = os.path.isdir(root)  # noqa: PTH112, as below
         self._root = root
         self._origin = posixpath.normpath(posixpath.join(shown, PYPROJECT))
         self._text = ""
@@ -51,6 +52,8 @@ class LocalProject:
         except Invalid as wrong:
             line, column = map(int, at.groups()) if (at := _AT.search(wrong.message)) else (1, 1)
             self.problems = (wrong.at(Place(origin=self._origin, line=line, column=column)),)
+        tools = self._table("tool").items()
+        self._tools = {name: tool for name, tool in tools if not _NOT_BUILD.fullmatch(name)}
 
     def _has(self, name: str) -> bool:
         return os.path.exists(self._root / name)  # noqa: PTH110, Path's own raises where it may not look
@@ -117,21 +120,20 @@ class LocalProject:
             key = re.escape(word)
             match = re.compile(rf"{key}(?<![\w-]{key})[\"']?\s*[].=]").search(self._text, at)
             at = match.start() if match else at
-        line = self._text.count("\n", 0, at) + 1
+        place = Place(origin=self._origin, line=self._text.count("\n", 0, at) + 1)
         content = self._table(*table).get(keys[-1], [])
         found: list[tuple[str, bool, Place]] = []
         for item in content if isinstance(content, list) else [None]:
             included = item.get("include-group") if isinstance(item, dict) and len(item) == 1 else None
             text = included if table == GROUPS and included else item
             if not isinstance(text, str):
-                place = Place(origin=self._origin, line=line)
                 raise FileProblems([Invalid("is not a list of strings").at(place, ".".join(keys))])
             # The strings follow each other, with comments between them at most.
             starts = [self._text.find(f"{quote}{text}{quote}", at, at + 2_000) for quote in "\"'"]
             start = min([one for one in starts if one >= 0], default=at)
-            line += self._text.count("\n", at, start)
+            place = Place(origin=self._origin, line=place.line + self._text.count("\n", at, start))
             at = start + 1
-            found.append((text, text is included, Place(origin=self._origin, line=line)))
+            found.append((text, text is included, place))
         self._lists[asked] = tuple(found)
         return self._lists[asked]
 
@@ -145,10 +147,6 @@ class LocalProject:
         names = {posixpath.normpath(name) for name in (*usual, *_DATA.findall(text))}
         inside = sorted(name for name in names if not name.startswith(("/", "..")) and self._has(name))
         return tuple(dict.fromkeys((PYPROJECT, "setup.py", "setup.cfg", *inside[:100])))
-
-    @property
-    def _tools(self) -> Mapping[str, object]:
-        return {name: tool for name, tool in self._table("tool").items() if not _NOT_BUILD.fullmatch(name)}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -170,8 +168,8 @@ class LocalProject:
     @cached_property
     def uv_settings(self) -> Mapping[str, object]:
         """Return the entries of [tool.uv] that change what uv resolves or installs."""
-        settings = self._table("tool", "uv")
-        return {name: entry for name, entry in settings.items() if _UV_SETTINGS.fullmatch(name)}
+        settings = self._table("tool", "uv").items()
+        return {name: entry for name, entry in settings if _UV_SETTINGS.fullmatch(name)}
 
 
 def _sha256(meaning: object) -> str:

@@ -26,6 +26,7 @@ _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|file:")
 _SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
 _PROJECT_ROOT = r"^/*\$\{PROJECT_ROOT\}/*"
 _HASH = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+_UNSET = Place(origin="")
 # Python converts no number that is much longer.
 _LONGEST = 4000
 _HINTS = {
@@ -61,9 +62,6 @@ class Declared:
     place: Place
 
 
-_UNSET = Place(origin="")
-
-
 def parse_requirement(
     text: str, *, place: Place, why: tuple[str, ...] = (), hashes: tuple[str, ...] = (), loose: bool = False
 ) -> Declared:
@@ -79,8 +77,7 @@ def parse_requirement(
 @lru_cache(maxsize=8192)
 def _read(text: str, loose: bool) -> Declared:
     if len(text) > _LONGEST or not text.isprintable():
-        message = f"has more than {_LONGEST} characters, or one that cannot be printed"
-        raise Invalid(f"{show(text)} {message}")
+        raise Invalid(f"{show(text)} has more than {_LONGEST} characters, or one that cannot be printed")
     if not (loose and _LOOSE_PATH.match(text)) and (simple := _SIMPLE.fullmatch(text)):
         specifier = ",".join(sorted(set(simple[2].replace(" ", "").split(","))))
         return Declared(name=canonical_name(simple[1]), specifier=specifier, place=_UNSET)
@@ -113,9 +110,8 @@ def _parsed(text: str, target: str = "", marker: str | None = None) -> Declared:
     except (ValueError, KeyError, RecursionError):
         hints = (match.expand(hint) for start, hint in _HINTS.items() if (match := re.match(start, asked)))
         raise Invalid(f"{show(text)} is not a requirement", next(hints)) from None
-    found = Declared(name="", specifier=specifier, place=_UNSET)
-    if target or parsed.url:
-        found = _located(target.strip() or parsed.url or "")
+    where = target.strip() or parsed.url
+    found = _located(where) if where else Declared(name="", specifier=specifier, place=_UNSET)
     extras = tuple(sorted({*found.extras, *map(canonical_name, parsed.extras)}))
     name = found.name if target else canonical_name(parsed.name)
     return replace(found, name=name, extras=extras, marker=condition)
@@ -195,9 +191,7 @@ _VARIABLE = re.compile(r"://[^/?#\s]*@|\$\{(?P<name>[A-Z0-9_]+)\}")
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|AUTH|API_?KEY")
 _MOST_LINES = 200_000
 _MOST_PROBLEMS = 1_000
-
 Kind: TypeAlias = Literal["requirement", "requirements", "constraints", "option"]
-
 _INDEXES = ("--index-url", "-i", "--extra-index-url", "--no-index", "--find-links", "-f")
 OPTIONS = {
     **dict.fromkeys(_INDEXES, "declare it under `indexes` of the spec"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 import yaml
 
@@ -16,26 +16,17 @@ Sequence: TypeAlias = yaml.SequenceNode
 Mapping: TypeAlias = yaml.MappingNode
 Node: TypeAlias = yaml.Node
 
-if TYPE_CHECKING:
-    Loader: TypeAlias = type[yaml.BaseLoader] | type[yaml.CBaseLoader]
-
 # The C parser is twenty times faster, but not in every build of PyYAML.
-LOADER: Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_SIZE = 1 << 20
 _MAX_DEPTH = 40
 _MAX_ALIASED = 10_000
 _MAX_SUGGESTIONS = 100
 
-_SMALLEST = (
-    'the smallest file is "version: 1" and below it '
-    '"environments: {lint: {requirements: [ruff>=0.6], commands: [ruff check]}}"'
-)
-# The last are bidirectional overrides: a reviewer would see another text than we read (CVE-2021-42574).
-_UNREADABLE = (
-    "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]"
-)
+_SMALLEST = 'begin with "version: 1" and "environments: {lint: {commands: [ruff check]}}"'
+# Bidirectional overrides, too: a reviewer would see another text than we read (CVE-2021-42574).
+_BAD = "[^\t\n\r -~\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _BREAK = "\r\n|[\n\r\x85\u2028\u2029]"
-_TAG = "tag:yaml.org,2002:"
 
 
 def is_null(node: Node) -> bool:
@@ -67,20 +58,14 @@ def walk(root: Node) -> Iterator[tuple[Node, str]]:
             waiting += [(item, f"{path}[{number}]") for number, item in enumerate(node.value)]
 
 
-def find(root: Node, text: str) -> Node | None:
-    """Return the scalar of a text in a node, None if it is not there."""
-    return next((node for node, _ in walk(root) if isinstance(node, Scalar) and node.value == text), None)
-
-
 class Problems:
     """The problems of one file, collected by node or place; paths are looked up when they are raised."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        self.root: Mapping | None = None
-        self._found: dict[tuple[Place, str], tuple[Node | Place, str]] = {}
-        self._nodes: set[int] = set()
-        self._once: dict[tuple[int, int], tuple[object, Node, object]] = {}
+        self.root: Node | None = None
+        self._found: dict[tuple[Place, str], tuple[int | Place, str]] = {}
+        self._owners: set[int | Place] = set()
         self._suggestions = 0
 
     def __len__(self) -> int:
@@ -90,18 +75,15 @@ class Problems:
         """Return where a node begins."""
         return Place(origin=self.origin, line=node.start_mark.line + 1, column=node.start_mark.column + 1)
 
-    def add(self, where: Node | Place, message: str, hint: str = "", *, within: Node | None = None) -> None:
-        """Add a problem; `within` is the node whose path is shown, if that is not where it is."""
-        place = where if isinstance(where, Place) else self.place(where)
-        self._found.setdefault((place, message), (within or where, hint))
-        if not isinstance(where, Place):
-            self._nodes.add(id(within or where))
+    def add(self, where: Node | Place, message: str, hint: str = "") -> None:
+        """Add a problem, once for a place."""
+        place, owner = (where, where) if isinstance(where, Place) else (self.place(where), id(where))
+        self._found.setdefault((place, message), (owner, hint))
+        self._owners.add(owner)
 
-    def unknown(
-        self, where: Node | Place, name: str, what: str, known: Iterable[str], hint: str = ""
-    ) -> None:
+    def unknown(self, at: Node | Place, name: str, what: str, known: Iterable[str], hint: str = "") -> None:
         """Add that a name is not `what`, with the known name that is probably meant, or else a hint."""
-        self.add(where, f"{show(name)} is not {what}", self.suggest(name, known) or hint)
+        self.add(at, f"{show(name)} is not {what}", self.suggest(name, known) or hint)
 
     def suggest(self, word: str, known: Iterable[str]) -> str:
         """Return "did you mean 'x'?", or nothing for a long word or after a hundred suggestions."""
@@ -109,120 +91,83 @@ class Problems:
         cheap = self._suggestions <= _MAX_SUGGESTIONS and len(word) <= LONGEST_SHOWN
         return did_you_mean(word, known) if cheap else ""
 
-    def once(self, reader: object, node: Node, read: Callable[[Node, Problems], object]) -> object:
-        """Return what `read` makes of a node, which many environments may inherit."""
-        known = (id(reader), id(node))
-        if known not in self._once:
-            self._once[known] = (reader, node, read(node, self))
-        return self._once[known][2]
-
     def inside(self, node: Node | None) -> bool:
         """Return whether a problem was found in a node."""
-        return node is not None and bool(self._nodes) and any(id(one) in self._nodes for one, _ in walk(node))
+        nodes = walk(node) if node is not None and self._owners else ()
+        return any(id(one) in self._owners for one, _ in nodes)
 
     def error(self) -> FileProblems:
         """Return every problem with its path, as an exception."""
         paths: dict[object, str] = {}
-        for node, path in walk(self.root) if self.root else ():
+        for node, path in walk(self.root) if self.root is not None else ():
             paths[id(node)] = path.removeprefix(".")
-            paths.setdefault(self.place(node), path.removeprefix("."))
-        found = [
-            (paths.get(owner if isinstance(owner, Place) else id(owner), ""), place, message, hint)
-            for (place, message), (owner, hint) in self._found.items()
-        ]
+            paths[self.place(node)] = path.removeprefix(".")
         return FileProblems(
-            [
-                Problem(place=place, path=path, message=message, hint=hint)
-                for path, place, message, hint in found
-            ]
+            Problem(place=place, path=paths.get(owner, ""), message=message, hint=hint)
+            for (place, message), (owner, hint) in self._found.items()
         )
 
+    def stop(self, line: int, column: int, message: str, hint: str) -> FileProblems:
+        """Return the one problem after which nothing can be read; `line` and `column` count from 0."""
+        place = Place(origin=self.origin, line=line + 1, column=column + 1)
+        return FileProblems([Problem(place=place, message=message, hint=hint)])
 
-def compose(text: str, problems: Problems, *, loader: Loader = LOADER) -> Mapping:
+
+def compose(text: str, problems: Problems) -> Mapping:
     """Return the mapping that a document is; duplicate keys, tags and control characters go to `problems`.
 
     Raises FileProblems if nothing can be read: not YAML, too large, too deep, not a mapping.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
-    try:
-        _refuse_unreadable(text)
-        _refuse_depth(text, loader)
-        problems.root = root = _mapping(yaml.compose(text, Loader=loader))
-        sizes: dict[int, int] = {}
-        if _check(root, problems, sizes) <= len(sizes) + _MAX_ALIASED:
-            return root
-        message = f"the aliases of this file repeat more than {_MAX_ALIASED:,} values"
-        line, column, hint = 0, 0, "share keys with 'extends' and requirement sets"
-    except _Stop as stop:
-        line, column, message, hint = stop.args
-    except yaml.MarkedYAMLError as error:
-        line, column, message, hint = _explained(error, text)
-    except (yaml.YAMLError, ValueError, OverflowError):
-        line, column, message, hint = 0, 0, "is not valid YAML", "check the escapes in double quotes"
-    # What was found before is dropped: a quote that never ends makes the rest look wrong too.
-    place = Place(origin=problems.origin, line=line + 1, column=column + 1)
-    raise FileProblems([Problem(place=place, message=message, hint=hint)])
-
-
-class _Stop(Exception):
-    """A mistake after which nothing can be read: line and column (from 0), message and hint."""
-
-
-def _refuse_unreadable(text: str) -> None:
-    def stop(offset: int, message: str, hint: str) -> _Stop:
-        ends = [match.end() for match in re.finditer(_BREAK, text[:offset])]
-        return _Stop(len(ends), offset - (ends[-1] if ends else 0), message, hint)
-
     if len(text) > _MAX_SIZE:
-        raise stop(0, "the file is larger than 1 MiB", "move requirements to files: {file: PATH}")
-    if bad := re.search(_UNREADABLE, text):
-        raise stop(bad.start(), f"the character U+{ord(bad[0]):04X} is not allowed here", "remove it")
-    if conflict := re.search(r"^(?:<{7}|>{7})(?= |$)", text, re.MULTILINE):
-        raise stop(
-            conflict.start(), f"a merge left the conflict marker {conflict[0]}", "resolve the conflict"
-        )
-    if directive := re.match(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*%", text):
-        raise stop(directive.end() - 1, "YAML directives are not read", "remove the line")
-
-
-def _refuse_depth(text: str, loader: Loader) -> None:
-    # The parsers recurse as deep as the file does: that can end the process.
-    depth = 0
-    for event in yaml.parse(text, Loader=loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MAX_DEPTH and (mark := event.start_mark):
-            raise _Stop(mark.line, mark.column, *_TOO_DEEP)
-
-
-def _mapping(root: Node | None) -> Mapping:
-    if isinstance(root, Mapping):
-        return root
-    if root is None or is_null(root):
-        raise _Stop(0, 0, "the file is empty", _SMALLEST)
-    found = f"the text {show(root.value)}" if isinstance(root, Scalar) else "a list"
-    message = f"the file must be a mapping, but it is {found}"
-    raise _Stop(root.start_mark.line, root.start_mark.column, message, _SMALLEST)
+        raise problems.stop(0, 0, "the file is larger than 1 MiB", "move requirements to files: {file: PATH}")
+    if found := re.search(_BAD, text):
+        lines = re.split(_BREAK, text[: found.start()])
+        message = f"the character U+{ord(found[0]):04X} is not allowed here"
+        raise problems.stop(len(lines) - 1, len(lines[-1]), message, "remove it")
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=LOADER):
+            # `compose` recurses as deep as the file does: that can end the process.
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH and (mark := event.start_mark):
+                message = f"is nested deeper than {_MAX_DEPTH} levels"
+                raise problems.stop(mark.line, mark.column, message, "no key needs this; check the brackets")
+        root = yaml.compose(text, Loader=LOADER)
+    except yaml.MarkedYAMLError as error:
+        raise problems.stop(*_explained(error, text)) from None
+    except (yaml.YAMLError, ValueError, OverflowError):
+        raise problems.stop(0, 0, "is not valid YAML", "check the escapes in double quotes") from None
+    if not isinstance(root, Mapping):
+        raise problems.stop(0, 0, "the file is empty, or not a mapping of keys to values", _SMALLEST)
+    sizes: dict[int, int] = {}
+    if _check(root, problems, sizes) > len(sizes) + _MAX_ALIASED:
+        message = f"the aliases of this file repeat more than {_MAX_ALIASED:,} values"
+        raise problems.stop(0, 0, message, "share keys with 'extends' and requirement sets")
+    problems.root = root
+    return root
 
 
 def _check(node: Node, problems: Problems, sizes: dict[int, int]) -> int:
     """Report tags, control characters and wrong keys; return the number of nodes if aliases are followed."""
+    if sizes.get(id(node)) == 0:
+        hint = "quote a text that begins with '*' or '&'"
+        mark = node.start_mark
+        raise problems.stop(mark.line, mark.column, "this value contains itself", hint)
     if id(node) in sizes:
-        if not sizes[id(node)]:
-            hint = "quote a text that begins with '*' or '&'"
-            raise _Stop(node.start_mark.line, node.start_mark.column, "this value contains itself", hint)
         return sizes[id(node)]
     sizes[id(node)] = size = 0
-    if node.tag not in (f"{_TAG}str", f"{_TAG}seq", f"{_TAG}map"):
-        message = f"the YAML tag {show(node.tag.replace(_TAG, '!!'))} is not read"
-        problems.add(node, message, "values are read as they are written; remove the tag")
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+    if tag not in ("!!str", "!!seq", "!!map"):
+        problems.add(node, f"the YAML tag {show(tag)} is not read", "remove it: values are read as written")
     if isinstance(node, Mapping):
         node.value = list(_entries(node, problems))
         size = sum(_check(key, problems, sizes) + _check(value, problems, sizes) for key, value in node.value)
     elif isinstance(node, Sequence):
         size = sum(_check(item, problems, sizes) for item in node.value)
-    elif not node.value.isprintable() and (bad := re.search(_UNREADABLE, node.value)):
+    elif not node.value.isprintable() and (bad := re.search(_BAD, node.value)):
         problems.add(node, f"contains the character U+{ord(bad[0]):04X}", "remove the escape")
-        node.value = re.sub(_UNREADABLE, "?", node.value)
+        node.value = re.sub(_BAD, "?", node.value)
     sizes[id(node)] = size + 1
     return size + 1
 
@@ -230,65 +175,42 @@ def _check(node: Node, problems: Problems, sizes: dict[int, int]) -> int:
 def _entries(node: Mapping, problems: Problems) -> Iterator[tuple[Node, Node]]:
     lines: dict[str, int] = {}
     for key, value in node.value:
-        problem = None
-        if not isinstance(key, Scalar):
-            problem = "a key must be text", "quote a key that begins with a brace or bracket"
-        elif not key.style and key.value == "":
-            problem = "a key is missing before ':'", "write a key, or quote the text"
-        elif not key.style and key.value == "<<":
-            problem = "merge keys ('<<') are not read", "share keys of an environment with 'extends: NAME'"
-        elif key.value in lines:
-            first = f"first on line {lines[key.value]}; keep one of them"
-            problem = f"the key {show(key.value)} is written twice", first
-        if problem is not None:
-            problems.add(key, *problem, within=node)
+        place = problems.place(key)
+        if not isinstance(key, Scalar) or (not key.style and not key.value):
+            problems.add(place, "a key must be a text", "quote a key that begins with a brace or bracket")
             continue
-        lines[key.value] = key.start_mark.line + 1
+        if key.value in lines:
+            first = f"first on line {lines[key.value]}; keep one of them"
+            problems.add(place, f"the key {show(key.value)} is written twice", first)
+            continue
+        lines[key.value] = place.line
         if is_null(value) and not value.value:
             value.start_mark = key.start_mark  # where a value is missing, the parsers differ in its place
         yield key, value
 
 
-# What is in a message of the parser, and the same in plain words with what to do. The first group is about
-# what was opened at the mark of the context.
-_TOO_DEEP = (f"is nested deeper than {_MAX_DEPTH} levels", "no key needs this; check the brackets")
-_UNFINISHED = (
-    ("nesting depth", *_TOO_DEEP),
-    ("escape", "a backslash in double quotes begins an escape that YAML does not know", "use single quotes"),
-    ("hexdecimal", "a backslash in double quotes begins an escape that is not complete", "use single quotes"),
-    ("quoted scalar", "the quote opened here is never closed", "close it"),
-    (
-        "flow ",
-        "the bracket opened here is not closed",
-        "close it, or quote a text that contains [ ] { } or ,",
-    ),
-)
-_MISPLACED = (
-    ("mapping values are not", "a second ':' cannot stand here", "quote a text that contains ': '"),
-    ("sequence entries are not", "a list cannot begin here", "put each '- ' on a line of its own"),
-    ("but found another document", "a second YAML document begins here", "keep one document in the file"),
-    ("found undefined alias", "an alias has no anchor above it", "quote a text that begins with '*'"),
-    ("second occurrence", "the anchor is already used above", "choose another name"),
+# Whether what was opened is meant, a pattern in the parser's message, the same in plain words, what to do.
+_EXPLAINED = (
+    (True, "escape|hexdecimal", "YAML does not know an escape in these double quotes", "use single quotes"),
+    (True, "quoted scalar", "the quote opened here is never closed", "close it"),
+    (True, "flow ", "the bracket opened here is not closed", "close it, or quote a text with [ ] { } or ,"),
+    (False, "mapping values are not", "a second ':' cannot stand here", "quote a text that contains ': '"),
+    (False, "sequence entries are not", "a list cannot begin here", "put each '- ' on a line of its own"),
+    (False, "another document", "a second YAML document begins here", "keep one document in the file"),
+    (False, "undefined alias", "an alias has no anchor above it", "quote a text that begins with '*'"),
 )
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int, str, str]:
     """Return line and column (from 0), message and hint for a syntax error, in plain words."""
-    mark, opened = error.problem_mark or error.context_mark, error.context_mark
+    mark = error.problem_mark or error.context_mark
     row, column = (mark.line, mark.column) if mark is not None else (0, 0)
     line = [*re.split(_BREAK, text), ""][row]
-    indent = line[: len(line) - len(line.lstrip(" \t"))]
-    if "\t" in indent[: column + 1]:
-        return row, indent.index("\t"), "a tab cannot indent in YAML", "use spaces"
-    for part, message, hint in _UNFINISHED:
-        if opened is not None and part in f"{error.problem} {error.context}":
-            return opened.line, opened.column, message, hint
-    for part, message, hint in _MISPLACED:
-        if part in (error.problem or ""):
-            return row, column, message, hint
-    if re.search(r"""(^|[:\-,]\s+)(['"]).*\2\s*$""", line[:column]):
-        return row, column, "more text follows a quoted text", "put the whole text into one pair of quotes"
-    if line[column : column + 1] in tuple("@`%*&!|>"):
-        return row, column, f"an unquoted text cannot begin with {line[column]!r}", "put it into quotes"
-    hint = "check the indentation here and on the line above; quote a text that begins with { or ["
+    if tab := re.match(" *\t", line[: column + 1]):
+        return row, tab.end() - 1, "a tab cannot indent in YAML", "use spaces"
+    for opened, pattern, message, hint in _EXPLAINED:
+        where = error.context_mark if opened else mark
+        if where is not None and re.search(pattern, f"{error.problem} {error.context}"):
+            return where.line, where.column, message, hint
+    hint = "check the indentation here and on the line above; put quotes around a text with signs, all of it"
     return row, column, "is not valid YAML", hint

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
-from itertools import pairwise, product
+from functools import partial
+from itertools import islice, pairwise, product
+from math import prod
 from typing import NamedTuple, TypeVar, cast
 
 from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
-from nox_envs.spec.types import Condition, Environment, Layer, ListedPoint, Pairs, Point, Spec
+from nox_envs.spec.types import Environment, Layer, LockOptions, Matrix, Point, Variant
 from nox_envs.values import fields, replace
 
 T = TypeVar("T")
@@ -20,35 +21,44 @@ T = TypeVar("T")
 MOST_POINTS = 20_000
 _MOST_STEPS = 2_000_000
 _MOST_SPENT = 1 << 26
-_LONGEST_PATH = 100 - len("bin/pythonX.Y")
+_MOST_REPORTED, _MOST_SUGGESTED = 100, 10
 
 # The fields with placeholders; those of the first group keep {posargs} and {envdir} for the run.
 RUN_FIELDS = ("commands_pre", "commands", "commands_post", "set_env", "change_dir")
-FILLED_FIELDS = (
-    *("description", "requirements", "constraints", "build_constraints", "package", "tags", "requires"),
-    *("lock", "runs_on"),
-)
-_APPENDED = frozenset(("requirements", "constraints", "build_constraints", *RUN_FIELDS[:3]))
+_REQUIREMENTS = ("requirements", "constraints", "build_constraints")
+FILLED = (*_REQUIREMENTS, "description", "package", "tags", "requires", "lock", "runs_on")
+_APPENDED = frozenset((*_REQUIREMENTS, *RUN_FIELDS[:3]))
 
 
 def expand(
-    spec: Spec, *, reserved: tuple[str, ...] = ("lock", "drift"), python: str | None = None
+    spec: types.Spec, *, reserved: tuple[str, ...] = ("lock", "drift"), python: str | None = None
 ) -> tuple[Point, ...]:
     """Return the points of every environment, in the order written.
 
     `reserved` are the names of the built-in sessions. `python` is what `nox -P` forces: every environment has
     points at that Python only. Raises FileProblems with every problem that only shows here.
     """
-    _refuse_too_many(spec.environments)
-    expansions: list[_Expansion] = []
+    _count_points(spec.environments)
+    points: list[Point] = []
+    problems: list[Problem] = []
+    known: dict[tuple[int, ...], tuple[Layer, Layer, int]] = {}
+    spent = 0
     for environment in spec.environments:
-        spent = expansions[-1].spent if expansions else 0
-        expansions.append(_Expansion(environment, spec, python, spent))
-    points = [point for expansion in expansions for point in expansion.points]
-    problems = [problem for expansion in expansions for problem in expansion.problems]
-    problems += _clashes(spec.environments, points, reserved)
-    if python is None and any(expansion.required for expansion in expansions):
-        problems += _wrong_requires(points, expansions)
+        cells = _cells(environment, python)
+        for cell in cells:
+            layers = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
+            key = tuple([id(layer) for layer in layers])
+            fixed, opened, size = known[key] = known.get(key) or _merged(layers, spec.drift)
+            points.append(_point(environment, cell, fixed, opened))
+            spent += size
+            if spent > _MOST_SPENT:
+                raise _too_many(environment, "their texts take more than 64 MiB")
+        if not cells:
+            message = "no point is left of this environment"
+            problems.append(_problem(environment.place, environment.name, ".exclude", message))
+    problems += _clashes(spec.environments, points, {*reserved})
+    if python is None:
+        problems += _wrong_requires(spec.environments, points)
     if problems:
         raise FileProblems(problems)
     return tuple(points)
@@ -58,74 +68,76 @@ def _problem(place: Place, environment: str, key: str, message: str, hint: str =
     return Problem(place=place, path=f"environments.{environment}{key}", message=message, hint=hint)
 
 
-def _refuse_too_many(environments: Iterable[Environment]) -> None:
+def _too_many(environment: Environment, reason: str) -> FileProblems:
+    message, hint = f"there are too many points: {reason}", "list the points: matrix: [{AXIS: VALUE, …}, …]"
+    return FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
+
+
+def _count_points(environments: Iterable[Environment]) -> None:
     total = 0
     for environment in environments:
-        count = max(1, len(_pythons(environment))) * max(1, len(environment.matrix.points))
-        for axis in environment.matrix.axes:
-            count *= len(axis.values)
-        total += count + len(environment.include)
-        rules = len(environment.exclude) + len(environment.overrides)
-        if total > MOST_POINTS or count * rules > _MOST_STEPS:
-            message = (
-                f"there are more than {MOST_POINTS:,} points, or too many exclude and overrides for them"
-            )
-            hint = "list the points: matrix: [{AXIS: VALUE, …}, …]"
-            raise FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
+        matrix = environment.matrix
+        count = max(1, len(_pythons(environment))) * max(1, len(matrix.points))
+        count = count * prod(map(len, matrix.axes.values())) + len(environment.include)
+        total += count
+        if total > MOST_POINTS:
+            raise _too_many(environment, f"more than {MOST_POINTS:,}")
+        if count * (len(environment.exclude) + len(environment.overrides)) > _MOST_STEPS:
+            raise _too_many(environment, "so many exclude and overrides take too long")
+
+
+def parts_of(environment: Environment) -> Iterator[Variant]:
+    """Yield the axis values, listed points, exclusions and overrides of an environment."""
+    for values in environment.matrix.axes.values():
+        yield from values
+    yield from (*environment.matrix.points, *environment.include)
+    yield from (*environment.exclude, *environment.overrides)
 
 
 def _pythons(environment: Environment) -> tuple[str, ...]:
     """Return the Pythons of an environment, or else those that its axis values are limited to."""
-    limits = [value.python for axis in environment.matrix.axes for value in axis.values if value.python]
-    named = dict.fromkeys(name for limit in limits for name in limit.values)
-    return environment.python.values or tuple(named)
+    if isinstance(environment.python, str):
+        return (environment.python,)
+    limits = [test for values in environment.matrix.axes.values() for one in values for test in one.when]
+    named = [value for limit in limits for value in limit.values if not value.startswith(words.COMPARISONS)]
+    return environment.python or tuple(dict.fromkeys(named))
 
 
 def axes_of(environment: Environment) -> dict[str, tuple[str, ...]]:
     """Return the values that `python` and every axis of an environment can have, in the order first seen."""
     found = {"python": [*_pythons(environment)]}
-    for axis in environment.matrix.axes:
-        found[axis.name] = [value.value for value in axis.values]
-    for point in (*environment.matrix.points, *environment.include):
-        for name, value in (("python", point.python), *point.values):
-            found.setdefault(name, []).extend([value] if value else [])
+    for part in parts_of(environment):
+        for name, value in part.values:
+            found.setdefault(name, []).append(value)
     return {name: tuple(dict.fromkeys(values)) for name, values in found.items() if values}
 
 
 def always_given(environment: Environment) -> frozenset[str]:
     """Return the axes, and `python`, that have a value at every point of an environment."""
     points = (*environment.matrix.points, *environment.include)
-    given = [{name for name, _ in point.values} | ({"python"} if point.python else set()) for point in points]
+    given = [{name for name, _ in point.values} for point in points]
     if not environment.matrix.points:
-        given.append({axis.name for axis in environment.matrix.axes})
+        given.append({*environment.matrix.axes})
     return frozenset(set.intersection(*given) | ({"python"} if _pythons(environment) else set()))
 
 
-def meets(condition: Condition, value: str | None) -> bool:
+def meets(condition: types.Condition, value: str | None) -> bool:
     """Return whether the value of its axis meets a condition; None is a point without the axis."""
     if value is None:
         return False
-    version = ".".join(map(str, words.parse_python(value).version)) if condition.axis == "python" else value
-    known = _in_range(condition.specifier, version) if condition.specifier else value in condition.values
+    ranges = [one for one in condition.values if one.startswith(words.COMPARISONS)]
+    version = value
+    if ranges and condition.axis == "python":
+        version = ".".join(map(str, words.parse_python(value).version))
+    known = value in condition.values or any(words.in_range(version, one) for one in ranges)
     return known is not condition.negated
-
-
-@lru_cache(maxsize=4096)
-def _in_range(specifier: str, version: str) -> bool:
-    from packaging.specifiers import SpecifierSet  # only specs with ranges need it
-    from packaging.version import Version
-
-    try:
-        return SpecifierSet(specifier).contains(Version(version), prereleases=True)
-    except ValueError:
-        return False
 
 
 class _Cell(NamedTuple):
     """One point before its layers are merged; `shown` tells whether its Python is part of its name."""
 
     python: str | None
-    axes: Pairs
+    axes: types.Pairs
     shown: bool
     layers: tuple[Layer, ...]
     place: Place
@@ -133,9 +145,23 @@ class _Cell(NamedTuple):
 
 def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     """Return the cells of an environment; a forced Python goes with every combination of axes."""
-    cells = [cell for cell in _product(environment) if not _rules(environment.exclude, cell)]
-    for point in (*environment.matrix.points, *environment.include):
-        cells += _listed(environment, point)
+    matrix, shown = environment.matrix, not isinstance(environment.python, str)
+    pythons = _pythons(environment) or (None,)
+    cells: list[_Cell] = []
+    for python in pythons if not matrix.points else ():
+        for parts in product(*matrix.axes.values()):
+            if all(meets(test, python) for part in parts for test in part.when):
+                axes = tuple([pair for part in parts for pair in part.values])
+                own = tuple([part.layer for part in parts])
+                cells.append(_Cell(python, axes, shown, own, environment.place))
+    cells = [cell for cell in cells if not _rules(environment.exclude, cell)]
+    axis_values = [part for values in matrix.axes.values() for part in values]
+    for point in (*matrix.points, *environment.include):
+        layers = (*[part.layer for part in axis_values if part.values[0] in point.values], point.layer)
+        axes = tuple([pair for pair in point.values if pair[0] != "python"])
+        given = dict(point.values).get("python")
+        for python in (given,) if given else pythons:
+            cells.append(_Cell(python, axes, shown or bool(given), layers, point.place))
     if forced is None:
         return cells
     at_forced = [cell for cell in cells if cell.python == forced]
@@ -144,146 +170,59 @@ def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     return [cell._replace(python=forced, shown=True) for cell in chosen]
 
 
-def _rules(rules: tuple[types.Override, ...], cell: _Cell) -> list[Layer]:
+def _rules(rules: tuple[Variant, ...], cell: _Cell) -> list[Layer]:
     """Return the layers of the rules whose conditions a cell meets."""
     values: dict[str, str | None] = {"python": cell.python, **dict(cell.axes)} if rules else {}
     return [one.layer for one in rules if all(meets(test, values.get(test.axis)) for test in one.when)]
 
 
-def _product(environment: Environment) -> Iterator[_Cell]:
-    names = [axis.name for axis in environment.matrix.axes]
-    shown = environment.python.listed or not environment.python.values
-    pythons: tuple[str | None, ...] = () if environment.matrix.points else _pythons(environment) or (None,)
-    for python in pythons:
-        for values in product(*(axis.values for axis in environment.matrix.axes)):
-            if all(value.python is None or meets(value.python, python) for value in values):
-                axes = tuple(zip(names, [value.value for value in values], strict=True))
-                yield _Cell(python, axes, shown, tuple([value.layer for value in values]), environment.place)
+def _merged(layers: Iterable[Layer], drift: DriftOptions) -> tuple[Layer, Layer, int]:
+    """Return the keys without placeholders, which points share, those with them, and the length of these."""
+    merged: Layer = {}
+    for layer in layers:
+        merged = merge(merged, layer, _APPENDED)
+    own = cast("DriftOptions", merged.get("drift", DriftOptions()))
+    fixed = {**merged, "drift": replace(_over(drift, own), ignore=drift.ignore + own.ignore)}
+    found = {name: templates_in(fixed[name]) for name in (*RUN_FIELDS, *FILLED) if name in fixed}
+    size = sum([len(text) for templates in found.values() for text, _ in templates])
+    size += 8 * sum([len(one) for one in fixed.values() if isinstance(one, tuple)])
+    opened = {name: fixed.pop(name) for name, templates in found.items() if templates}
+    return fixed, opened, size
 
 
-def _listed(environment: Environment, point: ListedPoint) -> Iterator[_Cell]:
-    given = dict(point.values)
-    values = [(axis.name, value) for axis in environment.matrix.axes for value in axis.values]
-    layers = (*(value.layer for name, value in values if given.get(name) == value.value), point.layer)
-    for python in (point.python,) if point.python else _pythons(environment) or (None,):
-        shown = point.python is not None or environment.python.listed
-        yield _Cell(python, point.values, shown, layers, point.place)
-
-
-class _Expansion:
-    """One environment on its way to points; each combination of layers is merged, each field filled, once."""
-
-    def __init__(self, environment: Environment, spec: Spec, forced: str | None, spent: int) -> None:
-        self.spent = spent
-        self.problems: list[Problem] = []
-        self.required: dict[tuple[str, str], Place] = {}
-        self.environment = environment
-        self._drift = spec.drift
-        self._sets = {one.name for one in spec.sets}
-        self._merged: dict[tuple[int, ...], dict[str, object]] = {}
-        self._filled: dict[tuple[object, ...], object] = {}
-        self._names: dict[int, tuple[tuple[str, ...], int] | None] = {}
-        self.points = [self._point(cell) for cell in _cells(environment, forced)]
-        if not self.points:
-            message = "no point is left of this environment"
-            self.problems.append(_problem(environment.place, environment.name, ".exclude", message))
-
-    def _point(self, cell: _Cell) -> Point:
-        name = self.environment.name
-        values = {"name": name, "environment": name, **dict(cell.axes)}
-        if cell.python is not None:
-            values.update(python=cell.python, py=cell.python.replace(".", ""))
-        rules = _rules(self.environment.overrides, cell)
-        merged = self._merge((self.environment.layer, *cell.layers, *rules))
-        given = {field: self._fill(field, content, values) for field, content in merged.items()}
-        session = self._session(cell, merged.get("name"), values)
-        if given.pop("name", None):
-            given["tags"] = (*cast("tuple[str, ...]", given.get("tags", ())), name)
-        required = cast("tuple[types.Required, ...]", given.get("requires", ()))
-        self.required.update({(session, one.text): one.place for one in required})
-        given["requires"] = tuple([one.text for one in required])
-        own = {"session": session, "python": cell.python, "axes": cell.axes, "place": cell.place}
-        return _made(Point, {"environment": name, **own, **given})
-
-    def _session(self, cell: _Cell, template: object, values: Mapping[str, str]) -> str:
-        name, matrix = self.environment.name, self.environment.matrix
-        if isinstance(template, str):
-            # As in the factors of tox, dots are left out: py313-django52.
-            dotless = {axis: value.replace(".", "") for axis, value in cell.axes}
-            return words.fill(template, {**values, **dotless})
+def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -> Point:
+    name, matrix = environment.name, environment.matrix
+    values = {"name": name, "environment": name, **dict(cell.axes)}
+    if cell.python is not None:
+        values.update(python=cell.python, py=cell.python.replace(".", ""))
+    given = dict(fixed)
+    for field, content in opened.items():
+        given[field] = _changed(content, partial(words.fill, values=values, for_run=field in RUN_FIELDS))
+    if template := given.pop("name", None):
+        # As in the factors of tox, dots are left out: py313-django52.
+        dotless = {axis: value.replace(".", "") for axis, value in cell.axes}
+        session = words.fill(str(template), {**values, **dotless})
+        given["tags"] = (*cast("tuple[str, ...]", given.get("tags", ())), name)
+    else:
         parts = [cell.python] if cell.shown and cell.python else []
-        if not (matrix.axes or matrix.points or cell.axes):
-            return "-".join([name, *parts])
-        return f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
-
-    def _merge(self, layers: tuple[Layer, ...]) -> dict[str, object]:
-        key = tuple([id(layer) for layer in layers])
-        if key not in self._merged:
-            merged = layers[0]
-            for layer in layers[1:]:
-                merged = merge(merged, layer)
-            drift = merged.drift or DriftOptions()
-            drift = replace(_over(self._drift, drift), ignore=self._drift.ignore + drift.ignore)
-            given = {name: getattr(merged, name) for name in fields(merged)}
-            self._spend(8 * sum(len(content) for content in given.values() if isinstance(content, tuple)))
-            self._merged[key] = {k: v for k, v in given.items() if v is not None} | {"drift": drift}
-        return self._merged[key]
-
-    def _fill(self, field: str, content: object, values: Mapping[str, str]) -> object:
-        if id(content) not in self._names:
-            texts = texts_of(content) if field in (*RUN_FIELDS, *FILLED_FIELDS) else ()
-            braced = [text for text, _ in texts if "{" in text or "}" in text]
-            names = tuple(dict.fromkeys(name for text in braced for name in words.names_in(text)))
-            self._names[id(content)] = (names, sum(map(len, braced))) if braced else None
-        used = self._names[id(content)]
-        if used is None:
-            return content
-        key = (field, id(content), *[values.get(name) for name in used[0]])
-        if key not in self._filled:
-            self._spend(used[1])
-            fill = words.fill_command if field in RUN_FIELDS else words.fill
-            filled = _changed(content, lambda text: fill(text, values))
-            self._filled[key] = self._known_sets(filled) if field == "requirements" else filled
-        return self._filled[key]
-
-    def _spend(self, size: int) -> None:
-        self.spent += size
-        if self.spent > _MOST_SPENT:
-            place, name = self.environment.place, self.environment.name
-            message = f"the points take more than {_MOST_SPENT >> 20} MiB"
-            raise FileProblems([_problem(place, name, ".matrix", message, "move long texts to files")])
-
-    def _known_sets(self, content: object) -> object:
-        entries = tuple([set_of(entry) for entry in cast("tuple[types.Entry, ...]", content)])
-        for entry in entries:
-            if isinstance(entry, types.Include) and entry.name not in self._sets:
-                message = f"{words.show(entry.name)} is not a requirement set"
-                found = message, did_you_mean(entry.name, self._sets)
-                self.problems.append(_problem(entry.place, self.environment.name, ".requirements", *found))
-        return entries
+        session = "-".join([name, *parts])
+        if matrix.axes or matrix.points or cell.axes:
+            session = f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
+    point = Point(environment=name, session=session, python=cell.python, axes=cell.axes, place=cell.place)
+    return replace(point, **given)
 
 
-def _made(kind: type[T], contents: Mapping[str, object]) -> T:
-    return kind(**contents)
-
-
-def set_of(entry: types.Entry) -> types.Entry:
-    """Return a bare name as what it is in an environment: a requirement set."""
-    if isinstance(entry, types.RequirementText) and words.is_bare(entry.text):
-        return types.Include(name=entry.text, place=entry.place)
-    return entry
-
-
-def texts_of(content: object, place: Place | None = None) -> Iterator[tuple[str, Place | None]]:
-    """Yield every text in a field, with the place of the value around it that has one."""
+def templates_in(content: object, place: Place | None = None) -> list[tuple[str, Place | None]]:
+    """Return every text with braces in a field, with the place of the value around it that has one."""
     if isinstance(content, str):
-        yield content, place
-    elif isinstance(content, tuple):
-        for one in content:
-            yield from texts_of(one, place)
-    elif content is not None and not isinstance(content, int | Place):
-        for name in fields(content):
-            yield from texts_of(getattr(content, name), getattr(content, "place", place))
+        return [(content, place)] if "{" in content or "}" in content else []
+    if content is None or isinstance(content, (int, Place)):
+        return []
+    parts = content
+    if not isinstance(parts, tuple):
+        place = getattr(content, "place", place)
+        parts = [getattr(content, name) for name in fields(content)]
+    return [found for part in parts for found in templates_in(part, place)]
 
 
 def _changed(content: object, change: Callable[[str], str]) -> object:
@@ -291,28 +230,33 @@ def _changed(content: object, change: Callable[[str], str]) -> object:
         return change(content)
     if isinstance(content, tuple):
         return tuple([_changed(one, change) for one in content])
-    if content is None or isinstance(content, int | Place):
+    if content is None or isinstance(content, int):
         return content
-    return replace(content, **{name: _changed(getattr(content, name), change) for name in fields(content)})
+    names = [name for name in fields(content) if name not in ("kind", "place")]
+    return replace(content, **{name: _changed(getattr(content, name), change) for name in names})
 
 
-def merge(base: Layer, added: Layer) -> Layer:
-    """Return `base` with what `added` gives: requirements and commands are appended, mappings merged."""
-    names = [name for name in fields(added) if getattr(added, name) is not None]
-    return replace(base, **{name: _joined(name, getattr(base, name), getattr(added, name)) for name in names})
-
-
-def _joined(name: str, base: object, added: object) -> object:
-    if base is None or name not in (*_APPENDED, "set_env", "lock", "drift"):
-        return added
-    if name in ("lock", "drift"):
-        return _over(base, added)
-    both = (*cast("tuple[object, ...]", base), *cast("tuple[object, ...]", added))
-    return tuple(dict(cast("Pairs", both)).items()) if name == "set_env" else both
+def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> Layer:
+    """Return `base` with what `added` gives: mappings are merged, and the lists of some keys appended."""
+    merged = dict(base)
+    for name, content in added.items():
+        before = base.get(name)
+        if isinstance(content, Matrix) and isinstance(before, Matrix):
+            if not before.points and not content.points:
+                content = Matrix(axes={**before.axes, **content.axes})
+        elif isinstance(content, DriftOptions | LockOptions):
+            content = _over(before, content) if isinstance(before, type(content)) else content
+        elif isinstance(before, tuple) and isinstance(content, tuple) and name in (*appended, "set_env"):
+            both = (*before, *content)
+            content = tuple(dict(both).items()) if name == "set_env" else both
+        merged[name] = content
+    return merged
 
 
 def _over(base: T, added: T) -> T:
     given = {name: getattr(added, name) for name in fields(added)}
+    if isinstance(added, LockOptions) and added.enabled is False:
+        return added
     if isinstance(base, DriftOptions):
         given["severity"] = tuple({**dict(base.severity), **dict(given["severity"])}.items())
     return replace(base, **{name: content for name, content in given.items() if content not in (None, ())})
@@ -321,7 +265,7 @@ def _over(base: T, added: T) -> T:
 def venv_directory(session: str, envdir: str = ".nox") -> str:
     """Return the name of the directory that nox gives the venv of a session below `envdir`."""
     slug = _slug(session)
-    too_long = len(os.path.join(envdir, slug)) > _LONGEST_PATH and len(envdir) < 100 - 9
+    too_long = len(os.path.join(envdir, slug)) > 100 - len("bin/pythonX.Y") and len(envdir) < 100 - 9
     return _short_digest(slug) if too_long else slug
 
 
@@ -342,55 +286,48 @@ def _short_digest(text: str) -> str:
 
 
 def _clashes(
-    environments: tuple[Environment, ...], points: list[Point], reserved: tuple[str, ...]
+    environments: tuple[Environment, ...], points: list[Point], reserved: set[str]
 ) -> Iterator[Problem]:
     """Yield a problem for every name that two sessions, or a session and something else, would have."""
     owners = {environment.name: environment for environment in environments}
-    for name in owners.keys() & {*reserved}:
-        message = f"{name!r} is the name of a built-in session"
-        yield _problem(owners[name].place, name, "", message, "rename the environment")
     first: dict[str, Point] = {}
     for point in points:
         slug, message = _slug(point.session), ""
         other, owner = first.setdefault(slug, point), owners.get(point.session)
-        if other is not point and other.session == point.session:
+        if taken := {point.session, point.environment} & reserved:
+            message = f"{taken.pop()!r} is the name of a built-in session"
+        elif other is not point and other.session == point.session:
             message = f"the session {point.session!r} exists twice, here and at {other.place}"
         elif other is not point:
             there = f"{other.session!r} ({other.place})"
             message = f"the sessions {point.session!r} and {there} have the same venv directory {slug!r}"
-        elif owner is None and point.session in reserved:
-            message = f"{point.session!r} is the name of a built-in session"
         elif owner is not None and owner.name != point.environment:
             message = f"the session {point.session!r} has the name of an environment ({owner.place})"
         if message:
             yield _problem(point.place, point.environment, "", message, "rename one of them")
 
 
-def _wrong_requires(points: list[Point], expansions: list[_Expansion]) -> Iterator[Problem]:
-    graph: dict[str, list[str]] = {one.environment.name: [] for one in expansions}
+def _wrong_requires(environments: tuple[Environment, ...], points: list[Point]) -> Iterator[Problem]:
+    graph: dict[str, list[str]] = {environment.name: [] for environment in environments}
     for point in points:
         for other in {point.environment, f"{point.environment}-{point.python}"} - {point.session}:
             graph.setdefault(other, []).append(point.session)
-        graph.setdefault(point.session, []).extend(point.requires)
-    owners = {point.session: point.environment for point in points}
-    places = {edge: place for one in expansions for edge, place in one.required.items()}
-    for (session, text), place in places.items():
-        if text not in graph:
-            hint = did_you_mean(text, graph) or "`nox-envs list` shows the sessions"
-            message = f"{words.show(text)} is not an environment, and not a session of one"
-            yield _problem(place, owners[session], ".requires", message, hint)
-    for circle in walk(graph)[1]:
-        edge = next(edge for edge in pairwise(circle) if edge in places)
+        graph.setdefault(point.session, []).extend([one.text for one in point.requires])
+    required = {(point.session, one.text): (point, one) for point in points for one in point.requires}
+    wrong = {(one.place, one.text): (point, one) for point, one in required.values() if one.text not in graph}
+    for number, (point, one) in enumerate(islice(wrong.values(), _MOST_REPORTED)):
+        near = did_you_mean(one.text, graph) if number < _MOST_SUGGESTED else ""
+        hint = near or "`nox-envs list` shows the sessions"
+        message = f"{words.show(one.text)} is not an environment, and not a session of one"
+        yield _problem(one.place, point.environment, ".requires", message, hint)
+    for circle in circles_in(graph):
+        point, one = next(required[edge] for edge in pairwise(circle) if edge in required)
         message = f"the sessions require each other: {' -> '.join(circle)}"
-        yield _problem(places[edge], owners[edge[0]], ".requires", message, "remove one of them")
+        yield _problem(one.place, point.environment, ".requires", message, "remove one of them")
 
 
-def walk(graph: Mapping[str, Iterable[str]]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Return the nodes of a graph, each after what it points to, and up to a hundred circles (`a, b, a`).
-
-    Edges to names that are not nodes are ignored.
-    """
-    order: list[str] = []
+def circles_in(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
+    """Return up to a hundred circles of a graph, as (a, b, a); edges to other names are ignored."""
     circles: list[tuple[str, ...]] = []
     done: set[str] = set()
     for start in graph:
@@ -402,10 +339,9 @@ def walk(graph: Mapping[str, Iterable[str]]) -> tuple[list[str], list[tuple[str,
             if target is None:
                 path.popitem()
                 done.add(node)
-                order.append(node)
-            elif target in path and len(circles) < 100:
+            elif target in path and len(circles) < _MOST_REPORTED:
                 names = [*path]
                 circles.append((*names[names.index(target) :], target))
             elif target in graph and target not in done and target not in path:
                 path[target] = iter(graph[target])
-    return order, circles
+    return circles

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from nox_envs.errors import Invalid, Place
-from nox_envs.spec.document import Mapping, Node, Problems, Scalar, Sequence, entry, is_null
+from nox_envs.spec.document import Mapping, Node, Problems, Scalar, Sequence, is_null
+from nox_envs.spec.types import Entry, EntryKind
 from nox_envs.spec.words import refuse_credentials, show
 
 Fragment: TypeAlias = dict[str, object]
@@ -15,18 +16,31 @@ Fragment: TypeAlias = dict[str, object]
 T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
+Reader: TypeAlias = Callable[[Node, Problems], T_co | None]
 
-_MANY = 12
+_MANY, _ALL_KEYS = 20, "`nox-envs schema` lists the keys"
 # An editor takes `3.10` for a number; we read the text as written.
 _TEXT: Fragment = {"type": ["string", "number", "boolean"]}
+# What to write instead of an unknown key: those that belong elsewhere, and those of tox that are not similar.
+_OWN = "extends python matrix exclude include overrides resolution exclude_newer only_binary no_binary"
+_INSTEAD = {
+    **dict.fromkeys(_OWN.split(), "this key belongs to the environment itself"),
+    **dict.fromkeys(("deps", "dependencies"), "here it is called 'requirements'"),
+    **dict.fromkeys(("basepython", "envlist", "env_list"), "here it is called 'python'"),
+    "depends": "here it is called 'requires'",
+    "labels": "here it is called 'tags'",
+    "usedevelop": "write 'package: editable'",
+    "allowlist_externals": "write 'external: true' at the command: {run: …, external: true}",
+    "<<": "share keys of an environment with 'extends: NAME'",
+    "group": "layer locks instead: constraints: [{lock: ENVIRONMENT}]",
+    "use": "write 'lock: false' and constraints: [{file: PATH}]",
+}
 
 
 class Shape(Generic[T_co]):
     """What a node may be: `expected` as in "expected a list", `schema` as JSON Schema (draft 2020-12)."""
 
-    def __init__(
-        self, expected: str, schema: Fragment, read: Callable[[Node, Problems], T_co | None]
-    ) -> None:
+    def __init__(self, expected: str, schema: Fragment, read: Reader[T_co]) -> None:
         self.expected = expected
         self.schema = schema
         self._read = read
@@ -41,7 +55,7 @@ class Shape(Generic[T_co]):
 
 
 class Key(NamedTuple):
-    """A key of a mapping: what it may be, what it is for, and the words of other tools for it.
+    """A key of a mapping: what it may be, and what it is for.
 
     `required` is the hint if it is missing (empty: it may be). `field` is what it fills, if not its name.
     """
@@ -51,22 +65,17 @@ class Key(NamedTuple):
     description: str
     required: str = ""
     field: str = ""
-    also: str = ""
-    example: str = ""
 
 
 Keys: TypeAlias = tuple[Key, ...]
+Free: TypeAlias = tuple[Shape[str], Shape[str]] | None
 
 
 def mismatch(node: Node, expected: str) -> Invalid:
     """Return that a node is not what was expected there, such as "a list"."""
-    if is_null(node):
-        return Invalid(
-            "has no value", f"expected {expected}{'; quote it if it is a text' * bool(node.value)}"
-        )
     found, hint = "a list" if isinstance(node, Sequence) else "a mapping", ""
     if isinstance(node, Scalar):
-        found = show(node.value)
+        found = "nothing" if is_null(node) else show(node.value)
     elif isinstance(node, Mapping) and len(node.value) == 1 and is_null(node.value[0][1]):
         # `{posargs}` without quotes is YAML for a mapping with one empty key.
         hint = f"quote a value that begins with a brace: '{{{node.value[0][0].value}}}'"
@@ -81,10 +90,7 @@ def _listed(words: list[str]) -> str:
 def text(
     expected: str = "a text", pattern: str = "", hint: str = "", check: Callable[[str], str] = str
 ) -> Shape[str]:
-    """Return the shape of a text that matches `pattern` as a whole; `check` may change it or raise Invalid.
-
-    A URL with credentials is refused.
-    """
+    """Return the shape of a text that matches a whole `pattern`; `check` may change it or raise Invalid."""
 
     def read(node: Node, problems: Problems) -> str:
         if not isinstance(node, Scalar) or is_null(node):
@@ -99,8 +105,8 @@ def text(
 
 
 def choice(*values: T, expected: str = "") -> Shape[T]:
-    """Return the shape of one of a few words."""
-    known = {str(one): one for one in values}
+    """Return the shape of one of a few words, numbers or truth values."""
+    known = {str(one).lower(): one for one in values}
     named = expected or _listed([*known])
 
     def read(node: Node, problems: Problems) -> T:
@@ -111,32 +117,11 @@ def choice(*values: T, expected: str = "") -> Shape[T]:
         hint = problems.suggest(node.value, known) or ("`nox-envs schema` lists them" if expected else "")
         raise Invalid(f"expected {named}, found {show(node.value)}", hint)
 
-    return Shape(named, {"enum": [*known]}, read)
-
-
-def plain(expected: str, pattern: str, convert: Callable[[str], T], kind: str) -> Shape[T]:
-    """Return the shape of an unquoted scalar of a closed form."""
-
-    def read(node: Node, problems: Problems) -> T:
-        if not isinstance(node, Scalar) or not re.fullmatch(pattern, node.value):
-            raise mismatch(node, expected)
-        if node.style:
-            raise Invalid(f"expected {expected}, found a quoted text", "remove the quotes")
-        return convert(node.value)
-
-    return Shape(expected, {"type": kind}, read)
-
-
-# Neither what YAML 1.1 also takes for a boolean, nor numbers that Python would not read.
-FLAG = plain("true or false", "true|false", "true".__eq__, "boolean")
-INTEGER = plain("an integer", "0|-?[1-9][0-9]{0,9}", int, "integer")
+    return Shape(named, {"enum": [*dict.fromkeys((*known, *values))]}, read)
 
 
 def list_of(item: Shape[T], *, filled: bool = False) -> Shape[tuple[T, ...]]:
-    """Return the shape of a list, or of one scalar instead; `filled` refuses an empty list.
-
-    Items that are refused are left out.
-    """
+    """Return the shape of a list (`filled`: not empty) or one scalar; items that are refused are left out."""
 
     def read(node: Node, problems: Problems) -> tuple[T, ...]:
         if isinstance(node, Mapping) or is_null(node):
@@ -151,25 +136,22 @@ def list_of(item: Shape[T], *, filled: bool = False) -> Shape[tuple[T, ...]]:
     return Shape("a list", {"anyOf": [several, {**_TEXT, "allOf": [item.schema]}]}, read)
 
 
-def map_of(
-    key: Shape[str], item: Shape[T], made: Callable[[str, T, Place], U], *, filled: bool = False
-) -> Shape[tuple[U, ...]]:
+def map_of(key: Shape[str], item: Shape[T], made: Callable[[str, T, Place], U]) -> Shape[tuple[U, ...]]:
     """Return the shape of a mapping with free keys; `made` turns a key, its value and place into an entry."""
-
-    def entries(node: Node, problems: Problems) -> list[U]:
-        found = [(key.read(name, problems), item.read(one, problems), name) for name, one in node.value]
-        known = [(word, one, name) for word, one, name in found if word is not None and one is not None]
-        return [made(word, one, problems.place(name)) for word, one, name in known]
 
     def read(node: Node, problems: Problems) -> tuple[U, ...]:
         if not isinstance(node, Mapping):
             raise mismatch(node, "a mapping")
-        if filled and not node.value:
-            raise Invalid("is an empty mapping", f"write {key.expected} and {item.expected}")
-        return tuple(entries(node, problems))
+        found: list[U] = []
+        for name, child in node.value:
+            word, one = key.read(name, problems), item.read(child, problems)
+            if word is not None and one is not None:
+                found.append(made(word, one, problems.place(name)))
+        return tuple(found)
 
-    schema = {"type": "object", "additionalProperties": item.schema, "minProperties": int(filled)}
-    return Shape("a mapping", {**schema, "propertyNames": {**key.schema, "type": "string"}}, read)
+    names = {**key.schema, "type": "string"}
+    schema: Fragment = {"type": "object", "additionalProperties": item.schema, "propertyNames": names}
+    return Shape("a mapping", schema, read)
 
 
 def by_kind(
@@ -199,96 +181,83 @@ def converted(inner: Shape[T], convert: Callable[[T, Place], U]) -> Shape[U]:
     return Shape(inner.expected, inner.schema, read)
 
 
-def one_of(*keys: Key) -> Shape[object]:
-    """Return the shape of a mapping with exactly one of some keys, whose value it is."""
-    names = [key.name for key in keys]
-    expected = _listed([f"{{{name}: …}}" for name in names])
+def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short: bool = False) -> Shape[T]:
+    """Return the shape of a mapping with known keys, which fill the fields of a type, or a dict.
 
-    def read(node: Node, problems: Problems) -> object | None:
-        if not isinstance(node, Mapping):
-            raise mismatch(node, expected)
-        found = read_keys(node, keys, problems)
-        if len(node.value) != 1:
-            raise Invalid(f"expected exactly one of the keys {', '.join(names)}")
-        return next(iter(found.values()), None)
-
-    return Shape(expected, {**mapping_schema(keys), "minProperties": 1, "maxProperties": 1}, read)
-
-
-def record(
-    made: type[T],
-    keys: Keys,
-    *,
-    layer: tuple[type[object], Keys] | None = None,
-    free: tuple[Shape[str], Shape[str]] | None = None,
-    hints: dict[str, str] | None = None,
-) -> Shape[T]:
-    """Return the shape of a mapping with known keys, each of which fills a field of the type `made`.
-
-    With `layer`, the mapping also has the keys of that type, which fill the field `layer`. `free` are the
-    shapes of unknown keys and of their values, which become pairs in the field `values`. `hints` are for keys
-    that belong elsewhere. If no key is required, the mapping may have no value.
+    The keys in `layer`, which are definitions of the schema, fill the field `layer`. `free` are the shapes of
+    other keys and their values; with it, all of them are pairs in the field `values`. If it is `short`, the
+    value of the first key may stand for the mapping. If no key is required, the mapping may have no value.
     """
-    inner_type, inner = layer or (None, ())
-    every = (*keys, *inner)
-    required = [key.name for key in every if key.required]
-    placed = "place" in made.__slots__  # type: ignore[attr-defined]
+    known = {key.name: key for key in (*keys, *layer)}
+    required = [key.name for key in keys if key.required]
+    first = keys[0]
+    slots = getattr(made, "__slots__", ())
 
     def read(node: Node, problems: Problems) -> T | None:
-        if not isinstance(node, Mapping) and (required or not is_null(node)):
+        if isinstance(node, Mapping):
+            found = _read_keys(node, known, free, problems)
+        elif short:
+            found = {first.name: first.shape.read(node, problems)}
+        elif required or not is_null(node):
             raise mismatch(node, "a mapping")
-        found = read_keys(node, every, problems, hints, free)
+        else:
+            found = {}
+        found = {name: one for name, one in found.items() if one is not None}
+        if made is dict:
+            return made(**found)
         if any(name not in found for name in required):
             return None
-        given = {key.field or key.name: found.pop(key.name) for key in keys if key.name in found}
-        if free is not None:
-            given["values"] = found.pop("values")
-        if inner_type is not None:
-            given["layer"] = inner_type(**found)
-        if placed:
-            given["place"] = problems.place(node)
-        return made(**given)
+        given: dict[str, object] = {"place": problems.place(node)}
+        given["layer"] = {key.name: found.pop(key.name) for key in layer if key.name in found}
+        fields = {known[name].field or name: one for name, one in found.items() if name in known}
+        given.update(fields if free is None else {"values": tuple(found.items())})
+        return made(**{name: one for name, one in given.items() if name in slots})
 
-    kind = "object" if required else ["object", "null"]
-    additional = {"type": kind, "additionalProperties": free[1].schema if free else False}
-    return Shape("a mapping", {**mapping_schema(keys, inner), **additional}, read)
+    described = {key.name: {"description": key.description, **key.shape.schema} for key in keys}
+    schema: Fragment = {
+        "type": "object" if required else ["object", "null"],
+        "properties": {**described, **{key.name: {"$ref": f"#/$defs/{key.name}"} for key in layer}},
+        "required": required,
+        "additionalProperties": free[1].schema if free else False,
+    }
+    if short:
+        return Shape(f"{first.shape.expected} or a mapping", {"anyOf": [first.shape.schema, schema]}, read)
+    return Shape("a mapping", schema, read)
 
 
-def read_keys(
-    node: Node,
-    keys: Keys,
-    problems: Problems,
-    hints: dict[str, str] | None = None,
-    free: tuple[Shape[str], Shape[str]] | None = None,
-) -> dict[str, object]:
-    """Return the values of known keys by name; unknown and missing keys are problems."""
-    known = {key.name: key for key in keys}
+def _read_keys(node: Mapping, known: dict[str, Key], free: Free, problems: Problems) -> dict[str, object]:
     found: dict[str, object] = {}
-    pairs: list[tuple[str, str]] = []
-    for name, child in node.value if isinstance(node, Mapping) else ():
+    for name, child in node.value:
         if key := known.get(name.value):
-            if (value := problems.once(key, child, key.shape.read)) is not None:
-                found[key.name] = value
+            found[key.name] = key.shape.read(child, problems)
         elif free is not None and isinstance(child, Scalar):
-            pairs.append((free[0].read(name, problems) or "", free[1].read(child, problems) or ""))
+            if word := free[0].read(name, problems):
+                found[word] = free[1].read(child, problems) or ""
         else:
-            problems.add(name, "unknown key", _hint(name.value, keys, hints or {}, problems))
-    for key in keys:
-        if key.required and entry(node, key.name) is None:
+            known_keys = f"known keys: {', '.join(known)}" if len(known) < _MANY else _ALL_KEYS
+            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or known_keys
+            problems.add(name, "unknown key", hint)
+    for key in known.values():
+        if key.required and key.name not in found:
             problems.add(node, f"the key '{key.name}' is missing", key.required)
-    return found if free is None else {**found, "values": tuple(pairs)}
+    return found
 
 
-def _hint(name: str, keys: Keys, hints: dict[str, str], problems: Problems) -> str:
-    also = (f"here it is called '{key.name}'" for key in keys if name in key.also.split(","))
+def entry_of(*keys: Key) -> Shape[Entry]:
+    """Return the shape of a mapping with exactly one of some keys, each a kind of entry with a text."""
     names = [key.name for key in keys]
-    listed = f"known keys: {', '.join(names)}" if len(names) <= _MANY else "`nox-envs schema` lists the keys"
-    return hints.get(name) or next(also, "") or problems.suggest(name, names) or listed
+    expected = _listed([f"{{{name}: …}}" for name in names])
+    inner = record(dict, keys)
 
+    def read(node: Node, problems: Problems) -> Entry | None:
+        if not isinstance(node, Mapping):
+            raise mismatch(node, expected)
+        found = inner.read(node, problems) or {}
+        if len(node.value) != 1:
+            raise Invalid(f"expected exactly one of the keys {', '.join(names)}")
+        place = problems.place(node.value[0][1])
+        for kind, text in found.items():
+            return Entry(kind=cast("EntryKind", kind), text=str(text), place=place)
+        return None
 
-def mapping_schema(keys: Keys, shared: Keys = ()) -> Fragment:
-    """Return the JSON Schema of a mapping with known keys; those in `shared` are definitions."""
-    properties = {key.name: {"description": key.description, **key.shape.schema} for key in keys}
-    properties.update((key.name, {"$ref": f"#/$defs/{key.name}"}) for key in shared)
-    required = [key.name for key in keys if key.required]
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return Shape(expected, {**inner.schema, "type": "object", "minProperties": 1, "maxProperties": 1}, read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Place
@@ -9,52 +10,28 @@ from nox_envs.findings import DriftOptions
 from nox_envs.values import value
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
-Backend: TypeAlias = Literal["uv", "virtualenv", "venv"]
-PackageMode: TypeAlias = Literal["none", "editable", "wheel"]
-Resolution: TypeAlias = Literal["highest", "lowest", "lowest-direct"]
+EntryKind: TypeAlias = Literal["requirement", "include", "file", "group", "extra", "lock", "session"]
+
+# A partial environment: the keys that were written, each with the value of the field of `Point`.
+# Merging order: `defaults`, the `extends` chain, the environment itself (each replaces lists and merges
+# mappings), then the values of axes, the listed point, and matching `overrides` (which append requirements,
+# constraints and commands, merge mappings and replace the rest).
+Layer: TypeAlias = Mapping[str, object]
 
 
 @value
-class Include:
-    """Another requirement set, by name."""
+class Entry:
+    """One item of `requirements`, `constraints` or `requires`, as it is written.
 
-    name: str
-    place: Place
+    `text` is, by kind: a requirement (PEP 508, a URL, a local path, or `-e` and one of these two), the name
+    of a requirement set, the path of a file in pip's format (POSIX, relative to the spec's directory), a
+    dependency group (PEP 735), extras of this project joined by commas (for its own dependencies with them),
+    the environment whose lock constrains, or the session that runs first.
+    """
 
-
-@value
-class RequirementFile:
-    """A file in pip's format; `path` is POSIX and relative to the spec's directory."""
-
-    path: str
-    place: Place
-
-
-@value
-class Group:
-    """A dependency group of pyproject.toml (PEP 735)."""
-
-    name: str
-    place: Place
-
-
-@value
-class Extra:
-    """This project's own dependencies, with the extras in `names` (possibly none)."""
-
-    names: tuple[str, ...]
-    place: Place
-
-
-@value
-class RequirementText:
-    """One requirement as written: PEP 508, a URL, a local path, or `-e` and one of the last two."""
-
+    kind: EntryKind
     text: str
     place: Place
-
-
-Entry: TypeAlias = Include | RequirementFile | Group | Extra | RequirementText
 
 
 @value
@@ -67,29 +44,10 @@ class RequirementSet:
 
 
 @value
-class LockConstraint:
-    """The lock of another environment, as constraints: {lock: NAME}."""
-
-    environment: str
-    place: Place
-
-
-Constraint: TypeAlias = RequirementFile | RequirementText | LockConstraint
-
-
-@value
-class Required:
-    """A session or environment that runs first, as written: placeholders may be in it."""
-
-    text: str
-    place: Place
-
-
-@value
 class Package:
     """How the project itself is installed, and with which extras."""
 
-    mode: PackageMode = "none"
+    mode: Literal["none", "editable", "wheel"] = "none"
     extras: tuple[str, ...] = ()
 
 
@@ -130,119 +88,47 @@ class LockOptions:
 
 
 @value
-class Layer:
-    """A partial environment: the keys that were written; None means not given.
-
-    Merging order: `defaults`, the `extends` chain, the environment itself (each replaces lists and merges
-    mappings), then the values of axes, the listed point, and matching `overrides` (which append requirements,
-    constraints and commands, merge mappings and replace the rest).
-    """
-
-    description: str | None = None
-    name: str | None = None
-    requirements: tuple[Entry, ...] | None = None
-    constraints: tuple[Constraint, ...] | None = None
-    build_constraints: tuple[Constraint, ...] | None = None
-    resolution: Resolution | None = None
-    exclude_newer: ExcludeNewer | None = None
-    allow_prereleases: bool | tuple[str, ...] | None = None
-    only_binary: tuple[str, ...] | None = None
-    no_binary: tuple[str, ...] | None = None
-    package: Package | None = None
-    commands_pre: tuple[Command, ...] | None = None
-    commands: tuple[Command, ...] | None = None
-    commands_post: tuple[Command, ...] | None = None
-    set_env: Pairs | None = None
-    pass_env: tuple[str, ...] | None = None
-    change_dir: str | None = None
-    tags: tuple[str, ...] | None = None
-    default: bool | None = None
-    requires: tuple[Required, ...] | None = None
-    backend: Backend | None = None
-    lock: LockOptions | None = None
-    drift: DriftOptions | None = None
-    platforms: tuple[str, ...] | None = None
-    runs_on: tuple[str, ...] | None = None
-
-
-@value
 class Condition:
-    """A test of `axis` (or `python`): any of `values`, a version range, or with `negated` the opposite.
+    """A test of `axis`: any of `values`, which may be version ranges, or with `negated` none of them."""
 
-    One of `values` and `specifier` is empty. A point without the axis never meets a condition.
-    """
-
-    axis: str
-    values: tuple[str, ...] = ()
-    specifier: str = ""
+    axis: str = "python"
+    values: tuple[str, ...]
     negated: bool = False
     place: Place
 
 
 @value
-class AxisValue:
-    """One value of an axis, the Pythons it is limited to (None: all), and the keys it adds."""
+class Variant:
+    """An axis value, a listed point, an exclusion or an override: some points, and the keys that they get.
 
-    value: str = ""
-    python: Condition | None = None
-    layer: Layer = Layer()
+    `values` are those of the axes, `python` included; `when` are conditions that must all be met.
+    """
 
-
-@value
-class Axis:
-    """One axis of a matrix."""
-
-    name: str
-    values: tuple[AxisValue, ...]
-
-
-@value
-class Override:
-    """Apply `layer` to the points that meet every condition, or leave them out (`exclude`)."""
-
-    when: tuple[Condition, ...]
-    layer: Layer = Layer()
-    place: Place
-
-
-@value
-class ListedPoint:
-    """One point that is written out (`matrix: [...]` or `include`), with the keys that it adds."""
-
-    python: str | None = None
-    values: Pairs
+    values: Pairs = ()
+    when: tuple[Condition, ...] = ()
     layer: Layer
     place: Place
-
-
-@value
-class Pythons:
-    """The value of `python`, empty for the Python that runs nox; `listed` tells a list from one value."""
-
-    values: tuple[str, ...] = ()
-    listed: bool = False
 
 
 @value
 class Matrix:
     """The value of `matrix`: axes, or a list of points."""
 
-    axes: tuple[Axis, ...] = ()
-    points: tuple[ListedPoint, ...] = ()
+    axes: Mapping[str, tuple[Variant, ...]]
+    points: tuple[Variant, ...] = ()
 
 
 @value
 class Environment:
-    """One environment after `defaults` and `extends` were merged into it."""
+    """One environment with what it takes over; `python` is a text or a list as written, () if it is not."""
 
-    name: str = ""
-    extends: str = ""
+    name: str
     layer: Layer
-    python: Pythons = Pythons()
-    matrix: Matrix = Matrix()
-    exclude: tuple[Override, ...] = ()
-    include: tuple[ListedPoint, ...] = ()
-    overrides: tuple[Override, ...] = ()
+    python: str | tuple[str, ...] = ()
+    matrix: Matrix = Matrix(axes={})
+    exclude: tuple[Variant, ...] = ()
+    include: tuple[Variant, ...] = ()
+    overrides: tuple[Variant, ...] = ()
     place: Place
 
 
@@ -282,9 +168,9 @@ class Point:
     place: Place
     description: str = ""
     requirements: tuple[Entry, ...] = ()
-    constraints: tuple[Constraint, ...] = ()
-    build_constraints: tuple[Constraint, ...] = ()
-    resolution: Resolution = "highest"
+    constraints: tuple[Entry, ...] = ()
+    build_constraints: tuple[Entry, ...] = ()
+    resolution: Literal["highest", "lowest", "lowest-direct"] = "highest"
     exclude_newer: ExcludeNewer | None = None
     allow_prereleases: bool | tuple[str, ...] = False
     only_binary: tuple[str, ...] = ()
@@ -298,8 +184,8 @@ class Point:
     change_dir: str = ""
     tags: tuple[str, ...] = ()
     default: bool = True
-    requires: tuple[str, ...] = ()
-    backend: Backend | None = None
+    requires: tuple[Entry, ...] = ()
+    backend: Literal["uv", "virtualenv", "venv"] | None = None
     lock: LockOptions = LockOptions()
     drift: DriftOptions = DriftOptions()
     platforms: tuple[str, ...] = ()

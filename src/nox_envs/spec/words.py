@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 from nox_envs.errors import Invalid, NoxEnvsError, did_you_mean
@@ -14,9 +14,13 @@ from nox_envs.values import value
 RUN_TIME = ("posargs", "envdir")
 NAMING = ("name", "environment", "python", "py")
 LONGEST_SHOWN = 60
+# A value that begins with one of these is a version range.
+COMPARISONS = ("<", ">", "=", "!", "~")
 
-_PYTHON = r"(?:c?python|py|pypy-?|graalpy)?[23](?:\.[0-9]{1,2}){0,2}t?(?:-(?:32|64))?|c?python|pypy|graalpy"
-_TIME = r"[Tt ]([01]\d|2[0-3])(:[0-5]\d){2}(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
+_PYTHON = (
+    r"(?P<name>c?python|py(?=\d)|pypy-?(?=\d)|pypy|graalpy)?"
+    r"(?:(?P<version>[23](?:\.\d{1,2}){0,2})(?P<threads>t?)(?:-(?:32|64))?)?"
+)
 # Any URL may name a database of the tests; these are the ones that installers open.
 _FETCHED = r"(?i)\b(?:(?:git|hg|bzr|svn)\+)?(?:https?|ftp|ssh|git|svn)://\S*"
 
@@ -49,36 +53,9 @@ def refuse_credentials(text: str) -> None:
         raise Invalid("a URL with a password or token must not stand in this file", hint)
 
 
-def date(text: str) -> str:
-    """Check an ISO date, YYYY-MM-DD."""
-    from datetime import date as calendar_date
-
-    try:
-        return calendar_date.fromisoformat(text if len(text) == 10 else "").isoformat()
-    except ValueError:
-        raise Invalid(f"{show(text)} is not a date", "write YYYY-MM-DD, such as 2026-01-31") from None
-
-
-def cooldown(text: str) -> str:
-    """Check a date, a time with its offset, or a span such as `7 days`, and return its plain form."""
-    if span := re.fullmatch(r"(\d{1,5})\s+(hour|day|week)s?", text.strip(), re.ASCII):
-        return f"{int(span[1])} {span[2]}{'' if int(span[1]) == 1 else 's'}"
-    day, time = text[:10], text[10:]
-    try:
-        if not time or re.fullmatch(_TIME, time, re.ASCII):
-            return date(day) + time.replace(" ", "T").upper()
-    except Invalid:
-        pass
-    hint = "write a date (2026-01-31), a time (2026-01-31T00:00:00Z) or a span ('7 days')"
-    raise Invalid(f"{show(text)} is not a point in time", hint)
-
-
 @value
 class Python:
-    """An interpreter by name: its text as written, implementation (cpython, pypy, graalpy) and version.
-
-    `version` has one to three numbers, and none for a bare name such as `pypy`.
-    """
+    """An interpreter by name (implementation: cpython, pypy, graalpy); `version` has up to three numbers."""
 
     text: str
     implementation: str
@@ -94,27 +71,40 @@ class Python:
 @lru_cache(maxsize=1024)
 def parse_python(text: str) -> Python:
     """Read the name of an interpreter: `3.12`, `3.12.4`, `3.13t`, `pypy3.11`, `python3.12`."""
-    if not re.fullmatch(_PYTHON, text):
+    found = re.fullmatch(_PYTHON, text, re.ASCII)
+    if not text or not found:
         raise Invalid(f"{show(text)} is not a Python version", _python_hint(text))
-    digits = re.search(r"\d[\d.]*", text)
-    prefix = text[: digits.start()] if digits else text
+    name, version = found["name"] or "", found["version"]
     return Python(
         text=text,
-        implementation=prefix.rstrip("-") if prefix.startswith(("pypy", "graalpy")) else "cpython",
-        version=tuple(map(int, digits[0].split("."))) if digits else (),
-        free_threaded=bool(re.search(r"\dt", text)),
+        implementation=name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython",
+        version=tuple(map(int, version.split("."))) if version else (),
+        free_threaded=bool(found["threads"]),
     )
 
 
 def _python_hint(text: str) -> str:
-    if dotless := re.fullmatch(r"(c?python|py|pypy-?)?([23])(\d{1,2})(t?)", text, re.ASCII):
-        prefix = dotless[1] or ""
-        return f"did you mean {'' if prefix == 'py' else prefix}{dotless[2]}.{dotless[3]}{dotless[4]}?"
+    if dotless := re.fullmatch(r"(?:py(?=\d))?(c?python|pypy-?)?([23])(\d{1,2}t?)", text, re.ASCII):
+        return f"did you mean {dotless[1] or ''}{dotless[2]}.{dotless[3]}?"
     if "/" in text or "\\" in text:
         return 'a path is for one machine only; write the version, such as "3.12"'
-    if text[:1] in ("<", ">", "=", "!", "~"):
+    if text.startswith(COMPARISONS):
         return 'list the versions: ["3.12", "3.13"]'
     return 'such as "3.12", "3.13t" or "pypy3.11"'
+
+
+@lru_cache(maxsize=4096)
+def in_range(version: str, limits: str) -> bool:
+    """Return whether a version is in a range such as `>=3.12,<3.14`; raises Invalid for another range."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # only specs with ranges need it
+    from packaging.version import Version
+
+    try:
+        return SpecifierSet(limits).contains(Version(version), prereleases=True)
+    except InvalidSpecifier:
+        raise Invalid(f"{show(limits)} is not a version range", "such as '>=3.12,<3.14'") from None
+    except ValueError:
+        return False
 
 
 @value
@@ -142,7 +132,6 @@ def parse_platform(text: str) -> Platform:
     return Platform(text=text, sys_platform=system, machine=known)
 
 
-# `shlex` takes quadratic time.
 _LONGEST_COMMAND = 1 << 15
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1", "&>"})
 _QUOTED = r"""(?s)\\.|'[^']*'|"(?:\\.|[^"\\])*\""""
@@ -154,8 +143,6 @@ def split_command(text: str) -> tuple[str, ...]:
     Raises Invalid for what only a shell understands: operators, assignments, several lines.
     """
     refuse_credentials(text)
-    if len(text) > _LONGEST_COMMAND:
-        raise Invalid(f"the command is longer than {_LONGEST_COMMAND:,} characters", "write a script")
     text = text.strip().replace("\\\n", " ")
     bare = re.sub(_QUOTED, "''", text)
     if "\n" in bare:
@@ -167,20 +154,20 @@ def split_command(text: str) -> tuple[str, ...]:
     if assigned := re.match(r"([A-Za-z_]\w*)=", bare):
         hint = f"use set_env: {{{assigned[1]}: …}}"
         raise Invalid(f"a command cannot begin with the assignment of {assigned[1]}", hint)
+    kept = (token[0] for token in re.finditer(_TOKEN, text) if token["default"] is not None)
+    marked = re.sub(_TOKEN, lambda token: token[0] if token["default"] is None else "\0", text)
+    return checked_argv(tuple([re.sub("\0", lambda _: next(kept), word) for word in _words(marked, text)]))
+
+
+def _words(text: str, shown: str) -> list[str]:
+    """Split a text like a shell; raises Invalid, also for a long text: `shlex` takes quadratic time."""
+    if len(text) > _LONGEST_COMMAND:
+        raise Invalid(f"the command is longer than {_LONGEST_COMMAND:,} characters", "write a script")
     try:
-        words = tuple(_split(text))
+        return shlex.split(text)
     except ValueError:
         hint = "close it; a command with quotes or commas inside [ ] needs quotes around it"
-        raise Invalid(f"a quote is not closed in {show(text)}", hint) from None
-    return checked_argv(words)
-
-
-def _split(text: str) -> Iterator[str]:
-    kept = [token[0] for token in re.finditer(_TOKEN, text) if token["default"] is not None]
-    marked = re.sub(_TOKEN, lambda token: token[0] if token["default"] is None else "\0", text)
-    pieces = iter(kept)
-    for found in shlex.split(marked):
-        yield re.sub("\0", lambda _: next(pieces), found)
+        raise Invalid(f"a quote is not closed in {show(shown)}", hint) from None
 
 
 def checked_argv(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -201,83 +188,55 @@ _TOKEN = (
 )
 
 
-def names_in(text: str) -> tuple[str, ...]:
-    """Return the names of the placeholders of a text, in order, those inside defaults included."""
-    found: list[str] = []
-    for token in re.finditer(_TOKEN, text) if "{" in text else ():
-        if token["name"] is not None:
-            found += [token["name"], *names_in(token["default"] or "")]
-    return tuple(found)
-
-
-def check_placeholders(
-    text: str, known: Collection[str], suggest: Callable[[str, Collection[str]], str] = did_you_mean
-) -> Iterator[Invalid]:
+def check_placeholders(text: str, known: Collection[str], hint: str = "") -> Iterator[Invalid]:
     """Yield what is wrong with the placeholders of a text; `known` are the names it may use."""
     for token in re.finditer(_TOKEN, text):
         name, default = token["name"], token["default"]
         if brace := token["lone"]:
             yield Invalid(f"a single {brace!r} in {show(text)} has no meaning", f"write {brace * 2!r}")
         elif name is not None and name not in known:
-            yield Invalid(f"unknown placeholder {{{name}}} in {show(text)}", suggest(name, known))
+            missing = 'write python: "3.12", or a list' if name in ("python", "py") else hint
+            yield Invalid(f"unknown placeholder {{{name}}} in {show(text)}", missing)
         elif default is not None and name != "posargs":
             yield Invalid(f"{{{name}}} in {show(text)} cannot have a default", "only {posargs:…} can")
         elif default is not None:
-            yield from check_placeholders(default, [one for one in known if one != "posargs"], suggest)
-            if shown := _unsplittable(default):
-                yield Invalid(shown, "close the quote")
+            yield from check_placeholders(default, [one for one in known if one != "posargs"], hint)
+            try:
+                _words(default, text)
+            except Invalid as wrong:
+                yield wrong
 
 
-def _unsplittable(default: str) -> str:
-    try:
-        shlex.split(default if len(default) <= _LONGEST_COMMAND else "'")
-    except ValueError:
-        return f"a quote is not closed in the default {show(default)} of {{posargs}}"
-    return ""
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
+def fill(text: str, values: Mapping[str, str], *, for_run: bool = False) -> str:
     """Replace the placeholders that have a value, and doubled braces by single ones; others stay.
 
-    A placeholder whose value is empty becomes its default.
-    """
-
-    def replaced(token: re.Match[str]) -> str:
-        if token[0] in ("{{", "}}"):
-            return token[0][0]
-        return values.get(token["name"] or "", token[0]) or fill(token["default"] or "", values)
-
-    return re.sub(_TOKEN, replaced, text) if "{" in text or "}" in text else text
-
-
-def fill_command(text: str, values: Mapping[str, str]) -> str:
-    """Replace the placeholders that have a value in a text that is completed by `expand_text` at run time.
-
-    Doubled braces stay doubled, and the braces of a value are doubled: nothing is read twice.
+    A placeholder whose value is empty becomes its default. A text `for_run` is filled again at run time: its
+    defaults and doubled braces stay, and the braces of a value are doubled, so that nothing is read twice.
     """
 
     def replaced(token: re.Match[str]) -> str:
         name, default = token["name"] or "", token["default"]
-        if default is not None:
-            return f"{{{name}:{fill_command(default, values)}}}"
-        return values[name].replace("{", "{{").replace("}", "}}") if name in values else token[0]
+        if for_run and default is not None:
+            return f"{{{name}:{fill(default, values, for_run=True)}}}"
+        if for_run:
+            return values[name].replace("{", "{{").replace("}", "}}") if name in values else token[0]
+        if token[0] in ("{{", "}}"):
+            return token[0][0]
+        return values.get(name, token[0]) or fill(default or "", values)
 
-    return re.sub(_TOKEN, replaced, text) if "{" in text else text
+    return re.sub(_TOKEN, replaced, text) if "{" in text or "}" in text else text
 
 
 def expand_text(text: str, *, posargs: tuple[str, ...], envdir: str) -> str:
-    """Complete one text for the run: `{envdir}`, `{posargs}` joined by spaces, doubled braces.
-
-    `posargs` are the words after `--`; without any, `{posargs:default}` is its default.
-    """
+    """Complete one text for the run: `{envdir}`, `{posargs}` joined by spaces or its default, and braces."""
     return fill(text, {"posargs": " ".join(posargs), "envdir": envdir})
 
 
 def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: str) -> tuple[str, ...]:
-    """Complete a command for the run.
+    """Complete a command for the run; `posargs` are the words after `--`.
 
-    A word that is `{posargs}` becomes zero or more words; `{posargs:default words}` becomes the words of the
-    default, split like a shell would, if there are no `posargs`. Raises NoxEnvsError if it cannot be split.
+    A word that is `{posargs}` becomes these, or else the words of its default, split like a shell would.
+    Raises NoxEnvsError if it cannot be split.
     """
     words: list[str] = []
     for one in argv:
@@ -286,9 +245,10 @@ def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: s
             words.append(expand_text(one, posargs=posargs, envdir=envdir))
         elif posargs:
             words += posargs
-        elif problem := _unsplittable(token["default"] or ""):
-            raise NoxEnvsError(problem)
         else:
-            default = shlex.split(token["default"] or "")
+            try:
+                default = _words(token["default"] or "", one)
+            except Invalid as wrong:
+                raise NoxEnvsError(wrong.message) from None
             words += [expand_text(part, posargs=(), envdir=envdir) for part in default]
     return tuple(words)

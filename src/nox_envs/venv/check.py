@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from nox_envs.findings import (
-    FilesMode,
-    Finding,
-    lock_command,
-    recreate_command,
-    run_command,
-    worst_first,
-)
+from nox_envs.findings import FilesMode, Finding, lock_command, recreate_command, run_command, worst_first
 from nox_envs.lock.pins import INDEX, Markers, Pin, Variables, interpreter_markers, source_of_url
 from nox_envs.lock.plan import LockPlan, requested_by
 from nox_envs.lock.text import Lock
 from nox_envs.spec.types import Point
 from nox_envs.terminal import Told
 from nox_envs.values import replace, value
-from nox_envs.venv.compare import Expectation, Fingerprint, Own, compare, own_name
+from nox_envs.venv.compare import Expectation, Fingerprint, Own, absolute_pins, compare, own_name
 from nox_envs.venv.consistency import unmet_requirements
-from nox_envs.venv.files import file_findings
+from nox_envs.venv.files import file_findings, startup_findings
 from nox_envs.venv.receipt import Receipt
-from nox_envs.venv.snapshot import Snapshot, listed, take
-from nox_envs.venv.startup import startup_findings
+from nox_envs.venv.snapshot import Snapshot, take
 
 # A package that is not the one expected is not held to the files and requirements of that one.
 _OTHERWISE = frozenset({"version", "source", "artifact", "duplicate", "missing", "extraneous"})
@@ -59,43 +51,45 @@ def check_venv(
     """Compare the venv at `location` with its lock, or without one with its receipt.
 
     `host` are the marker variables of the interpreter that runs us. `files` says which files are compared
-    with their RECORD; `consistency` asks whether the requirements of all distributions are met. See `compare`
-    on `root` and `fingerprint`. Raises NotAVenv, and NoxEnvsError for a marker that cannot be evaluated.
+    with their RECORD; `consistency` asks whether the requirements of all distributions are met. Relative
+    paths in pins start at `root`. Raises NotAVenv, and NoxEnvsError for a marker that cannot be evaluated.
     """
     snapshot = take(location)
-    interpreter = snapshot.interpreter
-    markers = Markers(
-        interpreter_markers(host, version=interpreter.version, implementation=interpreter.implementation)
-    )
+    python = snapshot.interpreter
+    variables = interpreter_markers(host, version=python.version, implementation=python.implementation)
+    markers = Markers(variables)
     pins = lock.pins if lock else tuple(_recorded_pins(receipt)) if receipt and not plan.path else ()
-    expectation = Expectation(
-        pins=tuple([pin for pin in pins if not pin.marker or markers.hold(pin.marker)]),
-        inactive=tuple([pin for pin in pins if pin.marker and not markers.hold(pin.marker)]),
-        own=own,
-        python=point.python,
-        receipt=receipt,
-        lock=plan.path,
-    )
+    active = [pin for pin in pins if not pin.marker or markers.hold(pin.marker)]
+    name = own_name(own, snapshot)
     # Without a lock, pins come from the receipt, which does not decide what is opened.
     folders = {os.path.realpath(root / one.path) for one in plan.requirements if one.path}
     folders |= {os.path.realpath(own.directory)} if own else set()
-
-    def of_declared(folder: str) -> str:
-        return fingerprint(folder) if lock or os.path.realpath(folder) in folders else ""
-
-    found = [*compare(expectation, snapshot, root=root, fingerprint=of_declared)]
+    expectation = Expectation(
+        pins=absolute_pins(active, root, own, name),
+        inactive=tuple([pin for pin in pins if pin.marker and not markers.hold(pin.marker)]),
+        own=own,
+        own_name=name,
+        python=point.python,
+        receipt=receipt,
+        fingerprint=lambda folder: fingerprint(folder) if lock or os.path.realpath(folder) in folders else "",
+    )
+    found = [*compare(expectation, snapshot)]
     wrong = {one.package for one in found if one.kind in _OTHERWISE and one.severity == "error"}
-    found += startup_findings(snapshot, receipt, excused=wrong) if receipt else ()
-    told_already = {("broken-metadata", package) for package in wrong}
-    inside = _file_findings(snapshot, receipt, files, told)
-    found += [one for one in inside if (one.kind, one.package) not in told_already]
+    found += startup_findings(snapshot, receipt, wrong) if receipt else ()
+    if files != "off":
+        inside = file_findings(snapshot, receipt, mode=files, told=told)
+        found += [one for one in inside if one.package not in wrong]
+    elif receipt and not set(snapshot.names).issuperset(receipt.names):
+        # Something was deleted that is not a record of an installer.
+        inside = file_findings(snapshot, receipt, mode="changed", told=told)
+        found += [one for one in inside if one.kind == "file-missing"]
     if consistency:
-        extras = [(pin.name, pin.extras) for pin in expectation.pins if pin.extras]
-        extras += [(own_name(own, snapshot), point.package.extras)] if own else []
-        unmet = unmet_requirements(snapshot, host, extras=extras)
+        extras = [(pin.name, pin.extras) for pin in active if pin.extras]
+        extras += [(name, point.package.extras)] if own else []
         # The repair of another finding fixes what follows from it.
+        unmet = unmet_requirements(snapshot, variables, extras=extras)
         found += [one for needed, one in unmet if not {needed, one.package} & wrong]
-    finished = _finished(dict.fromkeys(found), expectation, point, plan)
+    finished = _finished(dict.fromkeys(found), (*active, *expectation.inactive), point, plan)
     return Checked(snapshot=snapshot, expectation=expectation, findings=worst_first(finished))
 
 
@@ -106,31 +100,21 @@ def _recorded_pins(receipt: Receipt) -> Iterator[Pin]:
             yield Pin(name=one.name, version=one.version, source=source if one.source else INDEX)
 
 
-def _file_findings(
-    snapshot: Snapshot, receipt: Receipt | None, files: FilesMode, told: Told
-) -> tuple[Finding, ...]:
-    if files != "off":
-        return file_findings(snapshot, receipt, mode=files, told=told)
-    there = {name for site in snapshot.sites for name in listed(site)}
-    if receipt is None or there.issuperset(receipt.names):
-        return ()
-    # Something was deleted that is not a record of an installer.
-    found = file_findings(snapshot, receipt, mode="changed", told=told)
-    return tuple(one for one in found if one.kind == "file-missing")
-
-
 def _finished(
-    found: Iterable[Finding], expectation: Expectation, point: Point, plan: LockPlan
+    found: Iterable[Finding], pins: Sequence[Pin], point: Point, plan: LockPlan
 ) -> Iterator[Finding]:
     """Yield findings with the line of the pin, who asked for the package, and what to type."""
-    pins = (*expectation.inactive, *expectation.pins)
-    lines = {pin.name: f"{pin.origin or expectation.lock}:{pin.line}" for pin in reversed(pins) if pin.line}
+    lines = {pin.name: f"{pin.origin or plan.path}:{pin.line}" for pin in reversed(pins) if pin.line}
     asked_by = requested_by(plan, pins)
     for one in found:
-        why = asked_by(one.package) if one.package else ()
-        line = lines.get(one.package, "") if expectation.lock else ""
-        placed = replace(one, environment=point.environment, session=point.session, line=line, why=why)
-        yield replace(placed, fix=_fix(one, point, plan))
+        yield replace(
+            one,
+            environment=point.environment,
+            session=point.session,
+            line=lines.get(one.package, ""),
+            why=asked_by(one.package) if one.package else (),
+            fix=_fix(one, point, plan),
+        )
 
 
 def _fix(one: Finding, point: Point, plan: LockPlan) -> str:

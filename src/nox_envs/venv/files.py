@@ -1,4 +1,4 @@
-"""Installed files beside the RECORD of each distribution (link 3)."""
+"""Installed files beside RECORDs and the receipt, above all those that run at every start (link 3)."""
 
 from __future__ import annotations
 
@@ -8,58 +8,58 @@ import hashlib
 import os
 import re
 import stat
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import PurePath
+from typing import TypeAlias
 
-from nox_envs.errors import Invalid
 from nox_envs.files import digest, read_bytes, reason
 from nox_envs.findings import FilesMode, Finding, finding
+from nox_envs.lock.pins import INDEX
+from nox_envs.spec.types import Pairs
 from nox_envs.terminal import Told
 from nox_envs.venv.receipt import Receipt
-from nox_envs.venv.snapshot import Distribution, Snapshot, is_interpreter, is_startup, programs, unread
+from nox_envs.venv.snapshot import Distribution, Snapshot, listed, unread
 
 _RECORD_LIMIT = 1 << 23
+_STARTUP_LIMIT = 1 << 16
 _MOST_ROWS = 500_000
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
-_BIG = 1 << 16
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 # What has become a link since it was listed is not opened, and a pipe does not make us wait.
 _FLAGS = sum(getattr(os, f"O_{name}", 0) for name in ("RDONLY", "NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC"))
 # Bytecode that Python uses without looking at its source: the flags of hash-based files (PEP 552).
 _UNCHECKED = b"\1\0\0\0"
+_CREATOR = Distribution(name="", version="", path="", source=INDEX)
 
-# Path, hash and size, as a RECORD writes them; and who claims a file, with hash and size.
-Row = tuple[str, str, str]
-Claim = tuple[Distribution, str, str]
+# Who claims a file, with hash and size as a RECORD writes them.
+Claim: TypeAlias = tuple[Distribution, str, str]
 
 
-def read_record(path: str, most: int = _MOST_ROWS) -> list[Row]:
-    """Return the rows of the RECORD in the `*.dist-info` at `path`; hash and size may be empty.
-
-    Raises Invalid for a RECORD that is missing, malformed, or has more than `most` rows.
-    """
+def read_record(one: Distribution, most: int = _MOST_ROWS) -> tuple[list[tuple[str, str, str]], str]:
+    """Return the rows of a RECORD (at most `most`) and what is wrong with it; an egg-info has none."""
+    rows: list[tuple[str, str, str]] = []
+    if not one.path.lower().endswith(".dist-info") or os.path.islink(one.path):  # noqa: PTH114, hot
+        return rows, ""
     try:
-        data = read_bytes(os.path.join(path, "RECORD"), _RECORD_LIMIT, follow=False)
+        data = read_bytes(os.path.join(one.path, "RECORD"), _RECORD_LIMIT, follow=False)
         if data.count(b"\n") > most:
-            raise Invalid("RECORD has too many rows")
-        rows = csv.reader(data.decode("utf-8").split("\n"), strict=True)
-        return [_row(row, number) for number, row in enumerate(rows, start=1) if row]
+            return [], "RECORD has too many rows"
+        for number, row in enumerate(csv.reader(data.decode("utf-8").split("\n"), strict=True), start=1):
+            path, expected, size = (*row, "", "", "")[:3]
+            if (row and not path) or len(row) > 3 or "\0" in path:
+                return [], f"RECORD line {number} is not a row of path, hash and size"
+            # Nearly all hashes look like this.
+            usual = len(expected) == 50 and expected.startswith("sha256=")
+            if expected and not usual and not digest_of(expected):
+                return [], f"RECORD line {number}: {expected[:60]!r} is not a hash by {', '.join(_SIZES)}"
+            if row:
+                rows.append((path, expected, size))
     except OSError as error:
-        raise Invalid(f"RECORD {unread(error)}") from None
+        return [], f"RECORD {unread(error)}"
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Invalid(f"RECORD is not a table: {error}") from None
-
-
-def _row(row: list[str], number: int) -> Row:
-    path, expected, size = (*row, "", "")[:3]
-    if not path or len(row) > 3 or "\0" in path:
-        raise Invalid(f"RECORD line {number} is not a row of path, hash and size")
-    # Nearly all hashes look like this.
-    if expected and not (len(expected) == 50 and expected.startswith("sha256=")) and not digest_of(expected):
-        raise Invalid(f"RECORD line {number}: {expected[:60]!r} is not a hash by {', '.join(_SIZES)}")
-    return path, expected, size
+        return [], f"RECORD is not a table: {error}"
+    return rows, ""
 
 
 def digest_of(written: str) -> str:
@@ -69,15 +69,53 @@ def digest_of(written: str) -> str:
     """
     algorithm, _, text = written.partition("=")
     size = _SIZES.get(algorithm, 0)
+    hexadecimal = len(text) == 2 * size
     try:
-        plain = (
-            bytes.fromhex(text)
-            if len(text) == 2 * size
-            else base64.urlsafe_b64decode(f"{text.rstrip('=')}==")
-        )
+        plain = bytes.fromhex(text) if hexadecimal else base64.urlsafe_b64decode(f"{text.rstrip('=')}==")
     except ValueError:
         return ""
     return f"{algorithm}:{plain.hex()}" if size and len(plain) == size else ""
+
+
+def claims_of(snapshot: Snapshot) -> tuple[dict[str, list[Claim]], list[Finding]]:
+    """Return which distributions claim each file, and what is wrong with RECORDs."""
+    claims: dict[str, list[Claim]] = {}
+    defects: list[Finding] = []
+    left = _MOST_ROWS
+    for one in snapshot.distributions:
+        rows, defect = read_record(one, left)
+        left -= len(rows)
+        site = os.path.dirname(one.path)  # noqa: PTH120, hot
+        for written, expected, size in rows:
+            if path := _placed(site, written, snapshot.location):
+                claims.setdefault(path, []).append((one, expected, size))
+            else:
+                defect = defect or f"RECORD names what is not in the venv: {written[:200]!r}"
+        if defect:
+            path = os.path.join(one.path, "RECORD")
+            defects.append(finding("broken-metadata", one.name, actual=defect, path=path))
+    return claims, defects
+
+
+def _placed(site: str, written: str, location: str) -> str:
+    """Return the absolute path of a row of a RECORD (PEP 376) in `site`, empty if it leaves the venv."""
+    plain = written[0] not in "./" and not ("/." in written or "//" in written or ":" in written)
+    if plain and "\\" not in written:
+        return f"{site}/{written}" if os.sep == "/" else f"{site}{os.sep}{written.replace('/', os.sep)}"
+    path = os.path.normpath(os.path.join(site, written))
+    return path if path.startswith(location + os.sep) else ""
+
+
+def relative(path: str, snapshot: Snapshot) -> str:
+    """Return a path of the venv as the receipt writes it: relative, with `/`."""
+    return path[len(snapshot.location) + 1 :].replace(os.sep, "/")
+
+
+def file_digest(path: str) -> str:
+    """Return what tells one content of a file from another: `sha256:…`, or `link:…` and its target."""
+    if os.path.islink(path):  # noqa: PTH114, hot
+        return f"link:{os.readlink(path)}"  # noqa: PTH115, hot
+    return f"sha256:{digest(path, follow=False)}"
 
 
 def file_findings(
@@ -89,82 +127,69 @@ def file_findings(
     receipt's `installed`; with `all` every file is read. `told` gets the bytes read and those of all files.
     """
     files = _Files(snapshot, receipt, mode)
-    return (*files.claimed(told), *files.unowned(), *files.created())
+    return (*files.claimed(told), *files.unowned())
 
 
 class _Files:
     """The files of a venv: which RECORD claims each of them, and which are on disk."""
 
     def __init__(self, snapshot: Snapshot, receipt: Receipt | None, mode: FilesMode) -> None:
-        self._snapshot = snapshot
+        self._location = snapshot.location
         self._real = os.path.realpath(snapshot.location)
-        self._created = dict(receipt.created) if receipt else {}
-        self._untold: frozenset[str] = frozenset()
         self._since = receipt.installed if receipt and mode == "changed" else 0
-        self._defects: list[Finding] = []
-        self._claims: dict[str, list[Claim]] = {}
-        self._claim(frozenset(receipt.names if receipt else ()))
-        folder = programs(snapshot.location)
-        self._programs = folder if os.path.realpath(folder).startswith(self._real + os.sep) else ""
-        self._tops = (*snapshot.sites, self._programs) if self._programs else snapshot.sites
+        self._claims, self._defects = claims_of(snapshot)
+        programs = snapshot.programs
+        self._tops = {*snapshot.sites, programs} - {""}
+        # What no RECORD names and is there all the same, or has another finding.
+        self._known = {*snapshot.overrides, *snapshot.leftovers, *snapshot.startup}
+        self._known |= {os.path.dirname(path) for path in snapshot.startup}  # noqa: PTH120
+        self._known |= {one.path for one in snapshot.distributions}
+        self._known |= {os.path.join(programs, name) for name, _ in snapshot.interpreter.facts}
+        if receipt and self._defects:  # any of these may be what the RECORD names
+            self._known |= {os.path.join(site, name) for site in snapshot.sites for name in receipt.names}
+        for shown, known in receipt.created if receipt else ():
+            path = os.path.join(self._location, shown.replace("/", os.sep))
+            self._known.add(path)
+            if path.rpartition(os.sep)[0] == programs and known.startswith("sha256:") and "\0" not in path:
+                self._claims.setdefault(path, [(_CREATOR, known.replace(":", "=", 1), "")])
         self._files: dict[str, os.stat_result] = {}
-        self._folders: list[str] = []
-        for top in self._tops:
-            self._list(top)
+        self._strays: list[str] = []
+        self._list()
 
-    def _claim(self, names: frozenset[str]) -> None:
-        """Read every RECORD; of two distributions of one name neither is held to its files.
-
-        Where a RECORD cannot be read, any of `names` may be what it owns.
-        """
-        counts = Counter(one.name for one in self._snapshot.distributions)
-        left = _MOST_ROWS
-        for one in self._snapshot.distributions:
-            rows, defect = claimed_rows(one, left)
-            left -= len(rows)
-            self._untold = names if defect else self._untold
-            site = os.path.dirname(one.path)  # noqa: PTH120, hot
-            for written, expected, size in rows:
-                if path := placed(site, written, self._snapshot.location):
-                    claim = (one, expected if counts[one.name] == 1 else "", size)
-                    self._claims.setdefault(path, []).append(claim)
-                else:
-                    defect = defect or f"RECORD names what is not in the venv: {written[:200]!r}"
-            if defect and counts[one.name] == 1:
-                path = os.path.join(one.path, "RECORD")
-                self._defects.append(finding("broken-metadata", one.name, actual=defect, path=path))
-
-    def _list(self, top: str) -> None:
-        waiting = [top]
+    def _list(self) -> None:
+        """List the files of all folders in which a distribution has any, and the other folders."""
+        owned = set(self._tops)
+        for path in self._claims:
+            folder = path.rpartition(os.sep)[0]
+            while folder not in owned and len(folder) > 1:
+                owned.add(folder)
+                folder = folder.rpartition(os.sep)[0]
+        waiting = [*self._tops]
         while waiting:
             folder = waiting.pop()
-            self._folders.append(folder)
             try:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         if not entry.is_dir(follow_symlinks=False):
                             self._files[entry.path] = entry.stat(follow_symlinks=False)
-                        elif folder != top or entry.name[0] != "~":  # a leftover has its own finding
+                        elif entry.path in owned or entry.name == "__pycache__":
                             waiting.append(entry.path)
+                        else:
+                            self._strays.append(entry.path)
             except OSError as error:
                 actual = f"a folder that cannot be listed: {reason(error)}"
                 self._defects.append(finding("unowned", actual=actual, path=folder))
 
     def claimed(self, told: Told) -> Iterator[Finding]:
-        """Yield what is wrong with the files that a RECORD claims."""
+        """Yield what is wrong with RECORDs, and with the files that they claim."""
         yield from self._defects
-        suspects = {
-            path: [claim for claim in claims if claim[1]]
-            for path, claims in self._claims.items()
-            if not self._is_right(path, claims)
-        }
-        states = {path: self._state(path) for path in suspects}
-        wanted = [(path, one) for path in suspects if not states[path] for _, one, _ in suspects[path]]
-        sizes = [self._files[path].st_size if path in self._files else 0 for path, _ in wanted]
-        hashes = dict(zip(wanted, hash_files(wanted, sizes, told), strict=True))
-        for path, claims in sorted(suspects.items()):
-            found = {expected: states[path] or hashes[path, expected] for _, expected, _ in claims}
-            yield from _compared(path, claims, found)
+        suspects = sorted(path for path, claims in self._claims.items() if not self._is_right(path, claims))
+        sizes = [self._files[path].st_size if path in self._files else 0 for path in suspects]
+        done, total = 0, sum(sizes)
+        for path, size in zip(suspects, sizes, strict=True):
+            yield from self._compared(path, [claim for claim in self._claims[path] if claim[1]])
+            done += size
+            told(done, total, "files")
 
     def _is_right(self, path: str, claims: list[Claim]) -> bool:
         """Return whether nothing is said of the content of a file, or nothing can have changed it."""
@@ -180,207 +205,121 @@ class _Files:
         written = status.st_nlink == 1 and status.st_ctime_ns >= self._since
         return not written and stat.S_ISREG(status.st_mode) and bool(status.st_mode & stat.S_IRUSR)
 
-    def _state(self, path: str) -> str:
-        """Return what is in place of a regular file of the venv, empty if there is one."""
-        status = self._files.get(path)
+    def _compared(self, path: str, claims: list[Claim]) -> Iterator[Finding]:
+        """Yield that a file is not what RECORD says, or is the copy of another distribution."""
+        name = PurePath(path).name
+        found = {claim: self._content(path, claim.partition("=")[0]) for _, claim, _ in claims}
+        right = next((owner.name for owner, claim, _ in claims if digest_of(claim) == found[claim]), "")
+        for owner, claim, _ in claims:
+            expected, actual = digest_of(claim), found[claim]
+            if expected == actual or name in owner.defect:  # the snapshot has told the defect
+                continue
+            if right:
+                mine, other = f"{name} of {owner.name}", f"{name} of {right}"
+                yield finding("clobbered", owner.name, expected=mine, actual=other, path=path)
+                continue
+            if actual == "missing":
+                yield finding("file-missing", owner.name, expected=name, path=path)
+                return
+            if actual.startswith("sha") and (shared := os.lstat(path).st_nlink) > 1:
+                hint = f"uv's cache shares the edit; run: uv cache clean {owner.name}"
+                actual += f" (a file with {shared} names: {hint})"
+            yield finding("file-modified", owner.name, expected=expected, actual=actual, path=path)
+            return
+
+    def _content(self, path: str, algorithm: str) -> str:
+        """Return the hash of a file of the venv as `sha256:…`, or what is in place of one."""
+        made = hashlib.new(algorithm)
         try:
-            if status is None:
-                status = os.lstat(path)
-                folder = os.path.dirname(path)  # noqa: PTH120, hot
-                if os.path.realpath(folder) != self._real + folder[len(self._snapshot.location) :]:
-                    return "a file behind a link"
+            status = self._files.get(path) or os.lstat(path)
+            folder = path.rpartition(os.sep)[0]
+            inside = self._real + folder[len(self._location) :]
+            if path not in self._files and os.path.realpath(folder) != inside:
+                return "a file behind a link"
             if stat.S_ISLNK(status.st_mode):
                 return f"a link to {os.readlink(path)}"  # noqa: PTH115, hot
+            if not stat.S_ISREG(status.st_mode):
+                return "a directory" if stat.S_ISDIR(status.st_mode) else "a special file"
+            with open(path, "rb", buffering=0, opener=_open) as stream:
+                while data := stream.read(_CHUNK):
+                    made.update(data)
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
         except OSError as error:
             return f"cannot be read: {reason(error)}"
-        if stat.S_ISDIR(status.st_mode):
-            return "a directory"
-        return "" if stat.S_ISREG(status.st_mode) else "a special file"
+        return f"{algorithm}:{made.hexdigest()}"
 
     def unowned(self) -> Iterator[Finding]:
         """Yield what neither a distribution nor the creator put into site-packages and `bin`."""
-        owned = _folders_of(self._claims, set(self._tops))
-        owned |= {f"{folder}{os.sep}__pycache__" for folder in owned}
-        full = _folders_of(self._files, owned)
-        folders = [folder for folder in self._folders if folder not in full]
-        found: dict[str, list[str]] = {}
-        for path in (*self._files, *folders):
-            if path not in self._claims and (what := self._strange(path)):
-                top = path
-                while (folder := top.rpartition(os.sep)[0]) not in owned:
-                    top = folder
-                if not self._is_expected(top):
-                    found.setdefault(top, []).append(what)
-        for top, told in sorted(found.items()):
-            actual = told[0] if len(told) == 1 else f"{len(told)} files that no distribution owns"
-            yield finding("unowned", actual=actual, path=top)
-
-    def _is_expected(self, top: str) -> bool:
-        """Return whether something that no RECORD names is there all the same, or has another finding."""
-        folder, _, name = top.rpartition(os.sep)
-        if folder == self._programs:
-            known = is_interpreter(name) or name == "__pycache__" or top in self._snapshot.overrides
-        else:
-            hook = folder in self._tops and is_startup(name)
-            known = hook or any(top == one.path for one in self._snapshot.distributions)
-            known = known or (folder in self._tops and name in self._untold)
-        return known or relative(top, self._snapshot) in self._created
+        for path in sorted({*self._files, *self._strays} - self._claims.keys() - self._known):
+            if actual := self._strange(path):
+                yield finding("unowned", actual=actual, path=path)
 
     def _strange(self, path: str) -> str:
-        """Return what a file is that nothing claims, empty for the bytecode of a module that is there."""
+        """Return what something is that nothing claims, empty for the bytecode of a module that is there."""
         folder, _, name = path.rpartition(os.sep)
-        if path not in self._files:  # a folder
+        if path not in self._files:
             importable = folder in self._tops or f"{path}.py" in self._files
-            return "an empty folder that Python can import" if importable and name != "__pycache__" else ""
+            return "a folder that no distribution owns" if importable or listed(path) else ""
         if not folder.endswith("__pycache__"):
             known = name.endswith(".pyc") and path[:-1] in self._files
             return "" if known else "a file that no distribution owns"
-        words = name.split(".")
-        source = folder.removesuffix("__pycache__")
-        beside = any(f"{source}{'.'.join(words[:n])}.py" in self._files for n in range(1, len(words)))
-        if not beside or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
+        source = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}.py"
+        if source not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
             return "a file that is not the bytecode of a module beside it"
-        return "bytecode that Python uses without looking at its source" if _is_unchecked(path) else ""
-
-    def created(self) -> Iterator[Finding]:
-        """Yield the programs of the venv's creator that are not as it wrote them."""
-        folder = self._programs
-        for shown, known in self._created.items():
-            path = os.path.join(folder, PurePath(shown).name)
-            if not folder or shown != relative(path, self._snapshot) or path in self._claims:
-                continue
-            if path not in self._files:
-                yield finding("file-missing", expected=PurePath(shown).name, path=path)
-            elif known != (now := file_digest(path)):
-                yield finding("file-modified", expected=known, actual=now, path=path)
+        try:
+            with open(path, "rb", opener=_open) as stream:
+                unchecked = stream.read(8)[4:] == _UNCHECKED
+        except OSError:
+            unchecked = True  # what cannot be read is not known to be checked
+        return "bytecode that Python uses without looking at its source" if unchecked else ""
 
 
-def relative(path: str, snapshot: Snapshot) -> str:
-    """Return a path of the venv as the receipt writes it: relative, with `/`."""
-    return path[len(snapshot.location) + 1 :].replace(os.sep, "/")
+def _open(path: str, _: int) -> int:
+    return os.open(path, _FLAGS)
 
 
-def file_digest(path: str) -> str:
-    """Return what tells one content of a file from another: `sha256:…`, or `link:…` and its target."""
-    if os.path.islink(path):  # noqa: PTH114, hot
-        return f"link:{os.readlink(path)}"  # noqa: PTH115, hot
-    return f"sha256:{digest(path, follow=False)}"
+# Start-up files: `*.pth` with the modules that they import, and customizing modules (Python's `site`).
 
 
-def placed(site: str, written: str, location: str) -> str:
-    """Return the absolute path of a row of a RECORD in `site`, empty if it leaves the venv.
+def startup_findings(snapshot: Snapshot, receipt: Receipt, excused: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each start-up file that is not as the receipt knows it.
 
-    Rows are relative to site-packages, with `/` (PEP 376, RECORD); nothing is looked up.
+    `excused` are the names of distributions that have a finding of their own.
     """
-    plain = written[0] not in "./" and not ("/." in written or "//" in written or ":" in written)
-    if plain and "\\" not in written:
-        return f"{site}/{written}" if os.sep == "/" else f"{site}{os.sep}{written.replace('/', os.sep)}"
-    path = os.path.normpath(os.path.join(site, written))
-    return path if path.startswith(location + os.sep) else ""
-
-
-def claimed_rows(one: Distribution, most: int = _MOST_ROWS) -> tuple[list[Row], str]:
-    """Return the rows of a RECORD and what is wrong with it; an egg-info does not tell its files."""
-    try:
-        told = one.path.lower().endswith(".dist-info") and not os.path.islink(one.path)  # noqa: PTH114
-        return (read_record(one.path, most) if told else []), ""
-    except Invalid as error:
-        return [], error.message
-
-
-def _folders_of(paths: Iterable[str], known: set[str]) -> set[str]:
-    """Return the folders around some paths, up to those that are known, and these."""
-    found = set(known)
-    for path in paths:
-        folder = path.rpartition(os.sep)[0]
-        while folder not in found and len(folder) > 1:
-            found.add(folder)
-            folder = folder.rpartition(os.sep)[0]
-    return found
-
-
-def _is_unchecked(path: str) -> bool:
-    try:
-        with open(path, "rb", opener=lambda name, _: os.open(name, _FLAGS)) as stream:
-            return stream.read(8)[4:] == _UNCHECKED
-    except OSError:
-        return True  # what cannot be read is not known to be checked
-
-
-def _compared(path: str, claims: list[Claim], found: dict[str, str]) -> Iterator[Finding]:
-    """Yield that a file is not what RECORD says, or is the copy of another distribution."""
-    name = PurePath(path).name
-    right = [claim for claim in claims if _is_same(claim[1], found[claim[1]])]
-    wrong = [claim for claim in claims if claim not in right]
-    for owner, expected, _ in wrong if right else wrong[:1]:
-        actual = digest_of(found[expected]) or found[expected]
-        if right:
-            mine, other = f"{name} of {owner.name}", f"{name} of {right[0][0].name}"
-            yield finding("clobbered", owner.name, expected=mine, actual=other, path=path)
-        elif name in owner.defect:  # the snapshot has said it already
+    known = {**dict(receipt.created), **dict(receipt.startup)}
+    changed = [path for path in snapshot.startup if known.get(relative(path, snapshot)) != file_digest(path)]
+    claims = claims_of(snapshot)[0] if changed else {}
+    for path in changed:
+        names = [owner.name for owner, _, _ in claims.get(path, ())]
+        expected = known.get(relative(path, snapshot), "")
+        if not set(names).isdisjoint(excused):
             continue
-        elif actual == "missing":
-            yield finding("file-missing", owner.name, expected=name, path=path)
+        if expected and names:
+            actual = file_digest(path)
+            yield finding("file-modified", names[0], expected=expected, actual=actual, path=path)
         else:
-            # uv links files from its cache.
-            shared = os.lstat(path).st_nlink if digest_of(found[expected]) else 1
-            note = (
-                f" (a file with {shared} names: uv's cache shares the edit; run: uv cache clean {owner.name})"
-            )
-            actual += note if shared > 1 else ""
-            yield finding("file-modified", owner.name, expected=digest_of(expected), actual=actual, path=path)
+            yield finding("startup-hook", expected=expected, actual=_told(path), path=path)
 
 
-def _is_same(expected: str, actual: str) -> bool:
-    return actual == expected or digest_of(actual) == digest_of(expected) != ""
+def owned_startup(snapshot: Snapshot) -> Pairs:
+    """Return path and digest of the start-up files that are as a RECORD says."""
+    claims = claims_of(snapshot)[0] if snapshot.startup else {}
+    digests = {path: file_digest(path) for path in snapshot.startup}
+    return tuple(
+        (relative(path, snapshot), found)
+        for path, found in digests.items()
+        if any(digest_of(expected) in ("", found) for _, expected, _ in claims.get(path, ()))
+    )
 
 
-def hash_files(
-    files: Sequence[tuple[str, str]], sizes: Sequence[int], told: Told = lambda *_: None
-) -> list[str]:
-    """Hash files and return the hashes as a RECORD writes them, in the same order.
-
-    `files` are paths, each with a hash by the wanted algorithm; `sizes` are hints in bytes. A file that
-    cannot be read gives a text that begins with "cannot be read".
-    """
-    from concurrent.futures import ThreadPoolExecutor  # takes longer to import than most checks
-
-    order = sorted(range(len(files)), key=lambda number: sizes[number] >= _BIG)
-    found = [""] * len(files)
-    done, total = 0, sum(sizes)
-    with ThreadPoolExecutor(2) as pool:
-        # Small files keep the interpreter busy, and big ones do not: those are read meanwhile.
-        big = {n: pool.submit(_hash, *files[n], sizes[n]) for n in order if sizes[n] >= _BIG}
-        try:
-            for number in order:
-                waiting = big.get(number)
-                found[number] = waiting.result() if waiting else _hash(*files[number], sizes[number])
-                done += sizes[number]
-                told(done, total, "files")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return found
-
-
-def _hash(path: str, expected: str, size: int) -> str:
-    algorithm = expected.partition("=")[0]
-    wanted = min(size + 1, _CHUNK) if size else _BIG
+def _told(path: str) -> str:
+    """Return the line of a start-up file that says most of what it does; of a link, where it leads."""
+    if os.path.islink(path):  # noqa: PTH114
+        return f"a link to {os.readlink(path)}"  # noqa: PTH115
     try:
-        descriptor = os.open(path, _FLAGS)
-        try:
-            data = os.read(descriptor, wanted)
-            # What gives just its size has been a regular file all along.
-            if (not data or len(data) != size) and not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return "cannot be read: is not a regular file"
-            made = hashlib.sha256(data) if algorithm == "sha256" else hashlib.new(algorithm, data)
-            while len(data) == wanted:  # a regular file gives less at its end only
-                data = os.read(descriptor, wanted)
-                made.update(data)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        return f"cannot be read: {reason(error)}"
-    return f"{algorithm}={base64.urlsafe_b64encode(made.digest()).rstrip(b'=').decode()}"
+        text = read_bytes(path, _STARTUP_LIMIT, follow=False).decode("utf-8", "replace")
+    except OSError:
+        return f"something that cannot be read ({PurePath(path).name})"
+    line = re.search(r"(?m)^(?:import|from)[ \t].*", text) or re.search(r"(?m)^[ \t]*[^#\s].*", text)
+    return line[0].strip()[:100] if line else "an empty file"

@@ -10,28 +10,18 @@ from pathlib import Path, PurePath
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem
 from nox_envs.files import write_atomically
 from nox_envs.findings import Finding, drift_in
+from nox_envs.lock import resolve
 from nox_envs.lock.pins import Pin, direct_reference, local_path
 from nox_envs.lock.plan import LockPlan
-from nox_envs.lock.resolve import refresh_options, resolution_options, source_options
 from nox_envs.lock.text import requirement_line
-from nox_envs.requirements.text import Declared, requirement_text
-from nox_envs.spec.types import Pairs
+from nox_envs.requirements.text import Declared
 from nox_envs.spec.words import canonical_name, is_name
 from nox_envs.values import replace, value
 from nox_envs.venv.check import Checked
-from nox_envs.venv.compare import (
-    Expectation,
-    Fingerprint,
-    Own,
-    absolute_source,
-    hashes_digest,
-    own_name,
-    without_own,
-)
-from nox_envs.venv.files import claimed_rows, file_digest, placed, relative
+from nox_envs.venv.compare import Expectation, Own, hashes_digest
+from nox_envs.venv.files import claims_of, file_digest, owned_startup, relative
 from nox_envs.venv.receipt import Receipt, Recorded
-from nox_envs.venv.snapshot import SEEDS, Snapshot, is_interpreter, listed, programs, record_digest
-from nox_envs.venv.startup import owned_startup
+from nox_envs.venv.snapshot import SEEDS, Snapshot, listed, record_digest
 
 # What makes uv install again, and what may come damaged from its cache: a link leads there.
 _AGAIN = frozenset({"source", "artifact", "file-modified", "file-missing", "broken-metadata"})
@@ -45,9 +35,8 @@ _ODD = frozenset({".egg-info", ".egg-link", ".DIST-INFO"})
 class Uv:
     """How uv is run for one venv, from one plan.
 
-    `program` is uv, `python` the venv's interpreter, `root` the spec's directory, `folder` a folder for the
-    files that uv reads, `wheel` the wheel of this project to install, if any. `run` runs a command; it raises
-    InstallFailed.
+    `program` is uv, `python` the venv's interpreter, `root` the spec's directory, `folder` takes the files
+    that uv reads, `wheel` is that of this project, if one is installed. `run` may raise InstallFailed.
     """
 
     program: str
@@ -59,145 +48,111 @@ class Uv:
     run: Callable[[tuple[str, ...]], object]
 
 
-@value
-class Fresh:
-    """What the creator of a venv put there: distributions (name, version), and files (path, digest)."""
-
-    seeds: Pairs = ()
-    files: Pairs = ()
-
-
-def fresh(snapshot: Snapshot) -> Fresh:
-    """Return what is in a venv in which nothing was installed yet."""
-    folders = [*snapshot.sites, *filter(None, [programs(snapshot.location)])]
+def fresh(snapshot: Snapshot) -> Receipt:
+    """Return the receipt of a venv that only its creator has put anything into."""
+    folders = (*snapshot.sites, snapshot.programs)
     paths = [os.path.join(folder, name) for folder in folders for name in listed(folder)]
-    claimed = {
-        placed(os.path.dirname(one.path), written, snapshot.location)  # noqa: PTH120
-        for one in snapshot.distributions
-        for written, _, _ in claimed_rows(one)[0]
-    }
-    paths = [path for path in paths if path not in claimed and not is_interpreter(PurePath(path).name)]
-    return Fresh(
-        seeds=tuple((one.name, one.version) for one in snapshot.distributions),
-        files=tuple(
-            (relative(path, snapshot), file_digest(path)) for path in paths if not Path(path).is_dir()
+    known = {os.path.join(snapshot.programs, name) for name, _ in snapshot.interpreter.facts}
+    known |= claims_of(snapshot)[0].keys()
+    created = [path for path in sorted(paths) if path not in known and not Path(path).is_dir()]
+    return Receipt(
+        lock="",
+        interpreter=snapshot.interpreter,
+        distributions=tuple(
+            Recorded(name=one.name, version=one.version, seed=True) for one in snapshot.distributions
         ),
+        created=tuple((relative(path, snapshot), file_digest(path)) for path in created),
     )
 
 
-def kept(receipt: Receipt) -> Fresh:
-    """Return what the creator of a venv put there, from its receipt."""
-    seeds = tuple((one.name, one.version) for one in receipt.distributions if one.seed)
-    return Fresh(seeds=seeds, files=receipt.created)
+def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *, lock: str) -> Receipt:
+    """Return the receipt of a venv as it is now, after that of `before`; `lock` is the digest of the lock.
 
-
-def receipt_of(
-    snapshot: Snapshot,
-    expectation: Expectation,
-    made: Fresh,
-    *,
-    lock: str,
-    root: Path,
-    fingerprint: Fingerprint = lambda folder: "",
-) -> Receipt:
-    """Return the receipt of a venv as it is now.
-
-    An earlier one in `expectation` says since when files are right. `made` is what the venv's creator left,
-    `lock` the digest of what was installed from; see `compare` on `root` and `fingerprint`. Raises
-    NoxEnvsError if uv is configured to install links.
+    Raises NoxEnvsError if uv is configured to install links.
     """
     if any("METADATA is a link" in one.defect for one in snapshot.distributions):
         raise NoxEnvsError("uv installed links, whose targets are not checked; set UV_LINK_MODE=copy")
-    earlier = expectation.receipt
-    names = {name for site in snapshot.sites for name in listed(site)}
+    pins = {(pin.name, pin.version): pin for pin in expectation.pins}
+    pinned = {pin.name for pin in expectation.pins}
+    seeds = {(one.name, one.version) for one in before.distributions if one.seed}
+    recorded: list[Recorded] = []
+    for one in snapshot.distributions:
+        pin = pins.get((one.name, one.version)) or pins.get((one.name, ""))
+        source = pin.source if pin else one.source
+        folder = local_path(source.url) if source.kind == "directory" else ""
+        record = Recorded(
+            name=one.name,
+            version=one.version,
+            source=f"{'-e ' if one.source.editable else ''}{direct_reference(one.source)}",
+            record=record_digest(one),
+            hashes=hashes_digest(pin) if pin else "",
+            folder=expectation.fingerprint(folder) if folder else "",
+            seed=(one.name, one.version) in seeds and one.name not in pinned,
+        )
+        recorded.append(record)
+    # The clock of the file system is coarser than that of the machine.
+    os.utime(snapshot.location)
+    names = {name for name in snapshot.names if not re.search(r"(?i)^__pycache__$|\.(dist-info|tmp)$", name)}
     return Receipt(
         lock=lock,
         interpreter=snapshot.interpreter,
-        installer="uv",
-        distributions=tuple(_recorded(snapshot, expectation, made, root, fingerprint)),
+        distributions=tuple(recorded),
         startup=owned_startup(snapshot),
-        created=made.files,
-        names=tuple(
-            sorted(name for name in names if not re.search(r"(?i)^__pycache__$|\.(dist-info|tmp)$", name))
-        ),
+        created=before.created,
+        names=tuple(sorted(names)),
         location=os.path.realpath(snapshot.location),
-        installed=earlier.installed if earlier else _now(snapshot.location),
+        installed=before.installed or Path(snapshot.location).stat().st_mtime_ns,
     )
-
-
-def _recorded(
-    snapshot: Snapshot, expectation: Expectation, made: Fresh, root: Path, fingerprint: Fingerprint
-) -> Iterator[Recorded]:
-    pins = {(pin.name, pin.version): pin for pin in expectation.pins}
-    pinned = {pin.name for pin in expectation.pins}
-    for one in snapshot.distributions:
-        pin = pins.get((one.name, one.version)) or pins.get((one.name, ""))
-        editable = "-e " if one.source.editable else ""
-        source = absolute_source(pin, str(root)) if pin else one.source
-        yield Recorded(
-            name=one.name,
-            version=one.version,
-            source=f"{editable}{direct_reference(one.source)}",
-            record=record_digest(one),
-            hashes=hashes_digest(pin) if pin else "",
-            folder=fingerprint(local_path(source.url)) if source.kind == "directory" else "",
-            seed=(one.name, one.version) in made.seeds and one.name not in pinned,
-        )
-
-
-def _now(folder: str) -> int:
-    """Return the time by the clock of the file system, which is coarser than that of the machine."""
-    os.utime(folder)
-    return Path(folder).stat().st_mtime_ns
 
 
 # Installing.
 
 
 def sync(uv: Uv, checked: Checked) -> None:
-    """Bring a venv to what is expected: install, change and remove in one run of `uv pip sync`.
-
-    What is damaged is installed again, and not from uv's cache if that may be damaged too.
-    """
-    own, found = checked.expectation.own, drift_in(checked.findings)
-    name = _wheel_name(uv.wheel) if uv.wheel else own_name(own, checked.snapshot)
-    pins = tuple(without_own(checked.expectation, name, str(uv.root)))
-    wanted = {name, *(pin.name for pin in pins)}
+    """Install, change and remove what differs; what may be damaged does not come from uv's cache."""
+    expectation, found, own = checked.expectation, drift_in(checked.findings), checked.expectation.own
+    name = _wheel_name(uv.wheel) if uv.wheel else expectation.own_name
+    pins = [pin for pin in expectation.pins if not own or pin.name != name]
+    wanted = {name, *(pin.name for pin in pins)} - {""}
     again = {one.package for one in found if one.kind in _AGAIN} & wanted
     again |= {pin.name for pin in pins if pin.source.kind == "directory" and not pin.source.editable}
     if uv.wheel:
         again.add(name)
-    if not checked.expectation.receipt:
+    if not expectation.receipt:
         again |= SEEDS & wanted  # what the creator put there has not been compared with a hash
     folders = [pin.name for pin in pins if pin.source.kind == "directory"]
     folders += [own.name] if own and not uv.wheel else []
     damaged = any(one.kind in _DAMAGED and not one.actual.endswith("is missing") for one in found)
     options = [f"--reinstall-package={one}" for one in sorted(again)]
-    options += [*refresh_options(folders), *(["--no-cache", "--link-mode=copy"] if damaged else ())]
-    lines = [*_pin_lines(pins, uv.root), *_own_lines(own, uv.wheel)]
-    if lines or not SEEDS.issuperset(one.name for one in checked.snapshot.distributions):
-        _pip(uv, "sync", *options, "--allow-empty-requirements", _written(uv, "requirements.txt", lines))
-
-
-def _wheel_name(wheel: Path) -> str:
-    return canonical_name(wheel.name.partition("-")[0])
+    options += [*resolve.refresh_options(folders), *(["--no-cache", "--link-mode=copy"] if damaged else ())]
+    lines: dict[str, dict[str, None]] = {}  # several lock files may give the same pin with other hashes
+    for pin in pins:
+        line = f"{'-e ' if pin.source.editable else ''}{requirement_line(replace(pin, marker='', extras=()))}"
+        lines.setdefault(line, {}).update(dict.fromkeys(pin.hashes))
+    texts = [*(_hashed(line, hashes) for line, hashes in lines.items()), *_own_lines(own, uv.wheel)]
+    if texts or not SEEDS.issuperset(one.name for one in checked.snapshot.distributions):
+        _pip(uv, "sync", *options, "--allow-empty-requirements", _written(uv, "requirements.txt", texts))
 
 
 def install(uv: Uv, own: Own | None, *, extras: tuple[str, ...] = (), layers: Iterable[Pin] = ()) -> None:
     """Install what a plan without a lock requires into an empty venv, and the project itself with `extras`.
 
-    `layers` are pins of other locks, which constrain what is chosen. Raises FileProblems for a hash that uv
-    would not check.
+    `layers` are pins of other locks, which constrain it. Raises FileProblems for a hash that uv would ignore.
     """
     plan = uv.plan
-    _refuse_unchecked((*plan.requirements, *plan.constraints))
-    lines = [*_declared_lines(plan.requirements, uv.root), *_own_lines(own, uv.wheel, extras)]
-    limits = [
-        requirement_line(replace(pin, extras=())) for pin in layers if not pin.source.url.startswith(".")
+    message, hint = "a hash is only checked where a version is pinned", "write NAME==VERSION before it"
+    wrong = [
+        Problem(place=one.place, message=f"{one.name}: {message}", hint=hint)
+        for one in (*plan.requirements, *plan.constraints)
+        if one.hashes and not one.url and not (one.specifier.startswith("==") and "," not in one.specifier)
     ]
-    limits += _declared_lines(plan.constraints, uv.root)
+    if wrong:
+        raise FileProblems(wrong)
+    lines = [*_declared_lines(uv, plan.requirements), *_own_lines(own, uv.wheel, extras)]
+    limits = [requirement_line(pin) for pin in layers if not pin.source.url.startswith(".")]
+    limits += _declared_lines(uv, plan.constraints)
     folders = [one.name for one in plan.requirements if one.path]
-    options = [*resolution_options(plan)]
+    options = [*resolve.resolution_options(plan)]
     if plan.own and not own:  # its dependencies alone, which take a build to know
         names = ("pyproject.toml", "setup.py", "setup.cfg")
         source = next((name for name in names if (uv.root / name).is_file()), names[0])
@@ -207,13 +162,13 @@ def install(uv: Uv, own: Own | None, *, extras: tuple[str, ...] = (), layers: It
     options += [f"--constraints={_written(uv, 'constraints.txt', limits)}"] if limits else []
     options += [f"--requirements={_written(uv, 'requirements.txt', lines)}"] if lines else []
     if lines or plan.own:
-        _pip(uv, "install", *refresh_options(folders), *options)
+        _pip(uv, "install", *resolve.refresh_options(folders), *options)
 
 
 def build_wheel(uv: Uv, into: Path) -> Path:
     """Build the project in `uv.root` from an sdist, into an empty folder, and return the wheel."""
-    argv = (uv.program, "build", f"--project={_settings(uv)}", "--no-sources", f"--python={uv.python}")
-    uv.run((*argv, *_sources(uv), f"--out-dir={into}", str(uv.root)))
+    options = (*_shared(uv), *resolve.index_options(uv.plan), f"--out-dir={into}")
+    uv.run((uv.program, "build", *options, str(uv.root)))
     wheels = sorted(into.glob("*.whl"))
     if len(wheels) != 1:
         raise NoxEnvsError(f"uv build left {len(wheels)} wheels in {into}, not one")
@@ -223,17 +178,15 @@ def build_wheel(uv: Uv, into: Path) -> Path:
 def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str:
     """Return why only a new venv fixes one of some findings, empty if `sync` fixes them all."""
     found, receipt = drift_in(findings), expectation.receipt
-    installed = {one.name for one in receipt.distributions if not one.seed} if receipt else set()
-    installed |= {pin.name for pin in expectation.pins} | {
-        one.package for one in found if one.kind == "extraneous"
-    }
-    startup = tuple(f"/{path}" for path, _ in receipt.startup) if receipt else ()
+    recorded, startup = (receipt.distributions, receipt.startup) if receipt else ((), ())
+    installed = {one.name for one in recorded if not one.seed} | {pin.name for pin in expectation.pins}
+    installed |= {one.package for one in found if one.kind == "extraneous"}
     for one in found:
         if one.kind == "python":
             return f"expected {one.expected}, found {one.actual}"
         # uv reads a RECORD to remove a package, and starts the venv's Python.
         record = one.kind == "broken-metadata" and ("RECORD" in one.actual or "is a link" in one.actual)
-        hook = one.path.replace(os.sep, "/").endswith(startup)
+        hook = one.path.replace(os.sep, "/").endswith(tuple(f"/{path}" for path, _ in startup))
         odd = PurePath(one.path).suffix in _ODD or not is_name(one.package or "x")
         # uv leaves these alone in a venv that it did not create.
         seed = one.kind == "extraneous" and one.package in (*SEEDS, "uv")
@@ -247,21 +200,16 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
 
 
 def _pip(uv: Uv, verb: str, *options: str) -> None:
-    argv = [uv.program, "pip", verb, f"--python={uv.python}", f"--project={_settings(uv)}", "--no-progress"]
-    argv += ["--no-sources", "--verify-hashes", *_sources(uv)]
+    argv = (uv.program, "pip", verb, *_shared(uv), "--verify-hashes", *resolve.source_options(uv.plan))
     uv.run((*argv, *options))
 
 
-def _settings(uv: Uv) -> Path:
-    """Return a folder whose settings uv takes for those of the project; those of the user still count."""
+def _shared(uv: Uv) -> Iterator[str]:
+    """Yield the options of every run; only the user's own settings count, not those of the project."""
     write_atomically(uv.folder / "pyproject.toml", "[tool.uv]\n", durable=False)
-    return uv.folder
-
-
-def _sources(uv: Uv) -> Iterator[str]:
-    """Yield the options that say where packages come from, and what limits their builds."""
-    yield from source_options(uv.plan)
-    if limits := _declared_lines(uv.plan.build_constraints, uv.root):
+    yield from (f"--project={uv.folder}", f"--python={uv.python}", "--no-sources", "--no-progress")
+    if uv.plan.build_constraints:
+        limits = _declared_lines(uv, uv.plan.build_constraints)
         yield f"--build-constraints={_written(uv, 'build-constraints.txt', limits)}"
 
 
@@ -270,19 +218,8 @@ def _written(uv: Uv, name: str, lines: Iterable[str]) -> str:
     return str(uv.folder / name)
 
 
-def _pin_lines(pins: Iterable[Pin], root: Path) -> list[str]:
-    """Return a line for each pin; several lock files may give the same one with other hashes."""
-    lines: dict[str, dict[str, None]] = {}
-    for pin in pins:
-        source = absolute_source(pin, str(root))
-        line = requirement_line(replace(pin, source=source, marker="", extras=()))
-        editable = source.editable and source.kind == "directory"
-        lines.setdefault(f"-e {line}" if editable else line, {}).update(dict.fromkeys(pin.hashes))
-    return [_hashed(line, hashes) for line, hashes in lines.items()]
-
-
-def _hashed(line: str, hashes: Iterable[str]) -> str:
-    return " ".join([line, *(f"--hash={digest}" for digest in hashes)])
+def _wheel_name(wheel: Path) -> str:
+    return canonical_name(wheel.name.partition("-")[0])
 
 
 def _own_lines(own: Own | None, wheel: Path | None, extras: tuple[str, ...] = ()) -> list[str]:
@@ -295,24 +232,12 @@ def _own_lines(own: Own | None, wheel: Path | None, extras: tuple[str, ...] = ()
     return [f"-e {own.name}{named} @ {url}" if own.name else f"-e {url}{named}"]
 
 
-def _declared_lines(listed: Iterable[Declared], root: Path) -> list[str]:
-    lines: list[str] = []
-    for one in listed:
-        editable = "-e " if one.editable and one.path else ""
-        if one.path:
-            url = Path(os.path.normpath(root / one.path)).as_uri()
-            one = replace(one, path="", url=url) if one.name else replace(one, path=url)
-        lines.append(_hashed(editable + requirement_text(replace(one, editable=False)), one.hashes))
-    return lines
-
-
-def _refuse_unchecked(listed: Iterable[Declared]) -> None:
-    """Refuse hashes that uv would not look at."""
-    message, hint = "a hash is only checked where a version is pinned", "write NAME==VERSION before it"
-    wrong = [
-        Problem(place=one.place, message=f"{one.name}: {message}", hint=hint)
+def _declared_lines(uv: Uv, listed: Iterable[Declared]) -> list[str]:
+    return [
+        _hashed(f"{'-e ' if one.editable and one.path else ''}{resolve.uv_line(one, uv.root)}", one.hashes)
         for one in listed
-        if one.hashes and not one.url and not (one.specifier.startswith("==") and "," not in one.specifier)
     ]
-    if wrong:
-        raise FileProblems(wrong)
+
+
+def _hashed(line: str, hashes: Iterable[str]) -> str:
+    return " ".join([line, *(f"--hash={digest}" for digest in hashes)])

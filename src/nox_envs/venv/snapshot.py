@@ -7,7 +7,9 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeAlias
 
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.files import digest, read_bytes, reason
@@ -17,7 +19,6 @@ from nox_envs.lock.pins import (
     direct_reference,
     normal_version,
     parse_direct_url,
-    source_of_path,
     versions_equal,
 )
 from nox_envs.spec.types import Pairs
@@ -31,14 +32,18 @@ _SMALL = 1 << 16
 _LARGE = 1 << 23
 
 _LIBRARY = r"(?P<name>python|pypy|graalpy)(?P<minor>\d{1,3}\.\d{1,3})(?P<threads>t?)"
-_VERSION = r"\d{1,3}\.\d{1,3}(?:\.\d{1,3}(?:(?:a|b|rc)\d{1,3})?)?(?!\d)"
-_FREE_THREADED = r"(?i)python\d+\.\d+t(?:\.exe)?$|freethreaded"
+_VERSION = r"(?mi)^version(?:_info)?[ \t]*=[ \t]*(\d{1,3}\.\d{1,3}(?:\.\d{1,3}(?:(?:a|b|rc)\d{1,3})?)?)(?!\d)"
+_IMPLEMENTATION = r"(?mi)^implementation[ \t]*=[ \t]*(\w+)"
+# On Windows the library directory is always Lib.
+_FREE_THREADED = r"(?i)\bpython\d+\.\d+t\b|freethreaded"
 _INTERPRETER = r"(?:python|pypy|graalpy)[0-9.]*[tdw]*(?:\.exe)?"
 _CUSTOMIZE = ("sitecustomize", "usercustomize")
 _IMPORTED = r"""(?:import(?:__\(["']|[ \t]+)|from[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)"""
-_EGG_TAG = r"-py\d+(?:\.\d+)*(?:-.*)?$"
+_LEGACY = (".egg-info", ".egg-link")
+_RECORDS = (".dist-info", *_LEGACY)
 _SHOWN = ("METADATA", "RECORD", "direct_url.json")
-_RECORDS = frozenset({".dist-info", ".egg-info", ".egg-link"})
+
+_Sites: TypeAlias = dict[str, list[os.DirEntry[str]]]
 
 
 class NotAVenv(NoxEnvsError):
@@ -49,32 +54,26 @@ class NotAVenv(NoxEnvsError):
 class Interpreter:
     """The interpreter of a venv.
 
-    `version` is as complete as the venv tells (`3.12.1`); `implementation` is in the words of
-    `sys.implementation.name`; `free_threaded` is the ABI flag `t`. `executable` is the file that the venv's
-    `python` finally leads to (empty: none), `stamp` its size and time. `pythons` are the interpreters
-    in `bin` and where each leads (`link:TARGET`, `file:SIZE`, empty: nowhere). `system_site` tells that
-    packages outside the venv can be imported too; `home` is what pyvenv.cfg says, `config` the sha256 of
-    pyvenv.cfg.
+    `version` is as complete as the venv tells (`3.12.1`), `implementation` as in `sys.implementation.name`.
+    `facts` decide which Python runs: what each interpreter in `bin` is, and pyvenv.cfg, in sorted order.
     """
 
     version: str
     implementation: str
     free_threaded: bool = False
-    executable: str = ""
-    stamp: str = ""
-    pythons: Pairs = ()
-    system_site: bool = False
-    home: str = ""
-    config: str = ""
+    facts: Pairs = ()
+
+    def __str__(self) -> str:
+        implementation = self.implementation.removeprefix("cpython")
+        return f"{implementation}{self.version}{'t' if self.free_threaded else ''}"
 
 
 @value
 class Distribution:
     """One installed distribution.
 
-    `name` is canonical, `version` as the directory name gives it, `path` the `*.dist-info` or `*.egg-info`
-    (absolute), `source` what direct_url.json says (PEP 610; an index without one), `defect` what is wrong
-    with its metadata (empty: nothing).
+    `name` is canonical, `version` as the directory name gives it, `path` the absolute `*.dist-info` or
+    `*.egg-info`, `source` what direct_url.json says (PEP 610), `defect` what is wrong with its metadata.
     """
 
     name: str
@@ -88,9 +87,10 @@ class Distribution:
 class Snapshot:
     """What the venv at `location` has installed, sorted by name, version and path.
 
-    `leftovers` are paths of `~name` directories that an interrupted uninstall left; `startup` are those of
-    files that Python runs at every start, and of modules that `.pth` files import; `overrides` those of files
-    in `bin` that decide where Python looks for modules; `sites` are the site-packages directories.
+    `leftovers` are `~name` directories that an interrupted uninstall left; `startup` are the files that
+    Python runs at every start, and the modules that `.pth` files import; `overrides` are files beside the
+    interpreter that decide where it looks for modules. `sites` are the site-packages directories, `names`
+    what is at the top of them, `programs` is the directory of the programs (empty: none).
     """
 
     location: str
@@ -100,59 +100,52 @@ class Snapshot:
     startup: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    programs: str = ""
 
 
 def take(location: Path) -> Snapshot:
-    """List what the venv at `location` has installed, from what is on disk now.
+    """List what the venv at `location` has installed, without following links.
 
     Name and version are those of the `*.dist-info` directory (PEP 376 and 427); METADATA is only read to see
-    that it agrees. A distribution with a defect is listed all the same. No link is followed. Raises NotAVenv,
-    and NoxEnvsError if site-packages cannot be listed.
+    that it agrees. Raises NotAVenv, and NoxEnvsError if site-packages cannot be listed.
     """
     location = location.absolute()
-    interpreter, sites = _layout(location)
-    entries = [entry for site in sites for entry in _entries(site)]
-    found = [_distribution(entry) for entry in entries if _suffix(entry.name) in _RECORDS]
-    leftovers = [
-        entry.path
-        for entry in entries
-        if entry.name[0] == "~" and not is_startup(entry.name) and entry.is_dir(follow_symlinks=False)
-    ]
-    folder = programs(location)
-    overrides = [name for name in listed(folder) if name.endswith("._pth") or name == "pyvenv.cfg"]
+    interpreter, sites, folder, programs = _look(location)
+    entries = [entry for site in sites.values() for entry in site]
+    found = [_distribution(entry) for entry in entries if entry.name.lower().endswith(_RECORDS)]
+    leftovers = [one.path for one in entries if one.name[0] == "~" and one.is_dir(follow_symlinks=False)]
+    overrides = [name for name in programs if name.endswith("._pth") or name == "pyvenv.cfg"]
     return Snapshot(
         location=str(location),
         interpreter=interpreter,
-        distributions=tuple(sorted(found, key=lambda one: (one.name, one.version, one.path))),
-        leftovers=tuple(sorted(leftovers)),
-        startup=tuple([path for site in sites for path in _startup(site)]),
+        distributions=tuple(sorted(found, key=attrgetter("name", "version", "path"))),
+        leftovers=tuple(leftovers),
+        startup=tuple(_startup(sites)),
         overrides=tuple([os.path.join(folder, name) for name in overrides]),
-        sites=sites,
+        sites=tuple(sites),
+        names=tuple([entry.name for entry in entries]),
+        programs=folder,
     )
 
 
-def _suffix(name: str) -> str:
-    return name[name.rfind(".") :].lower()
-
-
-def is_startup(name: str) -> bool:
-    """Return whether an entry of site-packages runs at every start (documentation of Python's `site`)."""
-    return name.endswith(".pth") or (name.startswith(_CUSTOMIZE) and name.partition(".")[0] in _CUSTOMIZE)
-
-
-def _startup(site: str) -> list[str]:
+def _startup(sites: _Sites) -> list[str]:
     """Return the files that run at every start, and the modules that `.pth` files import."""
-    hooks = [name for name in listed(site) if is_startup(name)]
-    modules = {name for name in hooks if "." not in name}
-    for name in hooks:
-        if name.endswith(".pth"):
-            with suppress(OSError):
-                text = read_bytes(os.path.join(site, name), _LARGE, follow=False).decode("utf-8", "replace")
-                lists = re.findall(_IMPORTED, "\n".join(re.findall(r"(?m)^import[ \t].*", text)))
-                modules |= {word.strip().partition(".")[0] for words in lists for word in words.split(",")}
-    files = [os.path.join(module, "__init__.py") for module in modules] + [f"{name}.py" for name in modules]
-    found = {name for name in files if os.path.lexists(os.path.join(site, name))}
-    return [os.path.join(site, name) for name in sorted(found.union(name for name in hooks if "." in name))]
+    found: list[str] = []
+    for site, entries in sites.items():
+        names = [entry.name for entry in entries]
+        hooks = [one for one in names if one.endswith(".pth") or one.partition(".")[0] in _CUSTOMIZE]
+        modules = {name for name in hooks if "." not in name}
+        for name in hooks:
+            if name.endswith(".pth"):
+                with suppress(OSError):
+                    text = read_bytes(f"{site}/{name}", _LARGE, follow=False).decode("utf-8", "replace")
+                    lists = re.findall(_IMPORTED, "\n".join(re.findall(r"(?m)^import[ \t].*", text)))
+                    modules |= {word.strip().partition(".")[0] for some in lists for word in some.split(",")}
+        files = {file for name in modules for file in (f"{name}.py", os.path.join(name, "__init__.py"))}
+        files = {file for file in files if os.path.lexists(os.path.join(site, file))}
+        found += [os.path.join(site, file) for file in sorted(files.union(n for n in hooks if "." in n))]
+    return found
 
 
 def record_digest(distribution: Distribution) -> str:
@@ -162,33 +155,36 @@ def record_digest(distribution: Distribution) -> str:
     return digest(f"{distribution.path}{os.sep}RECORD", _LARGE, follow=False)
 
 
-def _entries(site: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(site) as entries:
-            return list(entries)
-    except OSError as error:
-        raise NoxEnvsError(f"{site}: cannot be listed: {reason(error)}") from None
-
-
 # The layout of a venv.
 
 
-def _layout(location: Path) -> tuple[Interpreter, tuple[str, ...]]:
-    """Return the interpreter of a venv and its site-packages directories, purelib first."""
+def _look(location: Path) -> tuple[Interpreter, _Sites, str, list[str]]:
+    """Return the interpreter of a venv, what its site-packages list, and the folder and names of programs."""
     try:
         config = read_bytes(location / "pyvenv.cfg", _SMALL, follow=False)
-    except (FileNotFoundError, NotADirectoryError):
-        missing = "it has no pyvenv.cfg" if location.is_dir() else "there is no such directory"
-        raise NotAVenv(f"{location}: is not a virtual environment: {missing}") from None
     except OSError as error:
-        raise NotAVenv(f"{location}: is not a virtual environment: pyvenv.cfg {unread(error)}") from None
-    pairs = (line.partition("=") for line in config.decode("utf-8", "replace").splitlines())
-    settings = {key.strip().lower(): _shown(text.strip()) for key, equals, text in pairs if equals}
-    versions = [re.match(_VERSION, settings.get(key, "")) for key in ("version_info", "version")]
-    settings["version"] = next((match[0] for match in versions if match), "")
-    settings["sha256"] = sha256(config).hexdigest()
-    sites = _sites(location, ".".join(settings["version"].split(".")[:2]))
-    return _interpreter(programs(location), settings, Path(sites[0]).parent.name), sites
+        why = f"pyvenv.cfg {unread(error)}"
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            why = "it has no pyvenv.cfg" if location.is_dir() else "there is no such directory"
+        raise NotAVenv(f"{location}: is not a virtual environment: {why}") from None
+    text = config.decode("utf-8", "replace")
+    told, kind = re.search(_VERSION, text), re.search(_IMPLEMENTATION, text)
+    version = told[1] if told else ""
+    sites = _sites(location, ".".join(version.split(".")[:2]))
+    folders = (os.path.join(location, name) for name in ("bin", "Scripts"))
+    folder = next((one for one in folders if Path(one).is_dir() and not Path(one).is_symlink()), "")
+    programs = listed(folder)
+    library = re.fullmatch(_LIBRARY, Path(next(iter(sites))).parent.name)
+    # uv and virtualenv record the implementation, in the words of platform.python_implementation().
+    implementation = (kind[1] if kind else library["name"] if library else "cpython").lower()
+    leads = [(name, _lead(Path(folder, name))) for name in programs if re.fullmatch(_INTERPRETER, name)]
+    interpreter = Interpreter(
+        version=version or (library["minor"] if library else ""),
+        implementation={"python": "cpython", "graalvm": "graalpy"}.get(implementation, implementation),
+        free_threaded=bool(library["threads"] if library else re.search(_FREE_THREADED, text)),
+        facts=(*leads, ("pyvenv.cfg", f"a file with sha256 {sha256(config).hexdigest()[:16]}")),
+    )
+    return interpreter, sites, folder, programs
 
 
 def unread(error: OSError) -> str:
@@ -199,60 +195,27 @@ def unread(error: OSError) -> str:
     return what if what.startswith("is ") else f"cannot be read: {what}"
 
 
-def _sites(location: Path, minor: str) -> tuple[str, ...]:
-    """Return the site-packages directories of a version, those of `lib64` last; raises NotAVenv."""
-    names = [(parent, name) for parent in ("lib", "lib64") for name in listed(location / parent)]
-    found = [
-        (os.path.join(location, *pair), match) for pair in names if (match := re.fullmatch(_LIBRARY, pair[1]))
-    ]
+def _sites(location: Path, minor: str) -> _Sites:
+    """Return the sorted entries of the site-packages of a version, purelib first; raises NotAVenv."""
+    names = [os.path.join(parent, name) for parent in ("lib", "lib64") for name in listed(location / parent)]
+    libraries = [name for name in names if re.fullmatch(_LIBRARY, Path(name).name)]
     # An upgrade in place leaves the directory of the older interpreter behind.
-    current = [path for path, match in found if match["minor"] == minor] or [path for path, _ in found]
-    sites: dict[str, str] = {}  # `lib64` may be a link to `lib`
-    for library in current or [os.path.join(location, "Lib")]:
-        path = os.path.join(library, "site-packages")
-        if os.path.lexists(path):
-            sites.setdefault(os.path.realpath(path), path)
-    if not sites:
-        raise NotAVenv(
-            f"{location}: is not a complete virtual environment: it has no site-packages directory"
-        )
+    current = [name for name in libraries if re.search(rf"[a-z]{minor}t?$", name)] or libraries or ["Lib"]
     root = os.path.join(os.path.realpath(location), "")
-    for real, path in sites.items():
-        # A repair would remove and install in a place that is not the venv's.
-        if not real.startswith(root):
-            raise NotAVenv(f"{location}: is not a virtual environment of its own: {path} leads out of it")
-    return tuple(sites.values())
-
-
-def _interpreter(folder: str, settings: dict[str, str], library: str) -> Interpreter:
-    match = re.fullmatch(_LIBRARY, library)
-    home, told = settings.get("home", ""), re.split(r"[/\\]", settings.get("executable", ""))[-1].lower()
-    # On Windows the library directory is always Lib.
-    threads = match["threads"] if match else re.search(_FREE_THREADED, f"{home} {told}")
-    name = match["name"] if match else told
-    # uv and virtualenv record the implementation, in the words of platform.python_implementation().
-    implementation = settings.get("implementation", "").lower().replace("graalvm", "graalpy")
-    guessed = next((word for word in ("pypy", "graalpy") if name.startswith(word)), "cpython")
-    paths = (os.path.join(folder, name) for name in ("python", "python.exe"))
-    executable = next((os.path.realpath(path) for path in paths if folder and Path(path).is_file()), "")
-    return Interpreter(
-        version=settings["version"] or (match["minor"] if match else ""),
-        implementation=implementation or guessed,
-        free_threaded=bool(threads),
-        executable=executable,
-        stamp=_stamp(executable).rpartition(" ")[0].strip() if executable else "",
-        pythons=tuple((name, _lead(folder, name)) for name in listed(folder) if is_interpreter(name)),
-        # Python takes a line that is missing for true.
-        system_site=settings.get("include-system-site-packages", "true").lower() == "true",
-        home=home,
-        config=settings["sha256"],
-    )
-
-
-def programs(location: str | Path) -> str:
-    """Return the directory that the programs of a venv are in, empty if there is none."""
-    folders = (os.path.join(location, name) for name in ("bin", "Scripts"))
-    return next((folder for folder in folders if Path(folder).is_dir()), "")
+    found: dict[str, str] = {}  # `lib64` may be a link to `lib`
+    for name in current:
+        path = os.path.join(location, name, "site-packages")
+        if os.path.lexists(path):
+            found.setdefault(os.path.realpath(path), path)
+    if not found:
+        raise NotAVenv(f"{location}: is not a virtual environment: it has no site-packages directory")
+    # A repair would remove and install in a place that is not the venv's.
+    if outside := [path for real, path in found.items() if not real.startswith(root)]:
+        raise NotAVenv(f"{location}: is not a virtual environment of its own: {outside[0]} leads out of it")
+    try:
+        return {path: sorted(os.scandir(path), key=attrgetter("name")) for path in found.values()}
+    except OSError as error:
+        raise NoxEnvsError(f"{error.filename}: cannot be listed: {reason(error)}") from None
 
 
 def listed(folder: str | Path) -> list[str]:
@@ -263,16 +226,10 @@ def listed(folder: str | Path) -> list[str]:
         return []
 
 
-def is_interpreter(name: str) -> bool:
-    """Return whether a program is named like a Python interpreter."""
-    return re.fullmatch(_INTERPRETER, name) is not None
-
-
-def _lead(folder: str, name: str) -> str:
-    path = Path(folder, name)
-    if not path.exists():
-        return ""
-    return f"link:{_shown(str(path.readlink()))}" if path.is_symlink() else f"file:{path.stat().st_size}"
+def _lead(path: Path) -> str:
+    if not path.is_symlink():
+        return f"a file of {path.stat().st_size} bytes"
+    return _shown(f"a link to {path.readlink()} ({path.resolve().name if path.exists() else 'nowhere'})")
 
 
 # Distributions.
@@ -281,38 +238,39 @@ def _lead(folder: str, name: str) -> str:
 def _distribution(entry: os.DirEntry[str]) -> Distribution:
     stem, _, kind = entry.name.rpartition(".")
     kind, path = kind.lower(), entry.path
-    name, _, version = (re.sub(_EGG_TAG, "", stem) if kind == "egg-info" else stem).partition("-")
+    name, _, version = stem.partition("-")
+    version = version.partition("-py")[0]  # a tag of egg-infos
     source, defects = INDEX, list[str]()
-    if entry.is_symlink():
+    if kind == "egg-link":
+        name, version = stem, ""
+        defects.append("setup.py develop leaves no metadata")
+    elif entry.is_symlink():
         defects.append(f"its {kind} is a link")
-    elif kind == "egg-link":
-        name, version = stem, ""  # its version is written where it leads, outside the venv
-        source = _egg_link(path, defects)
     else:
-        version = _agreed(name, version, metadata_path(path), defects)
+        version = _agreed(name, version, path, defects)
         source = _direct_url(f"{path}{os.sep}direct_url.json", defects)
     name = canonical_name(name)
     if not is_name(name):
         defects.append("its name is not the name of a package")
-    if not normal_version(version) and kind != "egg-link":
-        defects.append(f"{_shown(version) or 'nothing'} is not a version (PEP 440)")
+    if version and not normal_version(version):
+        defects.append(f"{_shown(version)} is not a version (PEP 440)")
     told = {"name": _shown(name), "version": _shown(version), "defect": "; ".join(defects)}
     return Distribution(path=path, source=source, **told)
 
 
 def _agreed(name: str, version: str, path: str, defects: list[str]) -> str:
     """Return the version of a distribution, after a look whether its metadata file agrees."""
-    file = path.rpartition(os.sep)[2]
+    file = "METADATA" if path.lower().endswith(".dist-info") else "PKG-INFO"
     try:
-        head = headers(read_bytes(path, _LARGE, follow=False))
+        head = read_headers(path)
     except OSError as error:
         defects.append(f"{file} {unread(error)}")
         return version
-    named, numbered = (re.search(rf"(?mi)^{key}[ \t]*:(.*)", head) for key in ("Name", "Version"))
+    named, numbered = (re.search(rf"(?mi)^{key}[ \t]*:[ \t]*(.*\S)", head) for key in ("Name", "Version"))
     if not named or not numbered:
         defects.append(f"{file} gives no {'version' if named else 'name'}")
         return version
-    other, told = named[1].strip(), numbered[1].strip()
+    other, told = named[1], numbered[1]
     if name != other and canonical_name(name) != canonical_name(other):
         defects.append(f"{file} says the name is {_shown(other)}")
     # Equal both ways: a local version satisfies a public one.
@@ -321,18 +279,13 @@ def _agreed(name: str, version: str, path: str, defects: list[str]) -> str:
     return version or told
 
 
-def headers(metadata: bytes) -> str:
-    """Return core metadata without the description that follows its fields."""
-    end = metadata.find(b"\n\n")
-    head = metadata[:end] if end >= 0 else metadata
+def read_headers(path: str) -> str:
+    """Return the metadata in a `*.dist-info` or `*.egg-info`, without the description; raises OSError."""
+    file = f"{path}{os.sep}METADATA"
+    if path.lower().endswith(".egg-info"):  # a folder, or the metadata itself
+        file = os.path.join(path, "PKG-INFO") if Path(path).is_dir() else path
+    head = read_bytes(file, _LARGE, follow=False).partition(b"\n\n")[0]
     return head.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
-
-
-def metadata_path(path: str) -> str:
-    """Return the metadata file of a `*.dist-info` or `*.egg-info` (which may be that file itself)."""
-    if path.lower().endswith(".dist-info"):
-        return f"{path}{os.sep}METADATA"
-    return os.path.join(path, "PKG-INFO") if Path(path).is_dir() else path
 
 
 def _direct_url(path: str, defects: list[str]) -> Source:
@@ -341,22 +294,11 @@ def _direct_url(path: str, defects: list[str]) -> Source:
     except (FileNotFoundError, NotADirectoryError):
         return INDEX
     except OSError as error:
-        defects.append(f"direct_url.json {unread(error)}")
-    except UnicodeDecodeError:
-        defects.append("direct_url.json is not UTF-8")
-    except Invalid as error:
-        defects.append(f"direct_url.json {_shown(error.message)}")
+        why = unread(error)
+    except ValueError as error:
+        why = _shown(error.message) if isinstance(error, Invalid) else "is not UTF-8"
+    defects.append(f"direct_url.json {why}")
     return INDEX
-
-
-def _egg_link(path: str, defects: list[str]) -> Source:
-    """Return the source of a `*.egg-link`, the record of `setup.py develop`: it is on its first line."""
-    try:
-        first = read_bytes(path, _SMALL, follow=False).decode("utf-8", "replace").partition("\n")[0].strip()
-        return source_of_path(os.path.join(Path(path).parent, first), os.sep, editable=True)
-    except (OSError, ValueError) as error:
-        defects.append(f"it {unread(error) if isinstance(error, OSError) else 'leads nowhere'}")
-        return INDEX
 
 
 def _shown(text: str) -> str:
@@ -365,51 +307,39 @@ def _shown(text: str) -> str:
 
 
 def freeze_lines(snapshot: Snapshot, *, without: Collection[str] = ()) -> list[str]:
-    """Return a line for each distribution, in the format of pip freeze and sorted by name.
+    """Return a line for each distribution, as pip freeze; what is not a requirement becomes a comment.
 
-    `without` are canonical names to leave out. What is not a requirement becomes a comment, so that the lines
-    can be installed from.
+    `without` are canonical names to leave out.
     """
     lines: list[str] = []
     for one in snapshot.distributions:
-        version = normal_version(one.version)
         line = f"# {one.name} {one.version} ({one.defect})"
         if is_name(one.name) and one.source.kind != "index":
             line = f"{'-e' if one.source.editable else f'{one.name} @'} {direct_reference(one.source)}"
-        elif is_name(one.name) and (version or (one.version and " " not in one.version)):
-            # `===` compares as text (PEP 440, arbitrary equality).
-            line = f"{one.name}=={version}" if version else f"{one.name}==={one.version}"
+        elif is_name(one.name) and (version := normal_version(one.version)):
+            line = f"{one.name}=={version}"
         lines += [line] if one.name not in without else []
     return lines
 
 
-# Evidence.
-
-
-def evidence(location: Path, *, ignore: str = "") -> str:
+def evidence(location: Path) -> str:
     """Return a digest of what the venv at `location` shows, empty where that is not enough to go by.
 
-    Shown are pyvenv.cfg, the interpreters and where they lead, the names of all programs, the names at the
-    top of every site-packages, size, time and inode of each METADATA, RECORD and direct_url.json, and the
-    content of what Python runs at every start. Egg-infos, leftovers and links are not enough. `ignore` is the
-    canonical name of a distribution that each session installs again.
+    Shown are the interpreter, the names of all programs and of everything at the top of site-packages, size,
+    time and inode of metadata, and the content of what Python runs at every start.
     """
     try:
-        interpreter, sites = _layout(location.absolute())
-        shown = [repr(interpreter), *listed(programs(location))]
-        for site in sites:
-            entries = {entry.name: entry for entry in _entries(site) if entry.name != "__pycache__"}
-            for name in sorted(entries):
-                path, suffix = entries[name].path, _suffix(name)
-                if entries[name].is_symlink() or name[0] == "~" or suffix in _RECORDS - {".dist-info"}:
-                    return ""
-                if suffix != ".dist-info":
-                    shown.append(name)
-                elif not ignore or canonical_name(name.partition("-")[0]) != ignore:
-                    shown += [name, *[_stamp(f"{path}/{file}") for file in _SHOWN]]
-            shown += [
-                f"{path} {sha256(read_bytes(path, follow=False)).hexdigest()}" for path in _startup(site)
-            ]
+        interpreter, sites, folder, programs = _look(location.absolute())
+        shown = [repr(interpreter), *programs]
+        shown += [_stamp(os.path.join(folder, name)) for name in ("python", "python.exe")]
+        for name, entry in [(entry.name, entry) for site in sites.values() for entry in site]:
+            if entry.is_symlink() or name[0] == "~" or name.lower().endswith(_LEGACY):
+                return ""
+            if name != "__pycache__":
+                shown.append(name)
+            if name.lower().endswith(".dist-info"):
+                shown += [_stamp(f"{entry.path}/{file}") for file in _SHOWN]
+        shown += [f"{path} {sha256(read_bytes(path, follow=False)).hexdigest()}" for path in _startup(sites)]
     except (OSError, NoxEnvsError):
         return ""
     return sha256("\0".join(shown).encode("utf-8", "surrogateescape")).hexdigest()
@@ -421,4 +351,4 @@ def _stamp(path: str) -> str:
         status = os.stat(path)  # noqa: PTH116, hot
     except FileNotFoundError:
         return ""
-    return f" {status.st_size} {status.st_mtime_ns} {status.st_ino}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
