@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.findings import (
-    FILE_KINDS,
     KINDS,
     DriftOptions,
     Finding,
@@ -20,7 +19,6 @@ from nox_envs.findings import (
     apply_options,
     fail_conditions,
     fails,
-    idle_rules,
     lock_command,
     recreate_command,
     run_command,
@@ -78,18 +76,6 @@ def test_a_rule_about_a_package_or_path_needs_one_and_ends_after_its_last_day() 
     assert kept(bare, rule(kind="missing", until=TODAY)) == ()
 
 
-def test_rules_that_are_over_or_match_nothing_are_told_but_not_those_that_nothing_looked_for() -> None:
-    over = rule(9, kind="version", until="2026-01-31")
-    idle, used = rule(3, package="six", environment="docs"), rule(4, kind="missing")
-    assert idle_rules((over, idle, used, idle), (used,), today=TODAY, unchecked=frozenset()) == (
-        "envs.yaml:3: the ignore rule for package six, environment docs matched nothing; remove it",
-        "envs.yaml:9: the ignore rule for kind version ended on 2026-01-31; remove it, or give it a new date",
-    )
-    rules = (rule(kind="file-modified"), rule(path="*.py"))
-    assert idle_rules(rules, (), today=TODAY, unchecked=FILE_KINDS) == ()
-    assert len(idle_rules(rules, (), today=TODAY, unchecked=frozenset())) == 2
-
-
 FOUND = st.builds(finding, st.sampled_from(["missing", "version"]), st.sampled_from(["apple", "plum"]))
 RULES = st.builds(
     rule,
@@ -137,6 +123,8 @@ def test_severities_and_rules_hold_in_sessions_reports_and_on_github(project: Pr
           ignore:
             - {kind: missing, package: basket, reason: replaced by hand, until: 2999-12-31}
             - {kind: version, package: cherry, reason: never seen}
+            - {kind: leftover, reason: over, until: 2026-01-31}
+            - {path: "*.py", reason: no files are compared}
         environments:
           demo: {requirements: ["basket>=1.0", "press>=1"], drift: {policy: fail}, commands: [press hello]}
         """
@@ -154,5 +142,8 @@ def test_severities_and_rules_hold_in_sessions_reports_and_on_github(project: Pr
     checked = project.cli("drift", check=True).stdout
     assert "demo: drift: 1 extraneous; 1 ignored" in checked
     assert "envs.yaml:7: the ignore rule for kind version, package cherry" in checked
+    assert "envs.yaml:8: the ignore rule for kind leftover ended on 2026-01-31" in checked
+    assert "path *.py" not in checked
+    assert "envs.yaml:9: the ignore rule for path *.py" in project.cli("drift", "--files", "changed").stdout
     assert project.cli("drift", "--fail-on", "warning").returncode == 1
     assert project.nox("-s", "drift", "--", "--fail-on", "extraneous").returncode == 1

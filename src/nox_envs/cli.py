@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
-from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean, nearest
+from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
+from nox_envs.options import Parser
 from nox_envs.terminal import forget_reader, harmless, progress_on, wants_colour, write_anything
 
 if TYPE_CHECKING:
@@ -67,26 +68,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    parser = _Parser(
+    parser = Parser(
         prog="nox-envs",
         description="Check and show what envs.yaml declares and what is installed.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name, verb in VERBS.items():
-        command = commands.add_parser(
-            name,
-            help=verb.help,
-            epilog=f"example: nox-envs {verb.example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = commands.add_parser(name, help=verb.help, epilog=f"example: nox-envs {verb.example}")
         if name == asked_for:  # the options of the others are not needed
             _add_options(name, command)
+    if asked_for in _ELSEWHERE:
+        parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
     if asked_for and asked_for not in VERBS:
-        parser.error(_unknown(asked_for))
+        hint = did_you_mean(asked_for, VERBS) or "nox-envs --help lists them"
+        parser.error(f"no command {asked_for!r} ({hint})")
     asked = parser.parse_args(words)
     if asked.version:
         from importlib.metadata import version
@@ -99,71 +98,41 @@ def _run(words: list[str]) -> int:
     return 2
 
 
-def _unknown(word: str) -> str:
-    if word in _ELSEWHERE:
-        return f"{word!r} is a command of nox; run: {_ELSEWHERE[word]}"
-    return f"no command {word!r} ({did_you_mean(word, VERBS) or 'nox-envs --help lists them'})"
-
-
-class _Parser(argparse.ArgumentParser):
-    """Suggest the nearest option for one that is not known."""
-
-    def parse_known_args(  # type: ignore[override]  # of all the ways to call it argparse uses one
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        """Read all words; one that nothing takes is an error."""
-        found, left = super().parse_known_args(args, namespace)
-        if left:
-            options = [option for action in self._actions for option in action.option_strings]
-            near = nearest(left[0].partition("=")[0], options) if left[0].startswith("-") else ""
-            self.error(
-                f"unrecognized arguments: {' '.join(left)}{f' (did you mean {near}?)' if near else ''}"
-            )
-        return found, left
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the words of the command line, which may come from anywhere."""
-        super().error(harmless(message))
-
-
-def _add_options(verb: str, parser: argparse.ArgumentParser) -> None:
-    from nox_envs.drift import ENVIRONMENTS, add_drift_options, add_report_options
-
-    def add_format(*names: str) -> None:
-        add("--format", choices=names, default=names[0], help=f"default: {names[0]}")
-
+def _add_options(verb: str, parser: Parser) -> None:
     add = parser.add_argument
     add("--spec", type=Path, help="the spec (default: envs.yaml here or in a folder above)")
     add("--envdir", default=".nox", help="where nox keeps venvs (default: .nox)")
     add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
     add("-q", "--quiet", action="store_true", help="say only what is wrong")
-    if verb in ("check", "list", "matrix"):
-        add("environments", nargs="*", metavar="ENVIRONMENT", help=ENVIRONMENTS)
     match verb:
+        case "check":
+            parser.add_environments()
         case "list":
-            add_format("text", "json")
+            parser.add_environments()
+            parser.add_format("text", "json")
         case "drift":
-            add_drift_options(parser)
+            parser.add_drift_options()
         case "report":
             add("paths", nargs="+", type=Path, metavar="PATH", help="a JSON report, or a folder of them")
-            add_report_options(parser)
+            parser.add_report_options()
         case "freeze":
-            add("environment", metavar="ENVIRONMENT", help="an environment, or one of its sessions")
+            parser.add_environment()
             add("--all", action="store_true", help="with the packages that the venv's creator put there")
         case "activate":
-            add("environment", metavar="ENVIRONMENT", help="an environment, or one of its sessions")
+            parser.add_environment()
             add("--shell", help="bash, zsh, fish, csh or pwsh (default: from $SHELL)")
         case "matrix":
             from nox_envs.ci import MATRIX_FORMATS
 
-            add_format(*MATRIX_FORMATS)
+            parser.add_environments()
+            parser.add_format(*MATRIX_FORMATS)
             add("--tag", action="append", default=[], help="only sessions with this tag")
             add("--shard", default="1/1", metavar="I/N", help="only part I of N")
             add("--runner", default="", help="the runner where an environment has no runs_on")
         case "diff":
             from nox_envs.diff import DIFF_FORMATS
 
-            add_format(*DIFF_FORMATS)
+            parser.add_format(*DIFF_FORMATS)
             add("old", metavar="OLD", help="a lock, a folder of locks, a git revision (main:), a venv")
             add("new", metavar="NEW", nargs="?", help="the same (default: OLD's path in the working tree)")
         case "schema":
@@ -191,14 +160,7 @@ def _project(asked: argparse.Namespace) -> Project:
 
 
 def _colour(asked: argparse.Namespace) -> bool:
-    environ = os.environ
-    return wants_colour(
-        sys.stdout,
-        choice=asked.color,
-        no_color=environ.get("NO_COLOR", ""),
-        force_color=environ.get("FORCE_COLOR", ""),
-        term=environ.get("TERM", ""),
-    )
+    return wants_colour(sys.stdout, os.environ, asked.color)
 
 
 def _say(asked: argparse.Namespace, text: str) -> None:
@@ -211,29 +173,18 @@ def _say(asked: argparse.Namespace, text: str) -> None:
 
 def _check(asked: argparse.Namespace) -> int:
     from nox_envs.drift import check_locks
-    from nox_envs.findings import count_kinds
-    from nox_envs.report.report import counted
     from nox_envs.report.text import finding_lines
 
-    project, names = _project(asked), tuple(asked.environments)
-    checked = check_locks(project, names)
+    checked = check_locks(_project(asked), tuple(asked.environments))
     for line in finding_lines(checked.findings, colour=_colour(asked)):
         print(line)
     if checked.problems:
         raise FileProblems(checked.problems)
-    rows = project.select_rows(names)
-    environments = len({row.environment for row in rows})
-    what = f"{project.origin}: {counted(environments, 'environment')}, {counted(len(rows), 'session')}"
-    if any(one.severity == "error" for one in checked.findings):
-        print(f"{what}; locks: {count_kinds(checked.findings)}", file=sys.stderr)
-        return 1
-    locks = (
-        f"the locks can be used: {count_kinds(checked.findings)}"
-        if checked.findings
-        else "every lock matches"
-    )
-    _say(asked, f"{what}: valid, and {locks}")
-    return 0
+    if checked.failing:
+        print(harmless(checked.summary), file=sys.stderr)
+    else:
+        _say(asked, checked.summary)
+    return int(checked.failing)
 
 
 def _list(asked: argparse.Namespace) -> int:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.findings import (
     FILE_KINDS,
-    FILES_MODES,
     FilesMode,
     Finding,
     IgnoreRule,
-    Outcome,
     about,
-    apply_options,
-    fail_conditions,
+    count_kinds,
     finding,
-    idle_rules,
     run_command,
 )
 from nox_envs.host import recall
-from nox_envs.memory import Row
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
-from nox_envs.report.report import FORMATS, EnvironmentReport, Report, Status, status_of
+from nox_envs.report.report import EnvironmentReport, Report, Status, counted, status_of
 from nox_envs.terminal import Told
 from nox_envs.values import replace, value
 from nox_envs.venv.receipt import Receipt, read_receipt
@@ -37,38 +31,18 @@ if TYPE_CHECKING:
     from nox_envs.venv.check import Checked
 
 
-def add_drift_options(parser: argparse.ArgumentParser) -> None:
-    """Add the words that `nox-envs drift` and `nox -s drift --` take."""
-    parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help=ENVIRONMENTS)
-    parser.add_argument(
-        "--files",
-        choices=FILES_MODES,
-        help="compare installed files with their RECORD: none, those that changed in size or time, or all",
-    )
-    add_report_options(parser)
-
-
-ENVIRONMENTS = "an environment, one of its sessions, or a pattern such as 'tests*' (default: all)"
-
-
-def add_report_options(parser: argparse.ArgumentParser) -> None:
-    """Add the words of every verb that ends in a report."""
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
-    parser.add_argument(
-        "--fail-on",
-        type=fail_conditions,
-        default=("error",),
-        metavar="WHAT",
-        help="error (default), warning, note, or a kind of finding; several with commas",
-    )
-
-
 @value
 class LockCheck:
-    """What is wrong with locks, and the problems that kept others from being checked."""
+    """What is wrong with locks, the problems that kept others from being checked, and a line about all."""
 
     findings: tuple[Finding, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...]
+    summary: str
+
+    @property
+    def failing(self) -> bool:
+        """Return whether a lock does not match the spec."""
+        return any(one.severity == "error" for one in self.findings)
 
 
 def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
@@ -78,8 +52,8 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
     for several. Without names, requirement sets that nothing uses and locks that nothing declares are checked
     too. Raises NoxEnvsError for an unknown name, FileProblems where two locks are one file.
     """
-    points = project.select(names)
-    chosen = {point.session for point in points}
+    rows, points = project.select_rows(names), project.select(names)
+    chosen = {row.session for row in rows}
     places: dict[Finding, list[str]] = {}
     problems: list[Problem] = []
     for plan in project.plans:
@@ -91,21 +65,19 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
                 continue
             whole = [plan.points[0].session] if len(plan.points) == 1 else plan.environments
             where = f"{plan.path} ({', '.join(whole)})"
-            for one in _counting(project, found, plan.points[0]).findings:
+            for one in project.apply(found, plan.points[0].drift).findings:
                 places.setdefault(replace(one, environment="", session=""), []).append(where)
     findings = [replace(one, path=", ".join(where)) for one, where in places.items()]
     if names:
-        problems += [
-            one for session in chosen & project.broken.keys() for one in project.broken[session].problems
-        ]
+        broken = [project.broken[session] for session in chosen & project.broken.keys()]
+        problems += [one for error in broken for one in error.problems]
     else:
         problems += project.composer.problems(points)
-        findings += apply_options(orphans(project), project.spec.drift, today=project.today).findings
-    return LockCheck(findings=tuple(findings), problems=tuple(dict.fromkeys(problems)))
-
-
-def _counting(project: Project, found: tuple[Finding, ...], point: Point) -> Outcome:
-    return apply_options(found, point.drift, today=project.today, shown=project.shown)
+        findings += project.apply(orphans(project), project.spec.drift).findings
+    environments = counted(len({row.environment for row in rows}), "environment")
+    state = f"; locks: {count_kinds(findings)}" if findings else ": valid, and every lock matches"
+    summary = f"{project.origin}: {environments}, {counted(len(rows), 'session')}{state}"
+    return LockCheck(findings=tuple(findings), problems=tuple(dict.fromkeys(problems)), summary=summary)
 
 
 def orphans(project: Project) -> tuple[Finding, ...]:
@@ -182,91 +154,72 @@ def check_drift(
     `otherwise`). What cannot be read of one environment is a problem of the report. Raises NoxEnvsError for
     an unknown name, FileProblems for a spec that cannot be read.
     """
-    check = _Check(project, files, otherwise, told)
-    environments = tuple([check.environment(row) for row in project.select_rows(names)])
-    report = Report(environments=environments, problems=tuple(dict.fromkeys(check.problems)))
-    return report if names else check.whole(report)
-
-
-class _Check:
-    """One run of `drift`: problems, ignore rules that matched, and what was not looked at."""
-
-    def __init__(self, project: Project, files: FilesMode | None, otherwise: FilesMode, told: Told) -> None:
-        self.problems: list[str] = []
-        self._project = project
-        self._files = files
-        self._otherwise = otherwise
-        self._told = told
-        self._used: list[IgnoreRule] = []
-        self._rules: list[IgnoreRule] = []
-        self._unchecked: frozenset[str] = frozenset()
-
-    def environment(self, row: Row) -> EnvironmentReport:
-        """Check one point; what cannot be read of it keeps no other from being checked."""
-        project = self._project
+    environments: list[EnvironmentReport] = []
+    problems: dict[str, None] = {}
+    rules: list[IgnoreRule] = []
+    shallow = False
+    for row in project.select_rows(names):
         point = project.point(row)
-        files = self._files or point.drift.files or self._otherwise
-        self._rules += point.drift.ignore
-        self._unchecked |= FILE_KINDS if files == "off" else frozenset()
-        location = project.location(row.session)
-        if files == "off" and not point.drift.ignore and (verdict := recall(project, point, location)):
-            return read_report(verdict.report, origin=row.session).environments[0]
+        mode = files or point.drift.files or otherwise
+        rules += point.drift.ignore
+        shallow |= mode == "off"
         try:
-            return self._checked(point, location, files)
+            environments.append(_environment(project, point, mode, told))
         except FileProblems as error:
-            self.problems += map(str, error.problems)
-            self._used += point.drift.ignore
+            problems.update(dict.fromkeys(map(str, error.problems)))
             reason = "its requirements or its lock cannot be read"
-            return environment_report(project, point, None, None, "skipped", reason=reason)
-
-    def _checked(self, point: Point, location: Path, files: FilesMode) -> EnvironmentReport:
-        project = self._project
-        plan = project.plan_of(point)
-        findings = project.lock_findings(plan, (point,))
-        checked, reason = None, _unbuilt(location, point.session)
-        if any(one.kind == "lock-missing" for one in findings):
-            reason = "without its lock there is nothing to compare with"
-        elif not reason:
-            try:
-                receipt = read_receipt(location)
-                findings += requirements_changed(project, plan, point, receipt)
-                checked = project.check_venv(
-                    point, plan, location, receipt, files=files, consistency=True, told=self._told
-                )
-                findings += checked.findings
-            except NotAVenv as error:
-                reason = f"{error}; run: {run_command(point.session)}"
-        outcome = apply_options(findings, point.drift, today=project.today, shown=project.shown)
-        self._used += (*outcome.used, *(() if checked else point.drift.ignore))
-        status = status_of(outcome.findings, reason)
-        return environment_report(
-            project,
-            point,
-            plan,
-            checked,
-            status,
-            outcome.findings,
-            reason=reason,
-            ignored=len(outcome.ignored),
-        )
-
-    def whole(self, report: Report) -> Report:
-        """Add what is about no single environment: locks that nothing declares, idle ignore rules."""
-        project = self._project
-        outcome = apply_options(orphans(project), project.spec.drift, today=project.today)
-        notes = idle_rules(
-            (*project.spec.drift.ignore, *self._rules),
-            (*self._used, *outcome.used),
-            today=project.today,
-            unchecked=self._unchecked,
-        )
-        return replace(report, findings=outcome.findings, notes=notes)
+            environments.append(environment_report(project, point, None, None, "skipped", reason=reason))
+    report = Report(environments=tuple(environments), problems=tuple(problems))
+    if names:
+        return report
+    found = project.apply(orphans(project), project.spec.drift).findings
+    idle = _idle_rules(project, (*project.spec.drift.ignore, *rules), shallow, bool(report.skipped))
+    return replace(report, findings=found, notes=tuple(idle))
 
 
-def _unbuilt(location: Path, session: str) -> str:
-    """Return why there is nothing to check at a location, empty if there is a finished venv."""
-    if not location.is_dir():
-        return f"not built; run: {run_command(session)}"
-    if read_receipt(location) is None:
-        return f"it has no receipt, its installation did not finish; run: {run_command(session)}"
-    return ""
+def _environment(project: Project, point: Point, files: FilesMode, told: Told) -> EnvironmentReport:
+    location = project.location(point.session)
+    if files == "off" and (verdict := recall(project, point, location)):
+        return read_report(verdict.report, origin=point.session).environments[0]
+    plan = project.plan_of(point)
+    found, checked, reason = project.lock_findings(plan, (point,)), None, ""
+    receipt = read_receipt(location)
+    run = f"run: {run_command(point.session)}"
+    if any(one.kind == "lock-missing" for one in found):
+        reason = "without its lock there is nothing to compare with"
+    elif not location.is_dir():
+        reason = f"not built; {run}"
+    elif receipt is None:
+        reason = f"it has no receipt, its installation did not finish; {run}"
+    else:
+        try:
+            found += requirements_changed(project, plan, point, receipt)
+            checked = project.check_venv(
+                point, plan, location, receipt, files=files, consistency=True, told=told
+            )
+            found += checked.findings
+        except NotAVenv as error:
+            reason = f"{error}; {run}"
+    outcome = project.apply(found, point.drift)
+    status, ignored = status_of(outcome.findings, reason), len(outcome.ignored)
+    return environment_report(
+        project, point, plan, checked, status, outcome.findings, reason=reason, ignored=ignored
+    )
+
+
+def _idle_rules(
+    project: Project, rules: Iterable[IgnoreRule], shallow: bool, incomplete: bool
+) -> Iterator[str]:
+    """Yield a line about each ignore rule that is over, or is known to match nothing, in order.
+
+    In a `shallow` check no files were compared, in an `incomplete` one some environments were not checked.
+    """
+    for rule in sorted(set(rules), key=lambda rule: (rule.place.line, rule.place.column)):
+        names = ("kind", "package", "path", "environment")
+        words = [f"{name} {text}" for name in names if (text := getattr(rule, name))]
+        what = f"{rule.place}: the ignore rule for {', '.join(words)}"
+        unseen = incomplete or (shallow and (rule.kind in FILE_KINDS or bool(rule.path)))
+        if rule.until and rule.until < project.today:
+            yield f"{what} ended on {rule.until}; remove it, or give it a new date"
+        elif rule not in project.used_rules and not unseen:
+            yield f"{what} matched nothing; remove it"

@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from nox_envs.errors import NoxEnvsError, Place, did_you_mean
 from nox_envs.values import replace, value
@@ -17,9 +17,9 @@ SeverityName: TypeAlias = Literal["error", "warning", "note", "off"]
 DriftPolicy: TypeAlias = Literal["repair", "fail", "warn"]
 FilesMode: TypeAlias = Literal["off", "changed", "all"]
 
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-POLICIES: tuple[DriftPolicy, ...] = ("repair", "fail", "warn")
-FILES_MODES: tuple[FilesMode, ...] = ("off", "changed", "all")
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+POLICIES: tuple[DriftPolicy, ...] = get_args(DriftPolicy)
+FILES_MODES: tuple[FilesMode, ...] = get_args(FilesMode)
 
 # Each kind of finding, by what it compares, with its severity unless the spec says otherwise.
 KINDS: dict[str, Severity] = {
@@ -179,27 +179,6 @@ def matches(rule: IgnoreRule, one: Finding, path: str) -> bool:
         and (rule.package is None or (one.package != "" and fnmatchcase(one.package, package)))
         and (rule.path is None or (path != "" and any(fnmatchcase(path, x) for x in (inside, f"*/{inside}"))))
     )
-
-
-def idle_rules(
-    rules: Iterable[IgnoreRule], used: Iterable[IgnoreRule], *, today: str, unchecked: frozenset[str]
-) -> tuple[str, ...]:
-    """Return a line about each rule that is over or matched nothing, in the order of the spec.
-
-    `unchecked` are the kinds that were not looked for: a rule about one of them is not known to be idle.
-    """
-    matched = set(used)
-    lines: list[str] = []
-    for rule in sorted(set(rules), key=lambda rule: (rule.place.origin, rule.place.line, rule.place.column)):
-        given = (("kind", rule.kind), ("package", rule.package), ("path", rule.path))
-        words = [f"{name} {text}" for name, text in (*given, ("environment", rule.environment)) if text]
-        what = f"{rule.place}: the ignore rule for {', '.join(words)}"
-        possible = {rule.kind} if rule.kind else FILE_KINDS if rule.path else set()
-        if rule.until and rule.until < today:
-            lines.append(f"{what} ended on {rule.until}; remove it, or give it a new date")
-        elif rule not in matched and unchecked.isdisjoint(possible):
-            lines.append(f"{what} matched nothing; remove it")
-    return tuple(lines)
 
 
 def fail_conditions(text: str) -> tuple[str, ...]:

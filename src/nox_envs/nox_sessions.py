@@ -7,8 +7,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from nox_envs.lock.plan import LockPlan
     from nox_envs.lock.run import LockResult
+    from nox_envs.options import Parser
     from nox_envs.report.report import Report
     from nox_envs.spec.types import Command, Pairs
 
@@ -53,35 +54,27 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
     with problems prints them and ends nox with exit code 2.
     """
     write_anything()  # nox prints the descriptions of a spec on any terminal
+    path, here = Path(spec), Path.cwd()  # nox has made the folder of the noxfile the current one
     try:
-        project = Project(
-            _beside_the_noxfile(spec),
-            environ=os.environ,
-            reserved=(lock, drift),
-            today=time.strftime("%Y-%m-%d"),
-        )
+        if path.parent.resolve() != here.resolve():
+            raise NoxEnvsError(
+                f"{os.fspath(spec)}: the spec must be in the folder of the noxfile, since nox keeps venvs"
+                f" there; move it there, and call load({path.name!r})"
+            )
+        today = time.strftime("%Y-%m-%d")
+        project = Project(here / path.name, environ=os.environ, reserved=(lock, drift), today=today)
         _refuse_clash(project, (lock, drift))
         environments: dict[str, list[Row]] = {}
         for row in project.rows:
             environments.setdefault(row.environment, []).append(row)
         for rows in environments.values():
-            _register_environment(project, rows)
+            _register(project, rows)
         project.remember()
     except NoxEnvsError as error:
         sys.stderr.write(f"{harmless(str(error))}\n")
         raise SystemExit(2) from None
-    _register_builtin(project, lock, drift)
-
-
-def _beside_the_noxfile(spec: str | os.PathLike[str]) -> Path:
-    """Return the path of the spec; nox has made the folder of the noxfile the current one."""
-    path, here = Path(spec), Path.cwd()
-    if path.parent.resolve() != here.resolve():
-        raise NoxEnvsError(
-            f"{os.fspath(spec)}: the spec must be in the folder of the noxfile, since nox keeps venvs there;"
-            f" move it there, and call load({path.name!r})"
-        )
-    return here / path.name
+    for name, run in ((lock, _lock), (drift, _drift)):
+        nox.session(name=name, python=False, default=False)(_builtin(project, run))
 
 
 def _refuse_clash(project: Project, builtin: tuple[str, str]) -> None:
@@ -97,66 +90,52 @@ def _refuse_clash(project: Project, builtin: tuple[str, str]) -> None:
         raise NoxEnvsError(f"{where}: the session {name!r} is also {place}; rename one of them")
 
 
-def _register_environment(project: Project, rows: list[Row]) -> None:
-    """Register the sessions of one environment as nox names them: one, one per Python, or parametrized."""
-    first = rows[0]
-    name = first.environment
-    same = len({(row.backend, row.default) for row in rows}) == 1
-    if same and _is_matrix(rows) and len({row.requires for row in rows}) == 1:
-        _register_matrix(project, rows)
-    elif same and _is_python_list(rows):
-        requires = _with_python(first)
-        _declare(
-            _session_of(project, first),
-            first,
-            name=name,
-            python=[row.python or "" for row in rows],
-            requires=requires,
-        )
-    else:
-        for row in rows:
-            _declare(
-                _session_of(project, row), row, name=row.session, python=row.python, requires=row.requires
-            )
-        if _is_matrix(rows):
-            _register_whole(rows)
-
-
-def _is_matrix(rows: list[Row]) -> bool:
-    return all(row.session.startswith(f"{row.environment}(") and row.session.endswith(")") for row in rows)
-
-
-def _is_python_list(rows: list[Row]) -> bool:
-    alike = len({(row.tags, _with_python(row)) for row in rows}) == 1
-    return alike and all(row.python and row.session == f"{row.environment}-{row.python}" for row in rows)
-
-
-def _with_python(row: Row) -> tuple[str, ...]:
-    """Return what a row requires with its Python as the placeholder that nox fills in."""
-    return tuple(name.replace(row.python, "{python}") if row.python else name for name in row.requires)
-
-
-def _session_of(project: Project, row: Row) -> Callable[[nox.Session], None]:
-    def run(session: nox.Session) -> None:
-        _run_point(project, session, row)
-
-    return run
-
-
-def _register_matrix(project: Project, rows: list[Row]) -> None:
-    first = rows[0]
-    prefix = len(first.environment) + 1
+def _register(project: Project, rows: list[Row]) -> None:
+    """Register the sessions of one environment as nox names them: one per Python, parametrized, or single."""
+    first, environment = rows[0], rows[0].environment
     by_session = {row.session: row for row in rows}
-    parameters = [
-        nox.param(row.python, row.session, id=row.session[prefix:-1], tags=list(row.tags)) for row in rows
-    ]
 
     # nox takes `python` out of the parameters, but not under `-P`.
-    def run(session: nox.Session, point: str, **_: object) -> None:
-        _run_point(project, session, by_session[point])
+    def run(session: nox.Session, point: str = "", **_: object) -> None:
+        _run_point(project, session, by_session.get(point or session.name, first))
 
-    parametrized = nox.parametrize(["python", "point"], parameters)(run)
-    _declare(parametrized, first, name=first.environment, python=None, requires=first.requires, tags=())
+    def declare(
+        name: str, row: Row, python: str | list[str] | None, requires: tuple[str, ...], tags: tuple[str, ...]
+    ) -> None:
+        nox.session(
+            name=name,
+            python=python,
+            venv_backend=row.backend or "uv",
+            reuse_venv=True,
+            allow_parallel=True,
+            default=row.default,
+            requires=list(requires),
+            tags=list(tags),
+        )(run)
+
+    run.__doc__ = first.description
+    # What a session requires, with its Python as the placeholder that nox fills in.
+    required = [
+        tuple(name.replace(row.python, "{python}") if row.python else name for name in row.requires)
+        for row in rows
+    ]
+    alike = len({(row.backend, row.default) for row in rows}) == 1
+    matrix = all(row.session.startswith(f"{environment}(") and row.session[-1] == ")" for row in rows)
+    pythons = all(row.python and row.session == f"{environment}-{row.python}" for row in rows)
+    if alike and matrix and len({row.requires for row in rows}) == 1:
+        begin = len(environment) + 1
+        parameters = [
+            nox.param(row.python, row.session, id=row.session[begin:-1], tags=list(row.tags)) for row in rows
+        ]
+        run = nox.parametrize(["python", "point"], parameters)(run)
+        declare(environment, first, None, first.requires, ())
+    elif alike and pythons and len({*required}) == len({row.tags for row in rows}) == 1:
+        declare(environment, first, [row.python or "" for row in rows], required[0], first.tags)
+    else:
+        for row in rows:
+            declare(row.session, row, row.python, row.requires, row.tags)
+        if environment not in by_session:
+            _register_whole(rows)
 
 
 def _register_whole(rows: list[Row]) -> None:
@@ -170,31 +149,9 @@ def _register_whole(rows: list[Row]) -> None:
     nox.session(name=rows[0].environment, python=False, default=False, requires=sessions)(run)
 
 
-def _declare(
-    run: Callable[[nox.Session], None],
-    row: Row,
-    *,
-    name: str,
-    python: str | list[str] | None,
-    requires: tuple[str, ...],
-    tags: tuple[str, ...] | None = None,
-) -> None:
-    run.__doc__ = row.description
-    nox.session(
-        name=name,
-        python=python,
-        venv_backend=row.backend or "uv",
-        reuse_venv=True,
-        allow_parallel=True,
-        default=row.default,
-        requires=list(requires),
-        tags=list(row.tags if tags is None else tags),
-    )(run)
-
-
 def _run_point(project: Project, session: nox.Session, row: Row) -> None:
     project.envdir = os.fspath(session.env_dir.parent)
-    with _errors_end(session):
+    with _ending(session):
         python = session.python if isinstance(session.python, str) else None
         point = project.point(row, session=session.name, python=python)
         run = SessionRun(project, point, _host(session), time.monotonic)
@@ -208,8 +165,11 @@ def _run_point(project: Project, session: nox.Session, row: Row) -> None:
 
 
 @contextmanager
-def _signals_interrupt(session: nox.Session) -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end what a session runs, as Ctrl-C does, and then nox with their exit code."""
+def _ending(session: nox.Session) -> Iterator[None]:
+    """End the session as failed on an error that a user can cause, and nox on SIGTERM and SIGHUP.
+
+    A signal ends what the session runs, as Ctrl-C does, and then nox with the exit code of the signal.
+    """
     received: list[int] = []
 
     def interrupt(number: int, _: object) -> NoReturn:
@@ -217,9 +177,9 @@ def _signals_interrupt(session: nox.Session) -> Iterator[None]:
         raise KeyboardInterrupt
 
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    handled = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    for number in handled if current_thread() is main_thread() else ():
-        signal.signal(number, interrupt)
+    for number in numbers if current_thread() is main_thread() else ():
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -227,14 +187,6 @@ def _signals_interrupt(session: nox.Session) -> Iterator[None]:
             raise
         session.warn(f"{session.name}: ended by {signal.Signals(received[0]).name}")
         raise SystemExit(128 + received[0]) from None
-
-
-@contextmanager
-def _errors_end(session: nox.Session) -> Iterator[None]:
-    """End the session as failed on an error that a user can cause."""
-    try:
-        with _signals_interrupt(session):
-            yield
     except NoxEnvsError as error:
         session.error(harmless(str(error)))
     except OSError as error:
@@ -245,31 +197,30 @@ def _host(session: nox.Session) -> Host:
     venv = session.virtualenv
     if not isinstance(venv, VirtualEnv):
         session.error("nox-envs checks virtual environments; run without --no-venv and conda backends")
+
+    def recreate() -> None:
+        venv.reuse_existing = False
+        # uv refuses to clear a folder that is not a venv any more.
+        shutil.rmtree(venv.location, ignore_errors=True)
+        venv.create()
+
+    def may_install() -> bool:
+        # With `-R` or `--no-install` nox runs nothing that installs into a reused venv.
+        version = (nox.virtualenv.UV, "--version")
+        return session.run_install(*version, external=True, silent=True, log=False) is not None
+
     return Host(
         location=Path(venv.location).absolute(),
         python=str(Path(session.bin, "python.exe" if sys.platform == "win32" else "python").absolute()),
         uv=nox.virtualenv.UV,
         posargs=tuple(session.posargs),
-        recreate=partial(_recreate, venv),
-        may_install=partial(_may_install, session),
+        recreate=recreate,
+        may_install=may_install,
         install=partial(_install, session),
         run=partial(_run_command, session),
         say=partial(session.log, "%s"),
         warn=partial(session.warn, "%s"),
     )
-
-
-def _recreate(venv: VirtualEnv) -> None:
-    venv.reuse_existing = False
-    # uv refuses to clear a folder that is not a venv any more.
-    shutil.rmtree(venv.location, ignore_errors=True)
-    venv.create()
-
-
-def _may_install(session: nox.Session) -> bool:
-    """Return whether nox installs: with `-R` or `--no-install` it leaves a reused venv alone."""
-    uv = nox.virtualenv.UV
-    return session.run_install(uv, "--version", external=True, silent=True, log=False) is not None
 
 
 def _install(session: nox.Session, argv: tuple[str, ...]) -> str:
@@ -300,16 +251,25 @@ def _run_command(
         session.error(
             f"{command.place}: change_dir: no directory {str(directory)!r}; create it, or name another one"
         )
-    if not (command.external or _is_inside(session, program)):
+    # In the venv, one that nox provides, or written as a path.
+    known = Path(program).name != program or program in session.virtualenv.allowed_globals
+    if not (
+        command.external or known or shutil.which(program, path=os.pathsep.join(session.bin_paths or ()))
+    ):
         session.error(
             f"{command.place}: {program!r} is not installed in the venv; add the package that brings it to"
             " the requirements, or write external: true to run the one on this machine"
         )
+    environ: dict[str, str | None] = {}
+    if pass_env is not None:
+        wanted = (*pass_env, *_ALWAYS_PASSED)
+        names = [name for name in os.environ if any(fnmatchcase(name, pattern) for pattern in wanted)]
+        environ = {name: os.environ[name] for name in names}
     with session.chdir(directory) if directory else nullcontext():
         try:
             session.run(
                 *command.argv,
-                env={**_passed(pass_env, os.environ), **dict(env)},
+                env={**environ, **dict(env)},
                 include_outer_env=pass_env is None,
                 success_codes=command.success_codes,
                 external=True,
@@ -320,25 +280,6 @@ def _run_command(
             if not command.allow_failure:
                 raise
             session.warn(f"{session.name}: {program} failed, which the spec allows")
-
-
-def _is_inside(session: nox.Session, program: str) -> bool:
-    """Return whether a program is in the venv, is one that nox provides, or is written as a path."""
-    if Path(program).name != program or program in session.virtualenv.allowed_globals:
-        return True
-    return shutil.which(program, path=os.pathsep.join(session.bin_paths or ())) is not None
-
-
-def _passed(patterns: tuple[str, ...] | None, environ: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the outer variables that `patterns` (with * and ?) let through; all are inherited for None."""
-    if patterns is None:
-        return {}
-    wanted = (*patterns, *_ALWAYS_PASSED)
-    return {
-        name: content
-        for name, content in environ.items()
-        if any(fnmatchcase(name, pattern) for pattern in wanted)
-    }
 
 
 def _publish(report: Report, *, annotate: bool = True) -> None:
@@ -356,53 +297,33 @@ def _publish(report: Report, *, annotate: bool = True) -> None:
 # The built-in sessions.
 
 
-class _HelpShown(Exception):
-    """The words after `--` asked for the help, which is printed."""
+def _builtin(
+    project: Project, run: Callable[[Project, nox.Session, Parser], None]
+) -> Callable[[nox.Session], None]:
+    def builtin(session: nox.Session) -> None:
+        from nox_envs.options import Parser  # the sessions of environments do not need it
+
+        with _ending(session):
+            project.envdir = os.fspath(session.env_dir.parent)
+            run(project, session, Parser(prog=f"nox -s {session.name} --"))
+
+    builtin.__doc__ = run.__doc__
+    return builtin
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    import argparse
-
-    class Words(argparse.ArgumentParser):
-        """Read the words after `--`: a mistake is an error of the session, not the end of nox."""
-
-        def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-            raise _HelpShown
-
-        def error(self, message: str) -> NoReturn:
-            raise NoxEnvsError(f"{message}\n{self.format_usage().strip()}")
-
-    return Words(prog=prog)
-
-
-def _register_builtin(project: Project, lock: str, drift: str) -> None:
-    def register(name: str, run: Callable[[Project, nox.Session], None]) -> None:
-        def builtin(session: nox.Session) -> None:
-            with _errors_end(session), suppress(_HelpShown):
-                project.envdir = os.fspath(session.env_dir.parent)
-                run(project, session)
-
-        builtin.__doc__ = run.__doc__
-        nox.session(name=name, python=False, default=False)(builtin)
-
-    register(lock, _lock)
-    register(drift, _drift)
-
-
-def _drift(project: Project, session: nox.Session) -> None:
+def _drift(project: Project, session: nox.Session, parser: Parser) -> None:
     """Check every lock and venv: nox -s drift -- [ENVIRONMENT ...] [--format json]."""
-    from nox_envs.drift import add_drift_options, check_drift
+    from nox_envs.drift import check_drift
     from nox_envs.report import render
     from nox_envs.report.report import verdict
 
-    parser = _parser(f"nox -s {session.name} --")
-    add_drift_options(parser)
+    parser.add_drift_options()
     asked = parser.parse_args(session.posargs)
     told = progress_on(sys.stderr)
     report = check_drift(
         project, tuple(asked.environments), files=asked.files, otherwise="changed", told=told
     )
-    sys.stdout.write(render(report, asked.format, colour=_colour()))
+    sys.stdout.write(render(report, asked.format, colour=wants_colour(sys.stdout, os.environ)))
     sys.stdout.flush()
     if os.environ.get("GITHUB_ACTIONS"):
         _publish(report, annotate=asked.format == "text")
@@ -411,58 +332,27 @@ def _drift(project: Project, session: nox.Session) -> None:
         session.error(harmless(reason))
 
 
-def _colour() -> bool:
-    environ = os.environ
-    return wants_colour(
-        sys.stdout,
-        choice="auto",
-        no_color=environ.get("NO_COLOR", ""),
-        force_color=environ.get("FORCE_COLOR", ""),
-        term=environ.get("TERM", ""),
-    )
-
-
-def _lock(project: Project, session: nox.Session) -> None:
+def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
-    parser = _parser(f"nox -s {session.name} --")
-    parser.add_argument("environments", nargs="*", metavar="ENVIRONMENT")
-    parser.add_argument("--upgrade", "-U", action="store_true", help="take the newest of everything")
-    parser.add_argument(
-        "--upgrade-package",
-        "-P",
-        action="append",
-        default=[],
-        metavar="NAME[==VERSION]",
-        help="take the newest of one package, or this version of it; may be repeated",
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="say offline what no longer matches; write nothing"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
-    parser.add_argument("--prune", action="store_true", help="remove locks that nothing declares any more")
+    from nox_envs.drift import check_locks
+    from nox_envs.report.text import finding_lines
+
+    parser.add_lock_options()
     asked = parser.parse_args(session.posargs)
     if not asked.check:
         _regenerate(project, session, asked)
         return
     for name in ("upgrade", "upgrade_package", "dry_run", "prune"):
         if getattr(asked, name):
-            raise NoxEnvsError(f"--check changes nothing: run it without --{name.replace('_', '-')}")
-    _check_locks(project, session, tuple(asked.environments))
-
-
-def _check_locks(project: Project, session: nox.Session, names: tuple[str, ...]) -> None:
-    from nox_envs.drift import check_locks
-    from nox_envs.findings import count_kinds
-    from nox_envs.report.text import finding_lines
-
-    checked = check_locks(project, names)
+            parser.error(f"--check changes nothing: run it without --{name.replace('_', '-')}")
+    checked = check_locks(project, tuple(asked.environments))
     for line in finding_lines(checked.findings):
         session.warn("%s", line)
     if checked.problems:
         raise FileProblems(checked.problems)
-    if failing := [one for one in checked.findings if one.severity == "error"]:
-        session.error(f"locks do not match {project.origin}: {count_kinds(failing)}")
-    session.log("the locks can be used as they are" if checked.findings else "every lock matches")
+    if checked.failing:
+        session.error(checked.summary)
+    session.log("%s", checked.summary)
 
 
 def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespace) -> None:

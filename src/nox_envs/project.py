@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
 from nox_envs.files import digest, read_text
+from nox_envs.findings import apply_options
 from nox_envs.memory import Memory, Row, row_of
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
@@ -21,7 +22,7 @@ from nox_envs.values import replace
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-    from nox_envs.findings import FilesMode, Finding
+    from nox_envs.findings import DriftOptions, FilesMode, Finding, IgnoreRule, Outcome
     from nox_envs.lock.plan import LockPlan, PlanInputs
     from nox_envs.lock.text import Lock
     from nox_envs.requirements.compose import Composer, Composition
@@ -67,6 +68,8 @@ class Project:
         self._pins: dict[str, str] = {}
         # The problems of each session whose requirements cannot be read, among those composed so far.
         self.broken: dict[str, FileProblems] = {}
+        # The ignore rules that matched a finding so far.
+        self.used_rules: set[IgnoreRule] = set()
         # Each folder is removed with this object.
         self._wheels: dict[str | None, tuple[TemporaryDirectory[str], Path]] = {}
 
@@ -142,6 +145,12 @@ class Project:
         """Return a path as people read it: POSIX, relative to the spec's directory where it is inside."""
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
+    def apply(self, found: tuple[Finding, ...], options: DriftOptions) -> Outcome:
+        """Give findings the severities of `options`, and set apart what is ignored today."""
+        outcome = apply_options(found, options, today=self.today, shown=self.shown)
+        self.used_rules |= {*outcome.used}
+        return outcome
 
     def select(self, names: tuple[str, ...]) -> tuple[Point, ...]:
         """Return the points that `names` select: environments, sessions or globs of them; all without names.

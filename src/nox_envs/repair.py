@@ -14,7 +14,6 @@ from nox_envs.files import digest, write_atomically
 from nox_envs.findings import (
     Finding,
     about,
-    apply_options,
     count_kinds,
     drift_in,
     finding,
@@ -140,8 +139,7 @@ class Repair:
         return replace(checked, findings=self._counting("venv", checked.findings))
 
     def _counting(self, link: str, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        project = self._project
-        outcome = apply_options(found, self._point.drift, today=project.today, shown=project.shown)
+        outcome = self._project.apply(found, self._point.drift)
         self._ignored[link] = len(outcome.ignored)
         return outcome.findings
 

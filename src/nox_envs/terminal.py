@@ -8,7 +8,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "fix": "1", "dim": "2"}
@@ -82,10 +82,11 @@ def paint(text: str, name: str, *, colour: bool) -> str:
     return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m" if colour else text
 
 
-def wants_colour(stream: TextIO, *, choice: str, no_color: str, force_color: str, term: str) -> bool:
+def wants_colour(stream: TextIO, environ: Mapping[str, str], choice: str = "auto") -> bool:
     """Return whether to write colours to a stream; `choice` is auto, always or never."""
-    plain = no_color or term == "dumb"
-    return choice == "always" or (choice == "auto" and not plain and (bool(force_color) or stream.isatty()))
+    plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    forced = environ.get("FORCE_COLOR") or stream.isatty()
+    return choice == "always" or (choice == "auto" and not plain and bool(forced))
 
 
 Told = Callable[[int, int, str], None]
