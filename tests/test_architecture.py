@@ -25,7 +25,7 @@ ORDER = """
     venv.snapshot venv.receipt venv.compare venv.files venv.consistency venv.check venv.install
     report.report report.text report.json report.markdown report.github report.sarif report
     memory project host
-    drift repair session diff init activate ci
+    drift repair session diff init activate ci options
     nox_sessions cli
     __init__ __main__
 """.split()  # noqa: SIM905

@@ -62,10 +62,9 @@ OTHERS = (
 
 @pytest.mark.parametrize("fields", [*MATCHING, *OTHERS])
 def test_a_rule_matches_where_every_field_that_it_gives_does(fields: dict[str, str]) -> None:
-    found = (finding(package="basket-extra", path="/project/.nox/tests/lib/site-packages/x.pth"),)
+    found = (finding(package="basket-extra", path=".nox/tests/lib/site-packages/x.pth"),)
     options = DriftOptions(ignore=(rule(**fields),))
-    # Rules are about the paths that people read.
-    applied = apply_options(found, options, today=TODAY, shown=lambda path: path.removeprefix("/project/"))
+    applied = apply_options(found, options, today=TODAY)
     assert (applied.ignored, applied.used) == ((found, options.ignore) if fields in MATCHING else ((), ()))
 
 

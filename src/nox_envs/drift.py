@@ -99,14 +99,12 @@ def environment_report(
     findings: tuple[Finding, ...] = (),
     *,
     reason: str = "",
-    seconds: float = 0.0,
     ignored: int = 0,
 ) -> EnvironmentReport:
     """Return the report on one point; `plan` and `checked` are None where they are not known."""
     installed = checked.snapshot.distributions if checked else ()
     receipt = checked.expectation.receipt if checked else None
     seeds = {one.name for one in receipt.distributions if one.seed} if receipt else set()
-    shown = [replace(one, path=project.shown(one.path)) if one.path else one for one in findings]
     return EnvironmentReport(
         environment=point.environment,
         session=point.session,
@@ -116,10 +114,9 @@ def environment_report(
         status=status,
         reason=reason,
         installed=sum(one.name not in seeds for one in installed),
-        findings=tuple(shown),
+        findings=findings,
         distributions=tuple((one.name, one.version) for one in installed),
         platform=f"{project.host['sys_platform']}-{project.host['platform_machine']}" if checked else "",
-        seconds=seconds,
         ignored=ignored,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Literal, TypeAlias, get_args
 
@@ -137,24 +137,15 @@ class Outcome:
     used: tuple[IgnoreRule, ...] = ()
 
 
-def apply_options(
-    findings: tuple[Finding, ...],
-    options: DriftOptions,
-    *,
-    today: str,
-    shown: Callable[[str], str] = lambda path: path,
-) -> Outcome:
-    """Give findings the severities of a spec, and set apart what it ignores until `today` (an ISO date).
-
-    `shown` turns a path into what people read, which the rules match.
-    """
+def apply_options(findings: Iterable[Finding], options: DriftOptions, *, today: str) -> Outcome:
+    """Give findings the severities of a spec, and set apart what it ignores until `today` (an ISO date)."""
     severities = dict(options.severity)
     rules = [rule for rule in options.ignore if (rule.until or today) >= today]
     kept: list[Finding] = []
     ignored: list[Finding] = []
     used: list[IgnoreRule] = []
     for one in findings:
-        matching = [rule for rule in rules if matches(rule, one, shown(one.path))]
+        matching = [rule for rule in rules if matches(rule, one)]
         used += matching
         severity = severities.get(one.kind, one.severity)
         if matching or severity == "off":
@@ -164,15 +155,15 @@ def apply_options(
     return Outcome(findings=tuple(kept), ignored=tuple(ignored), used=tuple(dict.fromkeys(used)))
 
 
-def matches(rule: IgnoreRule, one: Finding, path: str) -> bool:
-    """Return whether every field that a rule gives matches a finding, which is at `path`.
+def matches(rule: IgnoreRule, one: Finding) -> bool:
+    """Return whether every field that a rule gives matches a finding.
 
     In globs `*` stands for slashes too; a path matches as a whole or from any of its folders on (`*.pth`).
     """
     from fnmatch import fnmatchcase  # few projects ignore anything
 
     package = (rule.package or "").lower().replace("_", "-").replace(".", "-")
-    path, inside = path.replace("\\", "/"), (rule.path or "").replace("\\", "/")
+    path, inside = one.path.replace("\\", "/"), (rule.path or "").replace("\\", "/")
     return (
         rule.kind in (None, one.kind)
         and rule.environment in (None, one.environment)

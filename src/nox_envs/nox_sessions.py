@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -303,7 +303,7 @@ def _builtin(
     def builtin(session: nox.Session) -> None:
         from nox_envs.options import Parser  # the sessions of environments do not need it
 
-        with _ending(session):
+        with _ending(session), suppress(SystemExit):  # argparse has shown its help
             project.envdir = os.fspath(session.env_dir.parent)
             run(project, session, Parser(prog=f"nox -s {session.name} --"))
 

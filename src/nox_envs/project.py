@@ -146,9 +146,10 @@ class Project:
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
-    def apply(self, found: tuple[Finding, ...], options: DriftOptions) -> Outcome:
-        """Give findings the severities of `options`, and set apart what is ignored today."""
-        outcome = apply_options(found, options, today=self.today, shown=self.shown)
+    def apply(self, found: Iterable[Finding], options: DriftOptions) -> Outcome:
+        """Give findings the severities of `options` and paths for people; set apart what is ignored today."""
+        shown = [replace(one, path=self.shown(one.path)) if one.path else one for one in found]
+        outcome = apply_options(shown, options, today=self.today)
         self.used_rules |= {*outcome.used}
         return outcome
 

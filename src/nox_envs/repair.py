@@ -272,80 +272,71 @@ class Repair:
         report = self._write("drift" if drifted else status, checked.findings or repaired, checked)
         line = summary_line(report)
         self._host.say(line)
-        if report.status in ("clean", "repaired") and not checked.findings and not report.ignored:
-            self._remember(line, checked)
-
-    def _remember(self, line: str, checked: Checked) -> None:
-        """Keep the verdict, so that the next session need not check the same again."""
-        location, receipt = self._host.location, read_receipt(self._host.location)
         inputs = self._project.inputs_of(self._plan)
         compares = (self._point.drift.files or "off") != "off" or self._is_built_each_time(checked)
-        if receipt is None or inputs is None or compares:
+        receipt = read_receipt(self._host.location)
+        if drifted or checked.findings or report.ignored or compares or inputs is None or receipt is None:
             return
-        report = self._report("clean", (), checked)
+        # The next session need not check the same again.
+        clean = replace(report, status="clean", findings=())
         verdict = CleanVerdict(
             inputs=tuple((path, digest(self._project.root / path)) for path in inputs),
-            key=verdict_key(self._project, self._point, location),
-            evidence=evidence(location),
-            line=summary_line(report),
-            report=render(Report(environments=(report,)), "json"),
+            key=verdict_key(self._project, self._point, self._host.location),
+            evidence=evidence(self._host.location),
+            line=summary_line(clean),
+            report=render(Report(environments=(clean,)), "json"),
         )
-        write_receipt(location, replace(receipt, verdict=verdict))
+        write_receipt(self._host.location, replace(receipt, verdict=verdict))
 
-    def _report(
-        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None
+    def _write(
+        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None, reason: str = ""
     ) -> EnvironmentReport:
-        return environment_report(
+        self.report = environment_report(
             self._project,
             self._point,
             self._plan,
             checked,
             status,
             (*self._locked, *findings),
-            seconds=self._seconds(),
+            reason=reason,
             ignored=sum(self._ignored.values()),
         )
-
-    def _write(
-        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None, reason: str = ""
-    ) -> EnvironmentReport:
-        return self._save(replace(self._report(status, findings, checked), reason=reason))
+        return self._save(self.report)
 
     def _save(self, report: EnvironmentReport) -> EnvironmentReport:
-        self.report = report
+        """Write the session's report, with the seconds so far."""
+        self.report = replace(report, seconds=self._seconds())
         file = self._project.report_file(self._host.location)
-        write_atomically(file, render(Report(environments=(report,)), "json"), durable=False)
-        return report
+        write_atomically(file, render(Report(environments=(self.report,)), "json"), durable=False)
+        return self.report
 
     def _tell(self, findings: tuple[Finding, ...]) -> None:
-        shown = [replace(one, path=self._project.shown(one.path)) if one.path else one for one in findings]
-        for line in finding_lines(shown):
+        for line in finding_lines(findings):
             self._host.warn(line)
 
     def after_commands(self, *, changed: bool) -> None:
         """Report how long the session took and, if the venv `changed`, what the commands did to it."""
-        new = self._new_findings() if changed else ()
+        new: tuple[Finding, ...] = ()
+        if changed:
+            try:
+                after = self._check(read_receipt(self._host.location))
+                new = tuple(one for one in drift_in(after.findings) if one not in self._found)
+            except NoxEnvsError as error:
+                point, broken = self._point, finding("python", actual=str(error))
+                new = about([broken], point.environment, point.session)
+                self._write("drift", self._found, None, f"the commands broke their own venv: {error}")
+            else:
+                if new:
+                    self._write("drift", after.findings, after)
         if not new:
             if self.report:
-                self._save(replace(self.report, seconds=self._seconds()))
+                self._save(self.report)
             return
         what = f"the commands changed their own venv: {count_kinds(new)}"
         self._host.warn(f"{self._point.session}: {what}")
         self._tell(new)
         if self._policy == "fail":
             raise NoxEnvsError(what)
-
-    def _new_findings(self) -> tuple[Finding, ...]:
-        """Return the drift that was not there before the commands ran; it is in the report, too."""
-        try:
-            after = self._check(read_receipt(self._host.location))
-        except NoxEnvsError as error:
-            self._write("drift", self._found, None, f"the commands broke their own venv: {error}")
-            return about([finding("python", actual=str(error))], self._point.environment, self._point.session)
-        new = tuple(one for one in drift_in(after.findings) if one not in self._found)
-        if new:
-            self._write("drift", after.findings, after)
-        return new
 
 
 def _repairable(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
