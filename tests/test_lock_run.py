@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from nox_envs.errors import NoxEnvsError
+from nox_envs.drift import orphans
+from nox_envs.errors import FileProblems, NoxEnvsError, Problem
 from nox_envs.lock.plan import LockPlan
-from nox_envs.lock.run import LockResult, closing_lines, orphans, prune
+from nox_envs.lock.run import LockResult, closing_lines, prune
+from nox_envs.project import Project
 from nox_envs.values import replace
 from tests.conftest import Machine
 from tests.locker import Locker, declared, plan
+from tests.plans import at
 
 pytestmark = pytest.mark.functional
 
@@ -222,13 +225,16 @@ def test_locks_that_nothing_declares_are_pruned(locker: Locker) -> None:
     shop = plans[0]
     locker.lock(*plans)
     locker.write("requirements/by-hand.txt", "apple==1.0\n")
-    (found,) = orphans([shop], root=locker.root, spec="envs.yaml")
+    locker.write("envs.yaml", SPEC.format(names="lint: {}"))
+    project = Project(locker.root / "envs.yaml", environ={})
+    (found,) = orphans(project, shop.files)
     assert (found.kind, found.actual, found.fix) == (
         "lock-orphaned",
         "requirements/lint.txt",
         "git rm requirements/lint.txt",
     )
-    assert orphans([shop], root=locker.root, spec="envs.yaml", unplanned=frozenset({"lint"})) == ()
+    project.broken["lint"] = FileProblems([Problem(place=at(1), message="it cannot be read")])
+    assert orphans(project, shop.files) == ()
     told = prune([found], root=locker.root, dry_run=True)
     assert told == ["requirements/lint.txt: would be removed, nothing declares it"]
     assert prune([found], root=locker.root, dry_run=False) == [
@@ -238,7 +244,7 @@ def test_locks_that_nothing_declares_are_pruned(locker: Locker) -> None:
         "by-hand.txt",
         "shop.txt",
     ]
-    both = orphans([], root=locker.root, spec="envs.yaml")
+    both = orphans(project, ["requirements/other.txt"])
     assert [one.path for one in both] == ["pylock.shop.toml", "requirements/shop.txt"]
 
 
@@ -250,6 +256,7 @@ def test_locks_of_another_spec_in_the_project_are_left_alone(locker: Locker, nam
     locker.lock(shop, lint)
     locker.write("envs.yaml", SPEC.format(names="lint: {}"))
     locker.write("mkdocs.yml", "lint: true\n")
-    assert len(orphans([shop], root=locker.root, spec="envs.yaml")) == 1
+    project = Project(locker.root / "envs.yaml", environ={})
+    assert len(orphans(project, shop.files)) == 1
     locker.write("other.yaml", SPEC.format(names=names))
-    assert orphans([shop], root=locker.root, spec="envs.yaml") == ()
+    assert orphans(project, shop.files) == ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, Problem
+from nox_envs.files import read_text
 from nox_envs.findings import (
     FILE_KINDS,
     FilesMode,
@@ -80,14 +84,37 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
     return LockCheck(findings=tuple(findings), problems=tuple(dict.fromkeys(problems)), summary=summary)
 
 
-def orphans(project: Project) -> tuple[Finding, ...]:
-    """Return a finding for each lock of ours, beside the declared ones, that nothing declares."""
-    from nox_envs.lock.run import orphans as undeclared
+def orphans(project: Project, declared: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return a finding for each lock of ours, beside the declared ones, that nothing declares.
 
-    plans = project.plans
+    `declared` are the files of all locks, where they are known without planning.
+    """
+    root, known = project.root, {*declared} or {path for plan in project.plans for path in plan.files}
     # Where the locks of an environment are is not known as long as its requirements cannot be read.
-    unplanned = frozenset(row.environment for row in project.rows if row.session in project.broken)
-    return undeclared(plans, root=project.root, spec=project.origin, unplanned=unplanned)
+    unplanned = {row.environment for row in project.rows if row.session in project.broken}
+    folders = {root, root / "requirements", *((root / path).parent for path in known)}
+    files = {file.relative_to(root).as_posix(): file for folder in folders for file in folder.glob("*.t*")}
+    found: list[Finding] = []
+    for path in sorted(files.keys() - known):
+        from nox_envs.lock.text import read_header  # most projects have no other file beside their locks
+
+        header = read_header(_text(files[path])) if path.endswith((".txt", ".toml")) else ()
+        names = {*dict(header).get("environment", "").split(", ")} - {""}
+        above = [folder for folder in files[path].parents if folder.is_relative_to(root)]
+        # Another spec, beside a lock or above it, may declare one of its environments.
+        specs = [one for folder in above for one in folder.glob("*.y*ml") if one != root / project.origin]
+        theirs = rf"(?ms)^environments:.*\b(?:{'|'.join(map(re.escape, names))})\b"
+        if names and not names & unplanned and not any(re.search(theirs, _text(one)) for one in specs):
+            fix, expected = f"git rm {shlex.quote(path)}", "an environment that declares it"
+            found.append(finding("lock-orphaned", expected=expected, actual=path, path=path, fix=fix))
+    return tuple(found)
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_text(file, shown=file.name)
+    except FileProblems:
+        return ""
 
 
 def environment_report(
@@ -154,12 +181,19 @@ def check_drift(
     environments: list[EnvironmentReport] = []
     problems: dict[str, None] = {}
     rules: list[IgnoreRule] = []
+    read: set[str] | None = set()  # the files behind the last verdicts, None once one is not valid any more
     shallow = False
     for row in project.select_rows(names):
         point = project.point(row)
         mode = files or point.drift.files or otherwise
         rules += point.drift.ignore
         shallow |= mode == "off"
+        verdict = recall(project, point, project.location(row.session)) if mode == "off" else None
+        if verdict:
+            environments += read_report(verdict.report, origin=row.session).environments
+            read = read if read is None else read.union(path for path, _ in verdict.inputs)
+            continue
+        read = None
         try:
             environments.append(_environment(project, point, mode, told))
         except FileProblems as error:
@@ -169,16 +203,14 @@ def check_drift(
     report = Report(environments=tuple(environments), problems=tuple(problems))
     if names:
         return report
-    found = project.apply(orphans(project), project.spec.drift).findings
-    idle = _idle_rules(project, (*project.spec.drift.ignore, *rules), shallow, bool(report.skipped))
+    found = orphans(project, read or ())
+    found = project.apply(found, project.spec.drift).findings if found else ()
+    idle = _idle_rules(project, rules, shallow, bool(report.skipped))
     return replace(report, findings=found, notes=tuple(idle))
 
 
 def _environment(project: Project, point: Point, files: FilesMode, told: Told) -> EnvironmentReport:
-    location = project.location(point.session)
-    if files == "off" and (verdict := recall(project, point, location)):
-        return read_report(verdict.report, origin=point.session).environments[0]
-    plan = project.plan_of(point)
+    location, plan = project.location(point.session), project.plan_of(point)
     found, checked, reason = project.lock_findings(plan, (point,)), None, ""
     receipt = read_receipt(location)
     run = f"run: {run_command(point.session)}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shlex
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,11 +14,11 @@ from typing import Literal, TypeAlias
 
 from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
 from nox_envs.files import read_text, remove_abandoned, write_atomically
-from nox_envs.findings import Finding, finding, lock_command
+from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.resolve import Job, Resolved, Tools, resolve
-from nox_envs.lock.text import Lock, parse_lock, read_header, render_lock
+from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.processes import end_all
 from nox_envs.terminal import Told, printable
 from nox_envs.values import replace, value
@@ -204,30 +202,6 @@ def closing_lines(results: Iterable[LockResult]) -> list[str]:
         lines.append(f"{names} ({files}): {result.summary}")
         lines += [f"  {printable(line)}" for line in result.lines]
     return lines
-
-
-def orphans(
-    plans: Iterable[LockPlan], *, root: Path, spec: str, unplanned: frozenset[str] = frozenset()
-) -> tuple[Finding, ...]:
-    """Return a finding for each lock of ours, beside the declared ones, that no plan of `spec` declares.
-
-    Locks of the environments `unplanned` are left out.
-    """
-    declared = {path for plan in plans for path in plan.files}
-    folders = {root, root / "requirements", *((root / path).parent for path in declared)}
-    files = {file.relative_to(root).as_posix(): file for folder in folders for file in folder.glob("*.t*")}
-    found: list[Finding] = []
-    for path in sorted(files.keys() - declared):
-        header = read_header(_text(files[path])) if path.endswith((".txt", ".toml")) else ()
-        names = {*dict(header).get("environment", "").split(", ")} - {""}
-        above = [folder for folder in files[path].parents if folder.is_relative_to(root)]
-        # Another spec, beside a lock or above it, may declare one of its environments.
-        others = [one for folder in above for one in folder.glob("*.y*ml") if one != root / spec]
-        theirs = rf"(?ms)^environments:.*\b(?:{'|'.join(map(re.escape, names))})\b"
-        if names and not names & unplanned and not any(re.search(theirs, _text(one)) for one in others):
-            fix, expected = f"git rm {shlex.quote(path)}", "an environment that declares it"
-            found.append(finding("lock-orphaned", expected=expected, actual=path, path=path, fix=fix))
-    return tuple(found)
 
 
 def prune(found: Iterable[Finding], *, root: Path, dry_run: bool) -> list[str]:
