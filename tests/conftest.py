@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.index import Index, populate, serve
 
 Backend = Literal["uv", "virtualenv", "venv"]
 
 # In CI the same examples run every time; at a desk new ones are looked for.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a loaded machine
+settings.register_profile("patient", _PATIENT)
+settings.register_profile("ci", _PATIENT, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 _DROPPED = (
     "CI", "CONDA", "DO_NOT_TRACK", "FORCE_COLOR", "GITHUB", "NETRC", "NO_COLOR", "NOX", "PIP_", "PYTEST",
