@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from nox_envs.files import read_text
 from nox_envs.lock.pins import Pin, Source
 from nox_envs.lock.text import Lock, pin_of
 from nox_envs.requirements.compose import Composer, Walk
+from nox_envs.requirements.project import digest_of
 from nox_envs.spec.types import Spec
 from nox_envs.spec.words import canonical_name, is_bare
 from nox_envs.terminal import redact
@@ -67,5 +66,5 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
         limits=tuple(walk.constraints),
         command=" && ".join(commands),
         pythons=() if any("--universal" in command for command in commands) else tuple(made_for),
-        digest="sha256:" + hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest(),
+        digest=digest_of(texts),
     )

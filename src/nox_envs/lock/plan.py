@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.findings import lock_command
 from nox_envs.lock.pins import Pin
+from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, requirement_key, requirement_text
 from nox_envs.spec.types import Index, Pairs, Point
 from nox_envs.spec.words import parse_python
@@ -82,26 +81,25 @@ def plan_locks(points: Iterable[Point], inputs: PlanInputs) -> tuple[LockPlan, .
     for point in points:
         if point.lock.enabled is not False:
             environments.setdefault(point.environment, []).append(point)
-    joined: dict[str, LockPlan] = {}
-    apart: list[LockPlan] = []
+    made: list[LockPlan] = []
+    written: dict[str, int] = {}
     problems: list[Problem] = []
     for plan in (plan for group in environments.values() for plan in _plan_environment(group, inputs)):
-        known = next((joined[path] for path in plan.files if path in joined), None)
-        if not plan.managed:
-            apart.append(plan)  # nothing is written, so many may read one file
-        elif known is None:
-            joined.update(dict.fromkeys(plan.files, plan))
-        elif known.files == plan.files and digest(known) == digest(plan):
-            names = tuple(dict.fromkeys((*known.environments, *plan.environments)))
-            whole = replace(known, environments=names, points=(*known.points, *plan.points))
-            joined.update(dict.fromkeys(plan.files, whole))
+        known = next((written[path] for path in plan.files if path in written), -1) if plan.managed else -1
+        if known < 0:
+            made.append(plan)
+            if plan.managed:  # nothing else is written, so many may read one file
+                written |= dict.fromkeys(plan.files, len(made) - 1)
+        elif made[known].files == plan.files and digest(made[known]) == digest(plan):
+            names = tuple(dict.fromkeys((*made[known].environments, *plan.environments)))
+            made[known] = replace(made[known], environments=names, points=(*made[known].points, *plan.points))
         else:
-            one, other = known.points[0], plan.points[0]
+            one, other = made[known].points[0], plan.points[0]
             message = f"{other.session!r} and {one.session!r} would write different locks to {plan.path!r}"
             problems.append(_at_file(other, message, _APART))
     if problems:
         raise FileProblems(problems)
-    return (*[plan for path, plan in joined.items() if path == plan.path], *apart)
+    return tuple(made)
 
 
 def plan_unlocked(point: Point, inputs: PlanInputs) -> LockPlan:
@@ -220,10 +218,10 @@ def layer_plan(plan: LockPlan, bases: Sequence[LockPlan]) -> LockPlan | None:
         axes = dict(other.axes)
         return point.python == other.python and all(axes.get(name, text) == text for name, text in point.axes)
 
-    fitting = (
-        base for base in bases if all(any(alike(one, known) for known in base.points) for one in plan.points)
-    )
-    return next(fitting, bases[0] if bases else None)
+    for base in bases:
+        if all(any(alike(one, known) for known in base.points) for one in plan.points):
+            return base
+    return bases[0] if bases else None
 
 
 def _merged(points: list[Point], lists: list[tuple[Declared, ...]]) -> tuple[Declared, ...]:
@@ -260,9 +258,9 @@ def is_open(plan: LockPlan) -> bool:
 def covers(plan: LockPlan, python: str) -> bool:
     """Return whether a lock is for a Python, which `nox -P` can force."""
     forced = parse_python(python)
-    known = [parse_python(one) for one in plan.pythons]
     if is_open(plan):
         return python in plan.pythons or forced.version[:2] >= parse_python(floor(plan)).version
+    known = [parse_python(one) for one in plan.pythons]
     return any((forced.implementation, forced.minor) == (one.implementation, one.minor) for one in known)
 
 
@@ -274,7 +272,7 @@ def floor(plan: LockPlan) -> str:
 
 def digest(plan: LockPlan) -> str:
     """Return `sha256:…` over the meaning of a plan's inputs, not over their order or spelling."""
-    return _sha256([_keys(plan.requirements), sorted(plan.pythons), sorted(plan.platforms), parts(plan)])
+    return digest_of([_keys(plan.requirements), sorted(plan.pythons), sorted(plan.platforms), parts(plan)])
 
 
 def parts(plan: LockPlan) -> Pairs:
@@ -327,11 +325,7 @@ def _keys(declared: Iterable[Declared]) -> list[str]:
 
 
 def _short(meaning: Sequence[object]) -> str:
-    return _sha256(meaning)[7:19] if meaning else ""
-
-
-def _sha256(meaning: object) -> str:
-    return "sha256:" + hashlib.sha256(json.dumps(meaning, separators=(",", ":")).encode()).hexdigest()
+    return digest_of(meaning)[7:19] if meaning else ""
 
 
 def via_entry(declared: Declared) -> str:
@@ -355,25 +349,24 @@ def requested_by(plan: LockPlan, pins: Iterable[Pin]) -> Callable[[str], tuple[s
     for pin in pins:
         via.setdefault(pin.name, []).extend(pin.via)
 
+    def why(package: str) -> tuple[str, ...]:
+        limits = [one for one in plan.constraints if one.name == package]
+        return (
+            *(f"{entry} ({places[entry]})" if entry in places else entry for entry in chain(package)),
+            *(f"constraint {requirement_text(one)} ({one.place})" for one in limits),
+        )
+
     def chain(package: str) -> tuple[str, ...]:
         walked: list[tuple[str, ...]] = [(package,)]
         seen = {package}
         for way in walked:
-            for asker in via.get(way[0], ()):
-                # A set may have the name of a package; only a set can seem to ask for itself.
-                if (asker not in via or asker == way[0]) and not asker.startswith("-c "):
-                    return (asker, *way)
-                if asker in via and asker not in seen:
-                    seen.add(asker)
-                    walked.append((asker, *way))
+            askers = [asker for asker in via.get(way[0], ()) if not asker.startswith("-c ")]
+            # A set may have the name of a package; only a set can seem to ask for itself.
+            if sets := [asker for asker in askers if asker not in via or asker == way[0]]:
+                return (sets[0], *way[:-1])
+            walked += [(asker, *way) for asker in askers if asker not in seen]
+            seen.update(askers)
         # No set at all: a lock whose `via` lines were cut. Say at least which package asks.
-        return walked[-1]
-
-    def why(package: str) -> tuple[str, ...]:
-        limits = [one for one in plan.constraints if one.name == package]
-        return (
-            *(f"{entry} ({places[entry]})" if entry in places else entry for entry in chain(package)[:-1]),
-            *(f"constraint {requirement_text(one)} ({one.place})" for one in limits),
-        )
+        return walked[-1][:-1]
 
     return why

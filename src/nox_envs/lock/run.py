@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
@@ -25,6 +26,7 @@ from nox_envs.processes import end_all
 from nox_envs.terminal import Told, printable
 from nox_envs.values import replace, value
 
+_CHANGES = {"+": "added", "-": "removed", "~": "changed", "=": "kept"}
 Outcome: TypeAlias = Literal["written", "unchanged", "would-change", "failed", "left"]
 
 
@@ -146,13 +148,11 @@ def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
             raise NoxEnvsError(f"it builds on {base.path}, which is missing; run: {command}")
         layers.append(lock)
     job = Job(plan=plan, tools=run.tools, folder=folder, layers=tuple(layers))
-    try:
+    # The pins of a lock that cannot be read must not be lost without a word.
+    with contextlib.suppress(*([FileProblems] if run.tools.upgrade else [])):
         old = run.lock_of(plan)
-    except FileProblems:
-        if not run.tools.upgrade:  # its pins must not be lost without a word
-            raise
-        old = None
-    return replace(job, kept=old.pins) if old else job
+        return replace(job, kept=old.pins) if old else job
+    return job
 
 
 def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
@@ -165,20 +165,17 @@ def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
             raise NoxEnvsError("a link leads out of the project; replace it by a file or folder")
         write_atomically(target, texts[path])
     before, after = _versions(job.kept), _versions(found.lock.pins)
-    counts = {"added": 0, "removed": 0, "changed": 0, "kept": 0}
+    counts: Counter[str] = Counter()
     lines: list[str] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name, ""), after.get(name, "")
-        kind = "kept" if old == new else "changed" if old and new else "added" if new else "removed"
-        counts[kind] += 1
-        if old and new:
-            lines += [f"~ {name} {old} -> {new}"] if old != new else []
-        else:
-            lines.append(f"{'+' if new else '-'} {name} {new or old}")
+        mark = "=" if old == new else "~" if old and new else "+" if new else "-"
+        counts[mark] += 1
+        lines += [f"{mark} {name} {' -> '.join(filter(None, (old, new)))}"] if mark != "=" else []
     outcome: Outcome = "unchanged" if not different else "would-change" if run.dry_run else "written"
-    counted = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "no packages"
+    counted = [f"{counts[mark]} {done}" for mark, done in _CHANGES.items() if counts[mark]]
     lines += [f"warning: {warning}" for warning in found.warnings]
-    summary = f"{outcome.replace('-', ' ')}: {counted}"
+    summary = f"{outcome.replace('-', ' ')}: {', '.join(counted) or 'no packages'}"
     return LockResult(plan=plan, outcome=outcome, summary=summary, lines=tuple(lines))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 
 from nox_envs.errors import FileProblems, Invalid, Place
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
+from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, parse_requirement, read_requirements_file
 from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import canonical_name
@@ -20,10 +19,8 @@ _NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 # A pin as it is rendered. Nothing in it is a comment, an option, a continuation or a variable, and nothing
 # runs on into the next one, so that it means the same to every reader of pip's format.
 _WORDS = r"[!-~](?:[ -~]*[!-~])?"
-_N = "[0-9]{1,9}"
-_VERSION = rf"{_N}(?:\.{_N})*(?:(?:a|b|rc){_N})?(?:\.post{_N})?(?:\.dev{_N})?(?:\+[a-z0-9]+(?:\.[a-z0-9]+)*)?"
 _RENDERED = re.compile(
-    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==({_VERSION})(?: ; ([^\\#$\n]+))?"
+    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==([0-9][0-9a-z.+]*)(?: ; ([^\\#$\n]+))?"
     r"((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
     rf"(?:    # via (?![^\n]*, )({_WORDS})\n|    # via\n((?:    #   (?!via[ \n]){_WORDS}\n)+))?"
 )
@@ -58,11 +55,9 @@ def parse_lock(text: str, origin: str) -> Lock:
     header, known = read_header(text), _rendered_pins(text)
     if known is not None:
         return Lock(origin=origin, header=header, pins=known, leaks=_leaks(text, origin, ()))
-    physical = text.split("\n")
     conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
-    numbers = [number for number, line in enumerate(physical, 1) if re.match("<{7}(?: |$)", line)]
-    if numbers:
-        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in numbers)
+    if starts := [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]:
+        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in starts)
     found = read_requirements_file(redact(text), origin=origin, environ={})
     problems, pins = [*found.problems], list[Pin]()
     options: list[tuple[str, str]] = []
@@ -74,8 +69,8 @@ def parse_lock(text: str, origin: str) -> Lock:
             elif line.kind != "requirement":
                 raise Invalid(f"a lock includes no other file, found {line.text!r}", _AGAIN)
             else:
-                declared = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
-                pins.append(pin_of(_named(declared, physical) if declared.path else declared, via=line.via))
+                one = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
+                pins.append(pin_of(_named(one, text.split("\n")) if one.path else one, via=line.via))
         except Invalid as invalid:
             problems.append(invalid.at(place))
     if problems:
@@ -94,26 +89,27 @@ def _rendered_pins(text: str) -> tuple[Pin, ...] | None:
     pins: list[Pin] = []
     at = len(_head(text))
     number = text.count("\n", 0, at) + 1
-    try:
-        while at < len(text):
-            match = _RENDERED.match(text, at)
-            if match is None:
-                return None
-            name, extras, version, marker, hashes, asker, askers = match.groups()
-            pin = Pin(
-                name=name,
-                version=version,
-                extras=tuple(extras.split(",")) if extras else (),
-                marker=parse_requirement(f"x ; {marker}", place=Place(origin="")).marker if marker else "",
-                hashes=tuple(hashes.split(" \\\n    --hash=")[1:]) if hashes else (),
-                via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
-                line=number,
-            )
-            pins.append(pin)
-            number += match[0].count("\n")
-            at = match.end()
-    except Invalid:
-        return None
+    while at < len(text):
+        match = _RENDERED.match(text, at)
+        if match is None or normal_version(match[3]) != match[3]:
+            return None
+        name, extras, version, marker, hashes, asker, askers = match.groups("")
+        try:
+            marker = marker and parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
+        except Invalid:
+            return None
+        pin = Pin(
+            name=name,
+            version=version,
+            extras=tuple(extras.split(",")) if extras else (),
+            marker=marker,
+            hashes=tuple(hashes.split(" \\\n    --hash=")[1:]),
+            via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
+            line=number,
+        )
+        pins.append(pin)
+        number += match[0].count("\n")
+        at = match.end()
     return tuple(pins)
 
 
@@ -174,8 +170,7 @@ def render_pylock(lock: Lock, content: str) -> str:
     content = content.replace("\r\n", "\n")
     content = content.removeprefix(_head(content)).strip()
     pins = sorted([requirement_line(pin), *sorted(pin.hashes)] for pin in lock.pins)
-    digest = hashlib.sha256(json.dumps([pins, content]).encode()).hexdigest()
-    return f"{render_lock(replace(lock, pins=()))}# pins: sha256:{digest}\n\n{content}\n"
+    return f"{render_lock(replace(lock, pins=()))}# pins: {digest_of([pins, content])}\n\n{content}\n"
 
 
 def _render_pin(pin: Pin) -> str:
@@ -204,12 +199,12 @@ def requirement_line(pin: Pin) -> str:
 
 def constraints_of(lock: Lock) -> tuple[Declared, ...]:
     """Return the pins of a lock as constraints on another one; a local path is not one."""
-    found: list[Declared] = []
-    for pin in lock.pins:
-        if not _is_path(pin.source):
-            place = Place(origin=pin.origin or lock.origin, line=pin.line)
-            found.append(parse_requirement(requirement_line(replace(pin, extras=())), place=place))
-    return tuple(found)
+    lines = [
+        (requirement_line(replace(pin, extras=())), Place(origin=pin.origin or lock.origin, line=pin.line))
+        for pin in lock.pins
+        if not _is_path(pin.source)
+    ]
+    return tuple([parse_requirement(text, place=place) for text, place in lines])
 
 
 def _is_path(source: Source) -> bool:
