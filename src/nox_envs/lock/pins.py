@@ -26,7 +26,7 @@ _ARCHIVE = r"(?i).*\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|zst))
 # Nearly all versions are plain releases in their normal form, for which packaging is not imported.
 _PLAIN_VERSION = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17}))*")
 # sys.implementation.name to platform.python_implementation().
-_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
+IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 # sys_platform to platform_system, os_name, and the machines that stand for all of them where none is named.
 _SYSTEMS = {
     "linux": ("Linux", "posix", ("x86_64", "aarch64")),
@@ -250,7 +250,7 @@ def interpreter_markers(host: Variables, *, version: str, implementation: str) -
         "implementation_name": implementation,
         # An implementation version other than CPython's is recorded nowhere.
         "implementation_version": version,
-        "platform_python_implementation": _IMPLEMENTATIONS.get(implementation, implementation),
+        "platform_python_implementation": IMPLEMENTATIONS.get(implementation, implementation),
     }
 
 

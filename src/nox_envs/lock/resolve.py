@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError, Place
-from nox_envs.lock.pins import Pin, Source, direct_reference, interpreter_markers, local_path, source_of_url
+from nox_envs.lock.pins import IMPLEMENTATIONS, Pin, Source, direct_reference, local_path, source_of_url
 from nox_envs.lock.plan import LockPlan, floor, header_of, is_open, via_entry
 from nox_envs.lock.text import Lock, constraints_of, parse_lock, render_pylock, requirement_line
 from nox_envs.processes import Completed, run
@@ -32,6 +32,7 @@ _NEEDLESS = (
     (r" and (?:implementation_name|platform_python_implementation) == '\w+'", ""),
     (r" for split \(markers: (.*)\)", r" for \1"),
 )
+_WORD = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _SECRET = "a URL with credentials; leave them to netrc, the keyring or the environment"
 
 
@@ -69,6 +70,11 @@ class Job:
     kept: tuple[Pin, ...] = ()
     layers: tuple[Lock, ...] = ()
 
+    @property
+    def limits(self) -> list[Declared]:
+        """Return everything that constrains the lock."""
+        return [*self.plan.constraints, *(one for layer in self.layers for one in constraints_of(layer))]
+
 
 @value
 class Resolved:
@@ -102,7 +108,7 @@ def _solve(job: Job) -> Resolved:
     try:
         found = _compile(job, commits)
     except NoxEnvsError as failure:
-        if own and name in _words(str(failure)):
+        if own and name in re.findall(_WORD, str(failure).lower()):
             return _solve(own)
         if not commits:
             raise
@@ -110,10 +116,6 @@ def _solve(job: Job) -> Resolved:
         warning = "the locked commits cannot stay, so the newest ones of the branches are locked"
         found = replace(found, warnings=(*found.warnings, warning))
     return _solve(own) if own and any(pin.name == name for pin in found.lock.pins) else found
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", text.lower()))
 
 
 def _commits(job: Job) -> dict[str, str]:
@@ -135,13 +137,10 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
     preferred = [requirement_line(pin) for pin in job.kept if pin.source.kind == "index"]
     output.write_text("\n".join(preferred), encoding="utf-8")
     folders = [one.name for one in (*job.plan.requirements, job.plan.own) if one and one.path]
-    upgrade = [f"--upgrade-package={text}" for text in job.tools.packages]
-    done = _run(
-        job,
-        *("all.in", f"--output-file={output}", "--generate-hashes", "--annotation-style=split"),
-        *refresh_options(folders),
-        *(["--upgrade"] if job.tools.upgrade else upgrade),
-    )
+    options = [f"--output-file={output}", "--generate-hashes", "--annotation-style=split"]
+    options += ["--upgrade"] if job.tools.upgrade else []
+    options += [f"--upgrade-package={text}" for text in job.tools.packages]
+    done = _run(job, "all.in", *options, *refresh_options(folders))
     if done.returncode:
         raise NoxEnvsError(_explained(job, files, done))
     pins = tuple(_pins(job, files, done.stdout))
@@ -197,20 +196,17 @@ def refresh_options(folders: Iterable[str]) -> list[str]:
 
 def _bounds(plan: LockPlan) -> str:
     """Return the marker of the Pythons and platforms of a plan, empty for all of them."""
-    pythons: list[str] = []
-    for python in () if is_open(plan) else map(parse_python, plan.pythons):
-        major, minor = python.version[:2]
-        known = interpreter_markers({}, version="", implementation=python.implementation)
-        pythons.append(
-            f"(python_full_version >= '{'.'.join(map(str, python.version))}'"
-            f" and python_full_version < '{major}.{minor + 1}'"
-            f" and implementation_name == '{known['implementation_name']}'"
-            f" and platform_python_implementation == '{known['platform_python_implementation']}')"
-        )
+    pythons = [
+        f"(python_full_version >= '{'.'.join(map(str, one.version))}'"
+        f" and python_full_version < '{one.version[0]}.{one.version[1] + 1}'"
+        f" and implementation_name == '{one.implementation}'"
+        f" and platform_python_implementation == '{IMPLEMENTATIONS[one.implementation]}')"
+        for one in map(parse_python, () if is_open(plan) else plan.pythons)
+    ]
     platforms: list[str] = []
-    for platform in map(parse_platform, plan.platforms):
-        machine = f" and platform_machine == '{platform.machine}'" if platform.machine else ""
-        platforms.append(f"(sys_platform == '{platform.sys_platform}'{machine})")
+    for one in map(parse_platform, plan.platforms):
+        machine = f" and platform_machine == '{one.machine}'" if one.machine else ""
+        platforms.append(f"(sys_platform == '{one.sys_platform}'{machine})")
     return " and ".join(f"({' or '.join(clauses)})" for clauses in (pythons, platforms) if clauses)
 
 
@@ -226,15 +222,20 @@ def _within(marker: str, bounds: str) -> str:
 
 def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     """Write a file for each requirement, which uv's annotations name, and return what a lock has instead."""
-    plan, folder, root = job.plan, job.folder, job.tools.root
+    plan, folder = job.plan, job.folder
+
+    def line(one: Declared, bounds: str = "") -> str:
+        marker = " and ".join(f"({marker})" for marker in (bounds, one.marker) if marker)
+        return uv_line(replace(one, marker=marker, url=commits.get(one.url, one.url)), job.tools.root)
+
     bounds = _bounds(plan)
     # With these variables, uv reads no project file.
-    unread = job.tools.environ.get("UV_NO_CONFIG") or job.tools.environ.get("UV_CONFIG_FILE")
+    unread = any(job.tools.environ.get(name) for name in ("UV_NO_CONFIG", "UV_CONFIG_FILE"))
     required = [*plan.requirements, *([plan.own] if plan.own else [])]
-    inputs = sorted((via_entry(one), _line(one, root, commits, bounds if unread else "")) for one in required)
+    inputs = sorted((via_entry(one), line(one, bounds if unread else "")) for one in required)
     limits: dict[str, list[str]] = {}
-    for one in _limits(job):
-        limits.setdefault(f"-c {one.place.origin}", []).append(_line(one, root, commits))
+    for one in job.limits:
+        limits.setdefault(f"-c {one.place.origin}", []).append(line(one))
     inputs += [(name, "\n".join(lines)) for name, lines in limits.items()]
     files = {f"{number}.in": name for number, (name, _) in enumerate(inputs)}
     lines = [f"{'-c' if name in limits else '-r'} {file}" for file, name in files.items()]
@@ -242,7 +243,7 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     texts = {
         **dict(zip(files, (text for _, text in inputs), strict=True)),
         "all.in": "\n".join([*lines, f"{_BOUNDS} @ {folder.as_uri()} ; {bounds}" if bounds else ""]),
-        "build.in": "\n".join(_line(one, root, {}) for one in plan.build_constraints),
+        "build.in": "\n".join(map(line, plan.build_constraints)),
         "pyproject.toml": f'[project]\nname = "{_BOUNDS}"\nversion = "0"\n[tool.uv]\n{settings}',
     }
     for name, text in texts.items():
@@ -250,19 +251,10 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     return files
 
 
-def _line(declared: Declared, root: Path, commits: Mapping[str, str], bounds: str = "") -> str:
-    marker = " and ".join(f"({marker})" for marker in (bounds, declared.marker) if marker)
-    return uv_line(replace(declared, marker=marker, url=commits.get(declared.url, declared.url)), root)
-
-
 def uv_line(declared: Declared, root: Path) -> str:
     """Return a requirement for uv, without `-e` and hashes; uv tells the name of a path if that is a URL."""
     url = Path(os.path.normpath(root / declared.path)).as_uri() if declared.path else declared.url
     return requirement_text(replace(declared, editable=False, path="", url=url))
-
-
-def _limits(job: Job) -> list[Declared]:
-    return [*job.plan.constraints, *(one for layer in job.layers for one in constraints_of(layer))]
 
 
 def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
@@ -328,12 +320,12 @@ def _pylock(job: Job, lock: Lock) -> str:
 def _explained(job: Job, files: Mapping[str, str], done: Completed) -> str:
     """Return why uv failed, in the words of the spec, and who asks for what uv names."""
     told = _told(job, files, re.sub(r"(?s)^.*?(?m:^)error: ", "", done.stderr, count=1))
-    words = _words(told)
-    asked = [f"{via_entry(one)} ({one.place})" for one in job.plan.requirements if one.name in words]
-    limits = [one for one in _limits(job) if one.name in words]
-    asked += [f"constraint {requirement_text(one)} ({one.place})" for one in limits]
+    words = re.findall(_WORD, told.lower())
+    asked = [(via_entry(one), one) for one in job.plan.requirements]
+    asked += [(f"constraint {requirement_text(one)}", one) for one in job.limits]
+    lines = [f"{text} ({one.place})" for text, one in asked if one.name in words]
     told = told or f"uv said nothing and ended with code {done.returncode}"
-    return "\n  ".join([f"{told}\nasked for by:", *asked]) if asked else told
+    return "\n  ".join([f"{told}\nasked for by:", *lines]) if lines else told
 
 
 def _told(job: Job, files: Mapping[str, str], text: str) -> str:
@@ -341,9 +333,8 @@ def _told(job: Job, files: Mapping[str, str], text: str) -> str:
     root, folder = job.tools.root, f"{job.folder}{os.sep}"
     for pattern, instead in _NEEDLESS:
         text = re.sub(pattern, instead, text)
-    for name, content in files.items():
-        text = text.replace(f"{folder}{name}", content)
-    for path, instead in ((folder, ""), (f"{root.as_uri()}/", "./"), (f"{root}{os.sep}", "./")):
+    paths = {f"{folder}{name}": content for name, content in files.items()}
+    for path, instead in {**paths, folder: "", f"{root.as_uri()}/": "./", f"{root}{os.sep}": "./"}.items():
         text = text.replace(path, instead)
     return redact(text).strip()
 

@@ -87,34 +87,27 @@ def _read(text: str, loose: bool) -> Declared:
         hint = "take it out; uv reads netrc, the keyring and ${VARIABLES}"
         raise Invalid(f"{show(text)} has a password or token in its URL", hint)
     is_path = editable or _PATH.match(target) or (loose and _LOOSE_PATH.match(target))
+    bare: list[str] = []  # a URL or path without a name, and perhaps a marker
     if _URL.match(target):
-        # Only a semicolon beside a space is not part of the URL.
-        found = _parsed(target, *re.split(" ;|; ", target, maxsplit=1))
-    elif is_path and " @" not in target and not target.startswith("-"):
-        found = _parsed(target, *target.split(";", 1))
-    else:
-        found = _parsed(target)
-    return replace(found, editable=bool(editable and found.path))
-
-
-def _parsed(text: str, target: str = "", marker: str | None = None) -> Declared:
-    """Read a requirement; one without a name is a `target`, a URL or path, and perhaps a marker."""
+        bare = re.split(" ;|; ", target, maxsplit=1)  # another semicolon is part of the URL
+    elif is_path and " @" not in target and target[:1] not in ("", "-"):
+        bare = target.split(";", 1)
     from packaging.requirements import Requirement
 
-    asked = text if not target else "x" if marker is None else f"x;{marker}"
+    asked = ";".join(["x", *bare[1:]]) if bare else target
     try:
         parsed = Requirement(asked)
-        specifier, condition = str(parsed.specifier), str(parsed.marker or "")
         if parsed.marker:
             parsed.marker.evaluate()
+        specifier, marker = str(parsed.specifier), str(parsed.marker or "")
     except (ValueError, KeyError, RecursionError):
         hints = (match.expand(hint) for start, hint in _HINTS.items() if (match := re.match(start, asked)))
-        raise Invalid(f"{show(text)} is not a requirement", next(hints)) from None
-    where = target.strip() or parsed.url
-    found = _located(where) if where else Declared(name="", specifier=specifier, place=_UNSET)
+        raise Invalid(f"{show(target)} is not a requirement", next(hints)) from None
+    where = bare[0].strip() if bare else parsed.url
+    found = Declared(name="", specifier=specifier, place=_UNSET) if where is None else _located(where)
+    name = found.name if bare else canonical_name(parsed.name)
     extras = tuple(sorted({*found.extras, *map(canonical_name, parsed.extras)}))
-    name = found.name if target else canonical_name(parsed.name)
-    return replace(found, name=name, extras=extras, marker=condition)
+    return replace(found, name=name, extras=extras, marker=marker, editable=bool(editable and found.path))
 
 
 def _located(target: str) -> Declared:
