@@ -14,7 +14,6 @@ from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_
 from nox_envs.requirements.project import PYPROJECT
 from nox_envs.requirements.text import Declared, parse_requirement, requirement_text
 from nox_envs.spec.types import Point
-from nox_envs.spec.words import parse_python
 from nox_envs.values import replace
 
 # What a header says besides what a lock is made with, and what a change of is more than a warning.
@@ -58,13 +57,6 @@ def check_lock(
     if pylock is not None and render_pylock(lock, pylock) != pylock.replace("\r\n", "\n"):
         expected, actual = f"the pins of {lock.origin}", "others, or another header"
         found.append(finding("lock-stale", expected=expected, actual=actual, line=plan.pylock))
-    minors = {parse_python(one.python).minor if one.python else host["python_version"] for one in asked}
-    others = ", ".join(sorted(minors - {*lock.pythons, ""}))
-    if lock.pythons and others:
-        expected, actual = f"a lock for python {others}", f"made for {', '.join(lock.pythons)}"
-        found.append(
-            finding("lock-stale", severity="note", expected=expected, actual=actual, line=lock.origin)
-        )
     return _finished(found, limited, asked[0])
 
 
@@ -74,13 +66,10 @@ def _finished(found: Iterable[Finding], plan: LockPlan, point: Point) -> tuple[F
     for one in found:
         fix = one.fix or (lock_command(plan.environments) if plan.managed else plan.command)
         # No command of another tool takes its options out.
-        fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""
-        done.append(replace(one, fix=fix, **({} if one.session else _names(point))))
+        fix = fix if plan.managed or one.kind != "leak" else ""
+        environment, session = one.environment or point.environment, one.session or point.session
+        done.append(replace(one, fix=fix, environment=environment, session=session))
     return tuple(done)
-
-
-def _names(point: Point) -> dict[str, str]:
-    return {"environment": point.environment, "session": point.session}
 
 
 def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
@@ -116,7 +105,8 @@ def _unsatisfied(
     for one, where in found.items():
         labels = ", ".join(dict.fromkeys(label for _, label in where)) if len(where) < places else ""
         actual = f"{one.actual} ({labels})" if labels else one.actual
-        yield replace(one, actual=actual, **_names(where[0][0]))
+        point = where[0][0]
+        yield replace(one, actual=actual, environment=point.environment, session=point.session)
 
 
 def _unmet(plan: LockPlan, lock: Lock, markers: Markers) -> Iterator[Finding]:

@@ -220,15 +220,10 @@ def normal_version(text: str) -> str:
 
 
 def versions_equal(expected: str, actual: str) -> bool:
-    """Return whether an installed version satisfies `==expected` (PEP 440, version matching).
-
-    Texts that are not versions are compared as they are.
-    """
-    if expected == actual:
-        return True
+    """Return whether an installed version satisfies `==expected` (PEP 440); other texts must be the same."""
     wanted, found = _version(expected), _version(actual)
-    if wanted is None or found is None:
-        return False
+    if expected == actual or wanted is None or found is None:
+        return expected == actual
     return wanted == found or (wanted.local is None and wanted == _version(found.public))
 
 

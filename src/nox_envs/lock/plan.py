@@ -198,10 +198,8 @@ def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
     path = posixpath.normpath(path)
     outside = posixpath.isabs(path) or path.split("/")[0] == ".."
     if outside or path.endswith(".toml"):
-        message = (
-            f"{path!r} leads out of the spec's directory" if outside else f"{path!r} is a pylock by its name"
-        )
-        raise FileProblems([_at_file(point, message, f"such as {_FILE}; also with format: both")])
+        wrong = "leads out of the spec's directory" if outside else "is a pylock by its name"
+        raise FileProblems([_at_file(point, f"{path!r} {wrong}", f"such as {_FILE}; also with format: both")])
     stem = re.sub(r"[^A-Za-z0-9_+-]+", "-", posixpath.basename(path).removesuffix(".txt"))
     return path, f"pylock.{stem}.toml" if point.lock.format == "both" else ""
 

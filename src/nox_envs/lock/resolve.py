@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError, Place
@@ -37,14 +37,19 @@ _SECRET = "a URL with credentials; leave them to netrc, the keyring or the envir
 
 
 @value
-class Tools:
-    """What all resolutions of a run share.
+class LockRun:
+    """What to lock, `jobs` at a time, and with what.
 
     `root` is the spec's directory, `project` the canonical name of the project there (empty: unknown),
     `settings` its `[tool.uv]`, `environ` the variables that the programs run with. `upgrade` gives up all
     pins, `packages` (`NAME`, `NAME==VERSION`) those of some.
+
+    `bases` returns the plans whose locks constrain a plan, in the order of its layers; `lock_of` its lock on
+    disk; `replan` the plan composed again, after what it builds on was written; none of them is called twice
+    at a time.
     """
 
+    plans: tuple[LockPlan, ...] = ()
     root: Path
     project: str = ""
     settings: Mapping[str, object]
@@ -53,6 +58,11 @@ class Tools:
     python: str
     upgrade: bool = False
     packages: tuple[str, ...] = ()
+    bases: Callable[[LockPlan], tuple[LockPlan, ...]]
+    lock_of: Callable[[LockPlan], Lock | None]
+    replan: Callable[[LockPlan], LockPlan]
+    dry_run: bool = False
+    jobs: int = 8
 
     @property
     def upgraded(self) -> frozenset[str]:
@@ -65,7 +75,7 @@ class Job:
     """A plan to resolve in an empty folder, the pins of its old lock, and the locks that constrain it."""
 
     plan: LockPlan
-    tools: Tools
+    run: LockRun
     folder: Path
     kept: tuple[Pin, ...] = ()
     layers: tuple[Lock, ...] = ()
@@ -87,7 +97,7 @@ class Resolved:
 
 def resolve(job: Job) -> Resolved:
     """Resolve a plan with uv; raises NoxEnvsError with uv's reason, or for what no lock may hold."""
-    plan, settings = job.plan, job.tools.settings
+    plan, settings = job.plan, job.run.settings
     refuse_sourced(plan, settings, [one.name for one in plan.requirements if not one.url and not one.path])
     found = _solve(job)
     refuse_sourced(plan, settings, [pin.name for pin in found.lock.pins if pin.source.kind == "index"])
@@ -96,7 +106,7 @@ def resolve(job: Job) -> Resolved:
 
 
 def _solve(job: Job) -> Resolved:
-    plan, name = job.plan, job.tools.project
+    plan, name = job.plan, job.run.project
     if not plan.requirements and plan.own is None:
         return Resolved(lock=Lock(origin=plan.path, header=(), pins=()))
     commits, own = _commits(job), None
@@ -120,7 +130,7 @@ def _solve(job: Job) -> Resolved:
 
 def _commits(job: Job) -> dict[str, str]:
     """Return the URLs of branches and tags that are locked, and the same with their commits."""
-    kept = [pin for pin in job.kept if not job.tools.upgrade and pin.name not in job.tools.upgraded]
+    kept = [pin for pin in job.kept if not job.run.upgrade and pin.name not in job.run.upgraded]
     pins = [*kept, *(pin for layer in job.layers for pin in layer.pins)]
     locked = {entry.partition(": ")[2]: pin.source.revision for pin in pins for entry in pin.via}
     commits: dict[str, str] = {}
@@ -138,8 +148,8 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
     output.write_text("\n".join(preferred), encoding="utf-8")
     folders = [one.name for one in (*job.plan.requirements, job.plan.own) if one and one.path]
     options = [f"--output-file={output}", "--generate-hashes", "--annotation-style=split"]
-    options += ["--upgrade"] if job.tools.upgrade else []
-    options += [f"--upgrade-package={text}" for text in job.tools.packages]
+    options += ["--upgrade"] if job.run.upgrade else []
+    options += [f"--upgrade-package={text}" for text in job.run.packages]
     done = _run(job, "all.in", *options, *refresh_options(folders))
     if done.returncode:
         raise NoxEnvsError(_explained(job, files, done))
@@ -149,15 +159,15 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
 
 
 def _run(job: Job, source: str, *options: str) -> Completed:
-    tools, folder = job.tools, job.folder
-    argv = (tools.uv, *_COMPILE, str(folder / source), f"--project={folder}", *options)
+    shared, folder = job.run, job.folder
+    argv = (shared.uv, *_COMPILE, str(folder / source), f"--project={folder}", *options)
     argv += (f"--python-version={floor(job.plan)}", *source_options(job.plan), *resolution_options(job.plan))
     argv += (f"--build-constraints={folder / 'build.in'}",) if job.plan.build_constraints else ()
-    environ = {**tools.environ, "UV_NO_WRAP": "1"}
+    environ = {**shared.environ, "UV_NO_WRAP": "1"}
     # A given interpreter saves uv a search, but what has to be built may need one that the lock is for.
-    done = run((*argv, f"--python={tools.python}"), cwd=tools.root, env=environ)
+    done = run((*argv, f"--python={shared.python}"), cwd=shared.root, env=environ)
     if done.returncode and "build" in done.stderr.lower():
-        done = run(argv, cwd=tools.root, env=environ)
+        done = run(argv, cwd=shared.root, env=environ)
     return done
 
 
@@ -226,11 +236,11 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
 
     def line(one: Declared, bounds: str = "") -> str:
         marker = " and ".join(f"({marker})" for marker in (bounds, one.marker) if marker)
-        return uv_line(replace(one, marker=marker, url=commits.get(one.url, one.url)), job.tools.root)
+        return uv_line(replace(one, marker=marker, url=commits.get(one.url, one.url)), job.run.root)
 
     bounds = _bounds(plan)
     # With these variables, uv reads no project file.
-    unread = any(job.tools.environ.get(name) for name in ("UV_NO_CONFIG", "UV_CONFIG_FILE"))
+    unread = any(job.run.environ.get(name) for name in ("UV_NO_CONFIG", "UV_CONFIG_FILE"))
     required = [*plan.requirements, *([plan.own] if plan.own else [])]
     inputs = sorted((via_entry(one), line(one, bounds if unread else "")) for one in required)
     limits: dict[str, list[str]] = {}
@@ -289,7 +299,7 @@ def _relative(source: Source, job: Job) -> Source:
     if not source.url.startswith("file:") and not Path(source.url).is_absolute():
         return source
     found = os.path.join(local_path(source.url), source.subdirectory)
-    path = os.path.relpath(found, job.tools.root).replace(os.sep, "/")
+    path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
     path = path if path.split("/")[0] in (".", "..") else f"./{path}"
     editable = any(one.editable and one.path == path for one in job.plan.requirements)
     return source_of_url(path, editable=editable)
@@ -301,7 +311,7 @@ def _pylock(job: Job, lock: Lock) -> str:
     lines: list[str] = []
     for pin in lock.pins:
         line, local = requirement_line(pin), pin.source.url
-        url = Path(os.path.normpath(job.tools.root / local)).as_uri()
+        url = Path(os.path.normpath(job.run.root / local)).as_uri()
         lines.append(line.replace(local, url, 1) if local.startswith(".") else line)
     (folder / "pins.in").write_text("\n".join(lines), encoding="utf-8")
     (folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
@@ -310,7 +320,7 @@ def _pylock(job: Job, lock: Lock) -> str:
         raise NoxEnvsError(f"{path}: {_explained(job, {}, done) if done.returncode else _SECRET}")
 
     def relative(match: re.Match[str]) -> str:
-        here = (job.tools.root / path).parent
+        here = (job.run.root / path).parent
         return json.dumps(os.path.relpath(json.loads(match[0]), here).replace(os.sep, "/"))
 
     text = re.sub(r'(?<=\bpath = )"(?:/|[A-Za-z]:)(?:[^"\\]|\\.)*"', relative, done.stdout)
@@ -330,7 +340,7 @@ def _explained(job: Job, files: Mapping[str, str], done: Completed) -> str:
 
 def _told(job: Job, files: Mapping[str, str], text: str) -> str:
     """Return what uv says without its temporary files, paths of this machine, and credentials."""
-    root, folder = job.tools.root, f"{job.folder}{os.sep}"
+    root, folder = job.run.root, f"{job.folder}{os.sep}"
     for pattern, instead in _NEEDLESS:
         text = re.sub(pattern, instead, text)
     paths = {f"{folder}{name}": content for name, content in files.items()}

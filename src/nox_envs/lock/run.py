@@ -8,7 +8,7 @@ import re
 import shlex
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -20,7 +20,7 @@ from nox_envs.files import read_text, remove_abandoned, write_atomically
 from nox_envs.findings import Finding, finding, lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan
-from nox_envs.lock.resolve import Job, Resolved, Tools, resolve
+from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.text import Lock, parse_lock, read_header, render_lock
 from nox_envs.processes import end_all
 from nox_envs.terminal import Told, printable
@@ -28,24 +28,6 @@ from nox_envs.values import replace, value
 
 _CHANGES = {"+": "added", "-": "removed", "~": "changed", "=": "kept"}
 Outcome: TypeAlias = Literal["written", "unchanged", "would-change", "failed", "left"]
-
-
-@value
-class LockRun:
-    """What to lock, `jobs` at a time, and with what.
-
-    `bases` returns the plans whose locks constrain a plan, in the order of its layers; `lock_of` its lock on
-    disk; `replan` the plan composed again, after what it builds on was written; none of them is called twice
-    at a time.
-    """
-
-    plans: tuple[LockPlan, ...]
-    tools: Tools
-    bases: Callable[[LockPlan], tuple[LockPlan, ...]]
-    lock_of: Callable[[LockPlan], Lock | None]
-    replan: Callable[[LockPlan], LockPlan]
-    dry_run: bool = False
-    jobs: int = 8
 
 
 @value
@@ -75,7 +57,7 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
     except CycleError as error:
         paths = ", ".join(sorted({*error.args[1]}))
         raise NoxEnvsError(f"these locks build on each other: {paths}") from None
-    for folder in {(run.tools.root / path).parent for path in managed if not run.dry_run}:
+    for folder in {(run.root / path).parent for path in managed if not run.dry_run}:
         remove_abandoned(folder)
     for plan in run.plans:
         if not plan.managed:
@@ -102,11 +84,11 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
 def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
     """Raise NoxEnvsError for a package to upgrade that no lock has."""
     known: set[str] = set()
-    for plan in plans if run.tools.packages else ():
+    for plan in plans if run.packages else ():
         known |= {declared.name for declared in plan.requirements}
         with contextlib.suppress(FileProblems):
             known |= {pin.name for lock in [run.lock_of(plan)] if lock for pin in lock.pins}
-    for name in sorted(run.tools.upgraded - known):
+    for name in sorted(run.upgraded - known):
         hint = did_you_mean(name, known) or "nox-envs freeze lists them"
         raise NoxEnvsError(f"--upgrade-package: no lock has {name!r} ({hint})")
 
@@ -147,9 +129,9 @@ def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
             command = lock_command(base.environments)
             raise NoxEnvsError(f"it builds on {base.path}, which is missing; run: {command}")
         layers.append(lock)
-    job = Job(plan=plan, tools=run.tools, folder=folder, layers=tuple(layers))
+    job = Job(plan=plan, run=run, folder=folder, layers=tuple(layers))
     # The pins of a lock that cannot be read must not be lost without a word.
-    with contextlib.suppress(*([FileProblems] if run.tools.upgrade else [])):
+    with contextlib.suppress(*([FileProblems] if run.upgrade else [])):
         old = run.lock_of(plan)
         return replace(job, kept=old.pins) if old else job
     return job
@@ -158,10 +140,10 @@ def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
 def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
     plan = job.plan
     texts = {plan.path: render_lock(found.lock), **({plan.pylock: found.pylock} if plan.pylock else {})}
-    different = [path for path, text in texts.items() if _text(run.tools.root / path) != text]
+    different = [path for path, text in texts.items() if _text(run.root / path) != text]
     for path in different if not run.dry_run else ():
-        target = run.tools.root / path
-        if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run.tools.root)):
+        target = run.root / path
+        if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run.root)):
             raise NoxEnvsError("a link leads out of the project; replace it by a file or folder")
         write_atomically(target, texts[path])
     before, after = _versions(job.kept), _versions(found.lock.pins)
