@@ -34,9 +34,8 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     joined: dict[tuple[str, str, Source], Pin] = {}
     for one in walk.requirements:
         with walk.at(one.place):
-            via = tuple(
-                [canonical_name(text) if is_bare(text) else text for text in walk.lines[one.place].via]
-            )
+            askers = walk.lines[one.place].via
+            via = tuple([canonical_name(text) if is_bare(text) else text for text in askers])
             pin = replace(pin_of(one, via=via), origin=one.place.origin)
             known = joined.setdefault((pin.name, pin.version, pin.source), pin)
             either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
@@ -49,15 +48,13 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
             )
     if walk.problems:
         raise FileProblems(walk.problems)
-    paths = dict.fromkeys([*files, *(place.origin for place in walk.lines)])
-    texts = {path: read_text(root / path, shown=path) for path in paths}
+    paths = [*files, *(place.origin for place in walk.lines)]
+    texts = {path: read_text(root / path, shown=path) for path in dict.fromkeys(paths)}
     heads = [text[:4000] for text in texts.values()]
     commands = [redact(match[1]) for head in heads if (match := re.search(_COMMAND, head))]
     made_for = [match[1] for head in heads if (match := re.search(_MADE_FOR, head))]
     options = [(place, line) for place, line in walk.lines.items() if line.kind == "option"]
-    leaks = [
-        (f"{line.text} with credentials" if line.secret else line.text, str(place)) for place, line in options
-    ]
+    leaks = [(line.text + " with credentials" * line.secret, str(place)) for place, line in options]
     return Lock(
         origin=files[0],
         header=(),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
 
 from nox_envs.errors import Invalid, Place
 from nox_envs.findings import Finding, Severity, finding, lock_command
-from nox_envs.lock.pins import Markers, Pin, declared_markers, differs, source_of_url
+from nox_envs.lock.pins import Markers, Pin, declared_markers, differs, satisfies, source_of_url
 from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, via_entry
 from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_line
 from nox_envs.requirements.project import PYPROJECT
@@ -158,19 +157,6 @@ def meets(pin: Pin, declared: Declared) -> bool:
         expected = source_of_url(url, editable=declared.editable)
         return differs(expected, pin.source) in ("", "unverifiable")
     return not pin.version or satisfies(declared.specifier, pin.version)
-
-
-@cache
-def satisfies(specifier: str, version: str) -> bool:
-    """Return whether a version meets a specifier, prereleases included (PEP 440)."""
-    if not specifier:
-        return True
-    from packaging.specifiers import SpecifierSet  # many locks need it for nothing
-
-    try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
-    except ValueError:
-        return False
 
 
 def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding]) -> list[Finding]:

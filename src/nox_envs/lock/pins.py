@@ -6,8 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from functools import cache
+from typing import Literal, TypeAlias
 
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.files import parse_json
@@ -15,9 +15,6 @@ from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import parse_platform, parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import value
-
-if TYPE_CHECKING:
-    from packaging.version import Version
 
 Difference: TypeAlias = Literal["", "source", "artifact", "unverifiable"]
 Variables: TypeAlias = Mapping[str, str]
@@ -204,27 +201,35 @@ def _place(url: str) -> str:
         return url
 
 
-@lru_cache(maxsize=8192)
-def _version(text: str) -> Version | None:
+@cache
+def normal_version(text: str) -> str:
+    """Return the normal form of a version (PEP 440), empty for any other text."""
+    if _PLAIN_VERSION.fullmatch(text):
+        return text
     from packaging.version import Version
 
     try:
-        return Version(text)
+        return str(Version(text))
     except ValueError:  # also for more digits than int() takes
-        return None
-
-
-def normal_version(text: str) -> str:
-    """Return the normal form of a version (PEP 440), empty for any other text."""
-    return text if _PLAIN_VERSION.fullmatch(text) else str(_version(text) or "")
+        return ""
 
 
 def versions_equal(expected: str, actual: str) -> bool:
     """Return whether an installed version satisfies `==expected` (PEP 440); other texts must be the same."""
-    wanted, found = _version(expected), _version(actual)
-    if expected == actual or wanted is None or found is None:
-        return expected == actual
-    return wanted == found or (wanted.local is None and wanted == _version(found.public))
+    return expected == actual or satisfies(f"=={expected}", actual)
+
+
+@cache
+def satisfies(specifier: str, version: str) -> bool:
+    """Return whether a version meets a specifier, prereleases included (PEP 440)."""
+    if not specifier:
+        return True
+    from packaging.specifiers import SpecifierSet  # many locks need it for nothing
+
+    try:
+        return SpecifierSet(specifier).contains(version, prereleases=True)
+    except ValueError:
+        return False
 
 
 def host_markers() -> Variables:

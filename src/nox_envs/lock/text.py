@@ -14,7 +14,6 @@ from nox_envs.spec.words import canonical_name
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
 
-_AGAIN = "regenerate the file: nox -s lock"
 _NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 # A pin as it is rendered. Nothing in it is a comment, an option, a continuation or a variable, and nothing
 # runs on into the next one, so that it means the same to every reader of pip's format.
@@ -58,16 +57,17 @@ def parse_lock(text: str, origin: str) -> Lock:
     conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
     if starts := [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]:
         raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in starts)
-    found = read_requirements_file(redact(text), origin=origin, environ={})
-    problems, pins = [*found.problems], list[Pin]()
+    lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
+    problems, pins = [*wrong], list[Pin]()
     options: list[tuple[str, str]] = []
-    for line in found.lines:
+    for line in lines:
         place = Place(origin=origin, line=line.number)
         try:
             if line.kind == "option":
                 options.append((f"the option {line.text} of an installer", str(place)))
             elif line.kind != "requirement":
-                raise Invalid(f"a lock includes no other file, found {line.text!r}", _AGAIN)
+                what = f"a lock includes no other file, found {line.text!r}"
+                raise Invalid(what, "regenerate the file: nox -s lock")
             else:
                 one = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
                 pins.append(pin_of(_named(one, text.split("\n")) if one.path else one, via=line.via))

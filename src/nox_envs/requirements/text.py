@@ -217,15 +217,9 @@ class Line:
     via: tuple[str, ...] = ()
 
 
-@value
-class RequirementsText:
-    """The lines of a requirements file, and what is wrong with others."""
-
-    lines: tuple[Line, ...]
-    problems: tuple[Problem, ...] = ()
-
-
-def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]) -> RequirementsText:
+def read_requirements_file(
+    text: str, *, origin: str, environ: Mapping[str, str]
+) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
     """Split a requirements file into lines, by the rules of pip and uv; what cannot be read is a problem.
 
     `origin` is its name, for the problems; `environ` has the values of `${VARIABLE}`.
@@ -246,7 +240,7 @@ def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]
             if number > _MOST_LINES or len(problems) == _MOST_PROBLEMS:
                 break
         number += block.count("\n")
-    return RequirementsText(lines=tuple(lines), problems=tuple(problems))
+    return tuple(lines), tuple(problems)
 
 
 def _read_line(block: str, number: int, environ: Mapping[str, str]) -> Line | None:
