@@ -43,12 +43,11 @@ class LockPlan:
 
     Paths are POSIX and relative to the spec's directory: `path` (empty under `lock: false`), `pylock` (empty:
     none), `files` to read (several where `managed` is false), `sources` that the requirements are read from.
-    `command` regenerates a lock that is not managed (empty: unknown).
-
-    The `points` have their platforms (empty: all) and the options of the resolver in common; `pythons` are
-    theirs as written (empty: whichever runs nox). `own` is this project as uv resolves it (`.` with extras),
-    where its dependencies cannot be read without building it. `layers` are the environments whose locks
-    constrain this one, `related` the digests of other locks and folders that it depends on, by path.
+    `command` regenerates a lock that is not managed (empty: unknown). The `points` have their platforms
+    (empty: all) and the options of the resolver in common; `pythons` are theirs as written (empty: whichever
+    runs nox). `own` is this project as uv resolves it (`.` with extras), where its dependencies cannot be
+    read without building it. `layers` are the environments whose locks constrain this one, `related` the
+    digests of other locks and folders that it depends on, by path.
     """
 
     path: str

@@ -362,27 +362,23 @@ def outside_settings(environ: Mapping[str, str], settings: Mapping[str, object])
 def refuse_sourced(plan: LockPlan, settings: Mapping[str, object], names: Iterable[str]) -> None:
     """Raise NoxEnvsError for packages that [tool.uv.sources] takes from elsewhere."""
     sources, required = settings.get("sources"), frozenset(names)
-    wrong = [
-        f"{name}: its entry in [tool.uv.sources] does not count; in envs.yaml, write {instead}"
-        for name, entry in (sources.items() if isinstance(sources, Mapping) else ())
-        if canonical_name(name) in required and (instead := _instead(name, entry, plan))
-    ]
+    wrong: list[str] = []
+    for name, entry in sources.items() if isinstance(sources, Mapping) else ():
+        match entry[0] if isinstance(entry, list) and entry else entry:
+            case {"index": index}:
+                known = index in {one.name for one in plan.indexes}
+                instead = "" if known else f"the index {index!r} under indexes"
+            case {"git": url, **options}:
+                revision = options.get("rev") or options.get("tag") or options.get("branch")
+                instead = f"{name} @ git+{url}" + (f"@{revision}" if revision else "")
+            case {"url": url}:
+                instead = f"{name} @ {url}"
+            case {"path": path}:
+                instead = f"-e ./{path}"
+            case _:
+                instead = "-e ./ and its folder"
+        if instead and canonical_name(name) in required:
+            message = "its entry in [tool.uv.sources] does not count; in envs.yaml, write"
+            wrong.append(f"{name}: {message} {instead}")
     if wrong:
         raise NoxEnvsError("\n".join(wrong))
-
-
-def _instead(name: str, entry: object, plan: LockPlan) -> str:
-    """Return what a spec has in place of an entry of [tool.uv.sources], empty if it has that already."""
-    match entry:
-        case [first, *_]:
-            return _instead(name, first, plan)
-        case {"index": index}:
-            return "" if index in {one.name for one in plan.indexes} else f"the index {index!r} under indexes"
-        case {"git": url, **options}:
-            revision = options.get("rev") or options.get("tag") or options.get("branch")
-            return f"{name} @ git+{url}" + (f"@{revision}" if revision else "")
-        case {"url": url}:
-            return f"{name} @ {url}"
-        case {"path": path}:
-            return f"-e ./{path}"
-    return "-e ./ and its folder"

@@ -30,10 +30,9 @@ class Lock:
     """A lock file, or those of another tool that are installed together.
 
     `header` is what a lock says of itself, by name, and empty if nox-envs did not generate it. `leaks` are
-    what belongs to one machine or person, named without repeating it, each with its place.
-
-    The others are of another tool's lock: the constraints in it, the command that regenerates it, the Pythons
-    that it was made for, and the digest (`sha256:…`) of every file that was read.
+    what belongs to one machine or person, named without repeating it, each with its place. The others are of
+    another tool's lock: the constraints in it, the command that regenerates it, the Pythons that it was made
+    for, and the digest (`sha256:…`) of every file that was read.
     """
 
     origin: str
