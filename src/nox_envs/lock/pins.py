@@ -170,11 +170,10 @@ def differs(expected: Source, actual: Source) -> Difference:
     if expected.kind == "vcs":
         wanted, commit = expected.revision.lower(), actual.revision.lower()
         abbreviated = re.fullmatch("[0-9a-f]{7,64}", wanted) is not None
-        if _repository(expected.url) != _repository(actual.url):
-            return "source"
-        if wanted == commit or (abbreviated and commit.startswith(wanted)):
-            return ""
-        return "source" if abbreviated and len(wanted) >= 40 else "unverifiable"
+        met = wanted == commit or (abbreviated and commit.startswith(wanted))
+        other = abbreviated and len(wanted) >= 40 and not met
+        elsewhere = _repository(expected.url) != _repository(actual.url)
+        return "source" if elsewhere or other else "" if met else "unverifiable"
     same = _place(expected.url) == _place(actual.url)
     if expected.kind == "directory":
         return "" if same and expected.editable == actual.editable else "source"

@@ -118,29 +118,26 @@ def _located(target: str) -> Declared:
     hashes = {_checked_hash(f"{key}:{parts[key]}") for key in parts if re.match("(?i)(?:sha|md)[0-9]", key)}
     scheme, _, rest = target.partition(":")
     url = path = ""
-    more: tuple[str, ...] = ()
-    if not _URL.match(target):
-        path, more = _split_extras(target.replace("\\", "/"))
-    elif scheme.lower() == "file":
+    is_url = _URL.match(target)
+    if not is_url or scheme.lower() == "file":
         from urllib.parse import unquote
 
-        path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest))
-        path = unquote(path)
+        path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest) if is_url else target.replace("\\", "/"))
+        extras += more
+        path = unquote(path) if is_url else path
+        if not path or not path.isprintable() or ";" in path or "subdirectory" in parts:
+            raise Invalid(f"{show(target)} is not a path", "write ./folder")
+        path = posixpath.normpath(path)
+        path = path if path.split("/")[0] in ("", ".", "..") else f"./{path}"
     elif re.fullmatch(_SCHEMES, scheme) and re.fullmatch("//+[^/ ][^ ]*", rest):
         kept = "&".join(f"{key}={content}" for key, content in parts.items())
         url = f"{target}#{kept}" if kept else target
     else:
         hint = "write https://…, or git+https://… for a repository"
         raise Invalid(f"{show(target)} is not a URL that can be installed from", hint)
-    if not url and (not path or not path.isprintable() or ";" in path or "subdirectory" in parts):
-        raise Invalid(f"{show(target)} is not a path", "write ./folder")
-    if path:
-        path = posixpath.normpath(path)
-        path = path if path.split("/")[0] in ("", ".", "..") else f"./{path}"
     file = (path or target).partition("?")[0].rpartition("/")[2]
     wheel = file.partition("-")[0] if file.lower().endswith(".whl") else ""
     name = next(filter(is_name, map(canonical_name, (egg, wheel))), "")
-    extras = tuple(sorted({*extras, *more}))
     return Declared(name=name, extras=extras, url=url, path=path, hashes=tuple(sorted(hashes)), place=_UNSET)
 
 
