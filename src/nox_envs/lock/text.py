@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from nox_envs.errors import FileProblems, Invalid, Place
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
@@ -50,9 +51,9 @@ def parse_lock(text: str, origin: str) -> Lock:
 
     Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
-    header, known = read_header(text), _rendered_pins(text)
-    if known is not None:
-        return Lock(origin=origin, header=header, pins=known, leaks=_leaks(text, origin, ()))
+    header = read_header(text)
+    with suppress(Invalid):
+        return Lock(origin=origin, header=header, pins=_rendered_pins(text), leaks=_leaks(text, origin, ()))
     conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
     if starts := [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]:
         raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in starts)
@@ -83,20 +84,17 @@ def _head(text: str) -> str:
     return match[0] if match else ""
 
 
-def _rendered_pins(text: str) -> tuple[Pin, ...] | None:
-    """Return the pins of a text that `render_lock` could have written, quickly; None for any other text."""
+def _rendered_pins(text: str) -> tuple[Pin, ...]:
+    """Return the pins of a text that `render_lock` could have written, quickly; raises Invalid for others."""
     pins: list[Pin] = []
     at = len(_head(text))
     number = text.count("\n", 0, at) + 1
     while at < len(text):
         match = _RENDERED.match(text, at)
         if match is None or normal_version(match[3]) != match[3]:
-            return None
+            raise Invalid("is laid out otherwise")
         name, extras, version, marker, hashes, asker, askers = match.groups("")
-        try:
-            marker = marker and parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
-        except Invalid:
-            return None
+        marker = marker and parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
         pin = Pin(
             name=name,
             version=version,
