@@ -47,7 +47,7 @@ def check_lock(
             expected, line = f"python {point.python}", str(point.place)
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
             return _finished([one], plan, point)
-    limits = (*plan.constraints, *lock.limits, *(one for layer in layers for one in constraints_of(layer)))
+    limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
     limited = replace(plan, constraints=limits, command=plan.command or lock.command)
     found = [*_unsatisfied(limited, lock, host, points)]
     if lock.header and dict(lock.header)["input"] != digest(plan):

@@ -338,7 +338,7 @@ def requested_by(plan: LockPlan, pins: Iterable[Pin]) -> Callable[[str], tuple[s
 
     For pluggy it is `("test: pytest>=8 (envs.yaml:6)", "pytest")`; constraints on the package follow.
     """
-    places = {via_entry(one): one.place for one in plan.requirements}
+    placed = {via_entry(one): f"{via_entry(one)} ({one.place})" for one in plan.requirements}
     via: dict[str, list[str]] = {}
     if not (plan.managed and plan.path):  # only our own locks name requirement sets
         for one in plan.requirements:
@@ -347,23 +347,21 @@ def requested_by(plan: LockPlan, pins: Iterable[Pin]) -> Callable[[str], tuple[s
         via.setdefault(pin.name, []).extend(pin.via)
 
     def why(package: str) -> tuple[str, ...]:
-        limits = [one for one in plan.constraints if one.name == package]
-        return (
-            *(f"{entry} ({places[entry]})" if entry in places else entry for entry in chain(package)),
-            *(f"constraint {requirement_text(one)} ({one.place})" for one in limits),
-        )
-
-    def chain(package: str) -> tuple[str, ...]:
-        walked: list[tuple[str, ...]] = [(package,)]
+        ways: list[tuple[str, ...]] = [(package,)]
         seen = {package}
-        for way in walked:
+        for way in ways:
             askers = [asker for asker in via.get(way[0], ()) if not asker.startswith("-c ")]
             # A set may have the name of a package; only a set can seem to ask for itself.
             if sets := [asker for asker in askers if asker not in via or asker == way[0]]:
-                return (sets[0], *way[:-1])
-            walked += [(asker, *way) for asker in askers if asker not in seen]
+                ways = [(sets[0], *way)]
+                break
+            ways += [(asker, *way) for asker in askers if asker not in seen]
             seen.update(askers)
-        # No set at all: a lock whose `via` lines were cut. Say at least which package asks.
-        return walked[-1][:-1]
+        # The last way leads to no set where `via` lines were cut; say at least which package asks.
+        limits = [one for one in plan.constraints if one.name == package]
+        return (
+            *(placed.get(asker, asker) for asker in ways[-1][:-1]),
+            *(f"constraint {requirement_text(one)} ({one.place})" for one in limits),
+        )
 
     return why

@@ -80,11 +80,6 @@ class Job:
     kept: tuple[Pin, ...] = ()
     layers: tuple[Lock, ...] = ()
 
-    @property
-    def limits(self) -> list[Declared]:
-        """Return everything that constrains the lock."""
-        return [*self.plan.constraints, *(one for layer in self.layers for one in constraints_of(layer))]
-
 
 @value
 class Resolved:
@@ -244,7 +239,7 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     required = [*plan.requirements, *([plan.own] if plan.own else [])]
     inputs = sorted((via_entry(one), line(one, bounds if unread else "")) for one in required)
     limits: dict[str, list[str]] = {}
-    for one in job.limits:
+    for one in (*plan.constraints, *constraints_of(job.layers)):
         limits.setdefault(f"-c {one.place.origin}", []).append(line(one))
     inputs += [(name, "\n".join(lines)) for name, lines in limits.items()]
     files = {f"{number}.in": name for number, (name, _) in enumerate(inputs)}
@@ -332,7 +327,8 @@ def _explained(job: Job, files: Mapping[str, str], done: Completed) -> str:
     told = _told(job, files, re.sub(r"(?s)^.*?(?m:^)error: ", "", done.stderr, count=1))
     words = re.findall(_WORD, told.lower())
     asked = [(via_entry(one), one) for one in job.plan.requirements]
-    asked += [(f"constraint {requirement_text(one)}", one) for one in job.limits]
+    limits = (*job.plan.constraints, *constraints_of(job.layers))
+    asked += [(f"constraint {requirement_text(one)}", one) for one in limits]
     lines = [f"{text} ({one.place})" for text, one in asked if one.name in words]
     told = told or f"uv said nothing and ended with code {done.returncode}"
     return "\n  ".join([f"{told}\nasked for by:", *lines]) if lines else told

@@ -40,10 +40,6 @@ class LockResult:
     lines: tuple[str, ...] = ()
 
 
-# The locks of a run that are done; None for one that failed.
-_Made: TypeAlias = dict[str, Lock | None]
-
-
 def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
     """Regenerate locks side by side, each after those that it builds on, and yield results as they come.
 
@@ -63,7 +59,7 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
         if not plan.managed:
             summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
-    made, guard = _Made(), threading.Lock()
+    made, guard = dict[str, Lock | None](), threading.Lock()  # None is a lock that failed
     running: dict[Future[LockResult], str] = {}
     with ThreadPoolExecutor(max_workers=run.jobs) as pool:
         try:
@@ -99,7 +95,7 @@ def _below(run: LockRun, plan: LockPlan) -> set[str]:
     return read | {base.path for base in run.bases(plan)}
 
 
-def _lock(run: LockRun, plan: LockPlan, made: _Made, guard: threading.Lock) -> LockResult:
+def _lock(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], guard: threading.Lock) -> LockResult:
     """Resolve a plan and write its lock; a failure is a result."""
     try:
         with TemporaryDirectory(prefix="nox-envs-") as folder:
@@ -115,7 +111,7 @@ def _lock(run: LockRun, plan: LockPlan, made: _Made, guard: threading.Lock) -> L
         return LockResult(plan=plan, outcome="failed", summary=summary, lines=lines)
 
 
-def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
+def _job(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], folder: Path) -> Job:
     below = _below(run, plan) & made.keys()
     if failed := sorted(path for path in below if made[path] is None):
         raise NoxEnvsError(f"it builds on {', '.join(failed)}, which failed")
@@ -130,11 +126,13 @@ def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
             raise NoxEnvsError(f"it builds on {base.path}, which is missing; run: {command}")
         layers.append(lock)
     job = Job(plan=plan, run=run, folder=folder, layers=tuple(layers))
-    # The pins of a lock that cannot be read must not be lost without a word.
-    with contextlib.suppress(*([FileProblems] if run.upgrade else [])):
+    try:
         old = run.lock_of(plan)
-        return replace(job, kept=old.pins) if old else job
-    return job
+    except FileProblems:
+        if not run.upgrade:  # its pins must not be lost without a word
+            raise
+        return job
+    return replace(job, kept=old.pins) if old else job
 
 
 def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:

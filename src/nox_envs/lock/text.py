@@ -143,8 +143,8 @@ def _leaks(text: str, origin: str, pins: Iterable[Pin]) -> Pairs:
     """Return the lines of a text with credentials in a URL, or with the path of one machine."""
     numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
     found = [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
-    local = [pin.line for pin in pins if pin.source.url.startswith(("/", "file:"))]
-    found += [("the path of a file on one machine", number) for number in local]
+    local = [pin for pin in pins if pin.source.url.startswith(("/", "file:"))]
+    found += [("the path of a file on one machine", pin.line) for pin in local]
     return tuple([(what, f"{origin}:{number}") for what, number in found])
 
 
@@ -194,14 +194,13 @@ def requirement_line(pin: Pin) -> str:
     return f"{pin.name}{extras} @ {direct_reference(pin.source)}{marker}"
 
 
-def constraints_of(lock: Lock) -> tuple[Declared, ...]:
-    """Return the pins of a lock as constraints on another one; a local path is not one."""
-    lines = [
-        (requirement_line(replace(pin, extras=())), Place(origin=pin.origin or lock.origin, line=pin.line))
-        for pin in lock.pins
-        if not _is_path(pin.source)
-    ]
-    return tuple([parse_requirement(text, place=place) for text, place in lines])
+def constraints_of(locks: Iterable[Lock]) -> tuple[Declared, ...]:
+    """Return the pins of locks as constraints on another one; a local path is not one."""
+    found: list[Declared] = []
+    for lock, pin in ((lock, pin) for lock in locks for pin in lock.pins if not _is_path(pin.source)):
+        place = Place(origin=pin.origin or lock.origin, line=pin.line)
+        found.append(parse_requirement(requirement_line(replace(pin, extras=())), place=place))
+    return tuple(found)
 
 
 def _is_path(source: Source) -> bool:
