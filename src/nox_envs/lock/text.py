@@ -196,11 +196,13 @@ def requirement_line(pin: Pin) -> str:
 
 def constraints_of(locks: Iterable[Lock]) -> tuple[Declared, ...]:
     """Return the pins of locks as constraints on another one; a local path is not one."""
-    found: list[Declared] = []
-    for lock, pin in ((lock, pin) for lock in locks for pin in lock.pins if not _is_path(pin.source)):
-        place = Place(origin=pin.origin or lock.origin, line=pin.line)
-        found.append(parse_requirement(requirement_line(replace(pin, extras=())), place=place))
-    return tuple(found)
+    found = [(pin, pin.origin or lock.origin) for lock in locks for pin in lock.pins]
+    lines = [
+        (requirement_line(replace(pin, extras=())), Place(origin=origin, line=pin.line))
+        for pin, origin in found
+        if not _is_path(pin.source)
+    ]
+    return tuple([parse_requirement(text, place=place) for text, place in lines])
 
 
 def _is_path(source: Source) -> bool:
