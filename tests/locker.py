@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from nox_envs.errors import NoxEnvsError, Place
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan, layer_plan
-from nox_envs.lock.resolve import Job, Resolved, Tools, resolve
-from nox_envs.lock.run import LockResult, LockRun, lock_all
+from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
+from nox_envs.lock.run import LockResult, lock_all
 from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.requirements.text import Declared, parse_requirement
 from nox_envs.spec.types import Package, Point
@@ -62,9 +62,9 @@ class Locker:
         self.project = ""
         self.settings: Mapping[str, object] = {}
 
-    def tools(self, packages: tuple[str, ...] = (), upgrade: bool = False) -> Tools:
+    def tools(self, packages: tuple[str, ...] = (), upgrade: bool = False) -> LockRun:
         """Return what resolves, and the pins that it gives up."""
-        return Tools(
+        return LockRun(
             root=self.root,
             project=self.project,
             settings=self.settings,
@@ -73,6 +73,10 @@ class Locker:
             python=sys.executable,
             upgrade=upgrade,
             packages=packages,
+            bases=lambda _: (),
+            lock_of=self.lock_of,
+            replan=lambda plan: plan,
+            jobs=4,
         )
 
     def resolve(
@@ -80,7 +84,7 @@ class Locker:
     ) -> Resolved:
         """Resolve a plan."""
         with TemporaryDirectory() as folder:
-            made = Job(plan=plan, tools=self.tools(packages, upgrade), folder=Path(folder).resolve())
+            made = Job(plan=plan, run=self.tools(packages, upgrade), folder=Path(folder).resolve())
             return resolve(replace(made, **job))
 
     def lines(
@@ -129,11 +133,8 @@ class Locker:
             layers = ([one for one in plans if name in one.environments] for name in plan.layers)
             return tuple(found for one in layers if (found := layer_plan(plan, one)))
 
-        tools = self.tools(packages, upgrade)
-        run = LockRun(
-            plans=plans, tools=tools, bases=bases, lock_of=self.lock_of, replan=lambda plan: plan, jobs=4
-        )
-        yield from lock_all(replace(run, **options), lambda *step: self.told.append(step))
+        run = replace(self.tools(packages, upgrade), plans=plans, **{"bases": bases, **options})
+        yield from lock_all(run, lambda *step: self.told.append(step))
 
     def lock(
         self, *plans: LockPlan, packages: tuple[str, ...] = (), upgrade: bool = False, **options: object

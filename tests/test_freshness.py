@@ -6,7 +6,8 @@ import pytest
 
 from nox_envs.errors import NoxEnvsError
 from nox_envs.findings import Finding
-from nox_envs.lock.freshness import check_lock, satisfies
+from nox_envs.lock.freshness import check_lock
+from nox_envs.lock.pins import satisfies
 from nox_envs.lock.plan import LockPlan, PlanInputs, header_of, plan_locks, via_entry
 from nox_envs.lock.text import Lock, parse_lock, render_pylock
 from nox_envs.requirements.text import Declared

@@ -26,13 +26,13 @@ ENVIRON = {"NAME": "rich", "EMPTY": "", "API_TOKEN": "hunter2", "USER": "me"}
 
 
 def lines(text: str) -> tuple[Line, ...]:
-    read = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
-    assert read.problems == ()
-    return read.lines
+    lines, wrong = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
+    assert wrong == ()
+    return lines
 
 
 def problems(text: str) -> list[str]:
-    return [str(one) for one in read_requirements_file(text, origin="r.txt", environ=ENVIRON).problems]
+    return [str(one) for one in read_requirements_file(text, origin="r.txt", environ=ENVIRON)[1]]
 
 
 def asks(text: str, number: int = 1, *hashes: str, via: tuple[str, ...] = ()) -> Line:
@@ -63,11 +63,11 @@ ODD = "the line contains a backslash or a character that cannot be printed (writ
 
 
 def test_a_line_behind_a_comment_that_ends_in_a_backslash_is_seen() -> None:
-    read = read_requirements_file(f"good==1.0 # c \\\nevil==1.0 --hash={OTHER}\n", origin="r.txt", environ={})
-    assert [str(one) for one in read.problems] == [
-        f"r.txt:1:1: a control character, or a backslash {DIFFERENT}"
-    ]
-    assert read.lines == (asks("evil==1.0", 2, OTHER),)
+    lines, wrong = read_requirements_file(
+        f"good==1.0 # c \\\nevil==1.0 --hash={OTHER}\n", origin="r.txt", environ={}
+    )
+    assert [str(one) for one in wrong] == [f"r.txt:1:1: a control character, or a backslash {DIFFERENT}"]
+    assert lines == (asks("evil==1.0", 2, OTHER),)
 
 
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
@@ -165,15 +165,15 @@ LENGTH = "is not a hash that can be checked (write sha256: and 64 hex digits)"
     ids=lambda text: text[:30],
 )  # fmt: skip
 def test_a_line_that_cannot_be_kept_is_a_problem_at_its_line(text: str, expected: str) -> None:
-    read = read_requirements_file(f"ok\n{text}\nb", origin="r.txt", environ=ENVIRON)
-    assert [str(one) for one in read.problems] == [f"r.txt:2:1: {expected}"]
-    assert [line.text for line in read.lines] == ["ok", "b"]
+    lines, wrong = read_requirements_file(f"ok\n{text}\nb", origin="r.txt", environ=ENVIRON)
+    assert [str(one) for one in wrong] == [f"r.txt:2:1: {expected}"]
+    assert [line.text for line in lines] == ["ok", "b"]
 
 
 def test_variables_are_expanded_as_pip_does_but_for_secrets() -> None:
     kept = ["$NAME", "x @ https://${USER}:${PASS}@example.org/", "y @ https://example.org/y?k=${API_TOKEN}"]
-    read = read_requirements_file("\n".join([*kept, "${NAME}>=1"]), origin="r.txt", environ=ENVIRON)
-    assert [line.text for line in read.lines] == [*kept, "rich>=1"]
+    lines, _ = read_requirements_file("\n".join([*kept, "${NAME}>=1"]), origin="r.txt", environ=ENVIRON)
+    assert [line.text for line in lines] == [*kept, "rich>=1"]
 
 
 def test_a_password_in_a_misplaced_word_is_never_repeated() -> None:
@@ -199,8 +199,8 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_huge_files_and_lines_are_read_or_refused(name: str) -> None:
-    read = read_requirements_file(HUGE[name], origin="r.txt", environ={})
-    assert len(read.lines) + len(read.problems) <= 200_001
+    lines, wrong = read_requirements_file(HUGE[name], origin="r.txt", environ={})
+    assert len(lines) + len(wrong) <= 200_001
 
 
 PIECES = (
@@ -253,10 +253,10 @@ def _name(requirement: str) -> str:
 
 def ours(text: str) -> Asked | None:
     """Return what we read, None for a file with a problem."""
-    read = read_requirements_file(text, origin="r.txt", environ={})
+    lines, wrong = read_requirements_file(text, origin="r.txt", environ={})
     asked: Asked = []
     try:
-        for line in read.lines:
+        for line in lines:
             if line.kind == "requirements":
                 asked.append(("included", []))
             elif line.kind == "requirement":
@@ -266,7 +266,7 @@ def ours(text: str) -> Asked | None:
                 asked.append((found.name or found.path, [one[7:] for one in found.hashes]))
     except Invalid:
         return None
-    return None if read.problems else asked
+    return None if wrong else asked
 
 
 @settings(deadline=None, max_examples=500)
@@ -306,6 +306,6 @@ def test_what_is_read_is_what_uv_reads(machine: Machine, tmp_path: Path) -> None
 @settings(deadline=None)
 @given(st.text() | TEXTS | st.text(alphabet="-recifhash='\" \\\n#${}A:/@"))
 def test_hostile_text_gives_lines_or_problems(text: str) -> None:
-    read = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
-    assert all(0 < line.number <= text.count("\n") + text.count("\r") + 1 for line in read.lines)
-    assert all(one.place.origin == "r.txt" for one in read.problems)
+    lines, wrong = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
+    assert all(0 < line.number <= text.count("\n") + text.count("\r") + 1 for line in lines)
+    assert all(one.place.origin == "r.txt" for one in wrong)

@@ -134,7 +134,8 @@ class _Survey:
         found = dict(self._search())
         references: set[tuple[str, str]] = set()
         for path in found:
-            for line in read_requirements_file(self._text(path), origin=path, environ=self._environ).lines:
+            lines, _ = read_requirements_file(self._text(path), origin=path, environ=self._environ)
+            for line in lines:
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(path), line.text))
                 references.add((line.kind, target))
         for path, lock in found.items():

@@ -379,11 +379,11 @@ def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespac
 
 def _results(project: Project, chosen: set[str], asked: argparse.Namespace) -> Iterator[LockResult]:
     """Lock what can be read, and then what could not be read before, because it includes a new lock."""
-    from nox_envs.lock.resolve import Tools
-    from nox_envs.lock.run import LockRun, lock_all
+    from nox_envs.lock.resolve import LockRun
+    from nox_envs.lock.run import lock_all
 
     own = project.composer.project
-    tools = Tools(
+    run = LockRun(
         root=project.root,
         project=own.name,
         settings=own.uv_settings,
@@ -392,20 +392,17 @@ def _results(project: Project, chosen: set[str], asked: argparse.Namespace) -> I
         python=sys.executable,
         upgrade=asked.upgrade,
         packages=tuple(asked.upgrade_package),
+        bases=project.bases,
+        lock_of=project.lock_of,
+        replan=project.replan,
+        dry_run=asked.dry_run,
+        jobs=max(8, 2 * (os.cpu_count() or 1)),
     )
     done: set[tuple[str, ...]] = set()
     again = True
     while again and (plans := _chosen_plans(project, chosen, done)):
         again = bool(project.broken)
-        run = LockRun(
-            plans=plans,
-            tools=replace(tools, packages=()) if done else tools,
-            bases=project.bases,
-            lock_of=project.lock_of,
-            replan=project.replan,
-            dry_run=asked.dry_run,
-            jobs=max(8, 2 * (os.cpu_count() or 1)),
-        )
+        run = replace(run, plans=plans, packages=() if done else run.packages)
         yield from lock_all(run, progress_on(sys.stderr))
         done |= {plan.files for plan in plans}
         if again:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -412,9 +410,9 @@ class Project:
 
 def _pins_digest(lock: Lock | None) -> str:
     from nox_envs.lock.text import requirement_line
+    from nox_envs.requirements.project import digest_of
 
-    lines = sorted([requirement_line(pin), *pin.hashes] for pin in lock.pins) if lock else "missing"
-    return "sha256:" + hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+    return digest_of(sorted([requirement_line(pin), *pin.hashes] for pin in lock.pins) if lock else "missing")
 
 
 def _spec_text(path: Path) -> str:

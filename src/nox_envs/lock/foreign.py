@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from nox_envs.files import read_text
 from nox_envs.lock.pins import Pin, Source
 from nox_envs.lock.text import Lock, pin_of
 from nox_envs.requirements.compose import Composer, Walk
+from nox_envs.requirements.project import digest_of
 from nox_envs.spec.types import Spec
 from nox_envs.spec.words import canonical_name, is_bare
 from nox_envs.terminal import redact
@@ -35,9 +34,8 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     joined: dict[tuple[str, str, Source], Pin] = {}
     for one in walk.requirements:
         with walk.at(one.place):
-            via = tuple(
-                [canonical_name(text) if is_bare(text) else text for text in walk.lines[one.place].via]
-            )
+            askers = walk.lines[one.place].via
+            via = tuple([canonical_name(text) if is_bare(text) else text for text in askers])
             pin = replace(pin_of(one, via=via), origin=one.place.origin)
             known = joined.setdefault((pin.name, pin.version, pin.source), pin)
             either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
@@ -50,15 +48,13 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
             )
     if walk.problems:
         raise FileProblems(walk.problems)
-    paths = dict.fromkeys([*files, *(place.origin for place in walk.lines)])
-    texts = {path: read_text(root / path, shown=path) for path in paths}
+    paths = [*files, *(place.origin for place in walk.lines)]
+    texts = {path: read_text(root / path, shown=path) for path in dict.fromkeys(paths)}
     heads = [text[:4000] for text in texts.values()]
     commands = [redact(match[1]) for head in heads if (match := re.search(_COMMAND, head))]
     made_for = [match[1] for head in heads if (match := re.search(_MADE_FOR, head))]
     options = [(place, line) for place, line in walk.lines.items() if line.kind == "option"]
-    leaks = [
-        (f"{line.text} with credentials" if line.secret else line.text, str(place)) for place, line in options
-    ]
+    leaks = [(line.text + " with credentials" * line.secret, str(place)) for place, line in options]
     return Lock(
         origin=files[0],
         header=(),
@@ -67,5 +63,5 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
         limits=tuple(walk.constraints),
         command=" && ".join(commands),
         pythons=() if any("--universal" in command for command in commands) else tuple(made_for),
-        digest="sha256:" + hashlib.sha256(json.dumps(sorted(texts.items())).encode()).hexdigest(),
+        digest=digest_of(texts),
     )

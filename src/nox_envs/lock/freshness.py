@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
 
 from nox_envs.errors import Invalid, Place
-from nox_envs.findings import Finding, finding, lock_command
-from nox_envs.lock.pins import Markers, Pin, declared_markers, differs, source_of_url
+from nox_envs.findings import Finding, Severity, finding, lock_command
+from nox_envs.lock.pins import Markers, Pin, declared_markers, differs, satisfies, source_of_url
 from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, via_entry
 from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_line
+from nox_envs.requirements.project import PYPROJECT
 from nox_envs.requirements.text import Declared, parse_requirement, requirement_text
 from nox_envs.spec.types import Point
 from nox_envs.spec.words import parse_python
@@ -48,33 +48,32 @@ def check_lock(
             expected, line = f"python {point.python}", str(point.place)
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
             return _finished([one], plan, point)
-    limits = (*plan.constraints, *lock.limits, *(one for layer in layers for one in constraints_of(layer)))
+    limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
     limited = replace(plan, constraints=limits, command=plan.command or lock.command)
-    found = _unsatisfied(limited, lock, host, points)
+    found = [*_unsatisfied(limited, lock, host, points)]
     if lock.header and dict(lock.header)["input"] != digest(plan):
-        found = _stale(plan, lock, found, layers)
+        found = _stale(plan, lock, found)
     found = [*_faults(lock, plan.managed), *found]
     if pylock is not None and render_pylock(lock, pylock) != pylock.replace("\r\n", "\n"):
         expected, actual = f"the pins of {lock.origin}", "others, or another header"
         found.append(finding("lock-stale", expected=expected, actual=actual, line=plan.pylock))
     minors = {parse_python(one.python).minor if one.python else host["python_version"] for one in asked}
-    others = ", ".join(sorted(minors - {*lock.pythons, ""}))
-    if lock.pythons and others:
-        expected, actual = f"a lock for python {others}", f"made for {', '.join(lock.pythons)}"
-        note = finding("lock-stale", expected=expected, actual=actual, line=lock.origin)
-        found.append(replace(note, severity="note"))
+    if lock.pythons and (others := sorted(minors - {*lock.pythons, ""})):
+        expected, actual = f"a lock for python {', '.join(others)}", f"made for {', '.join(lock.pythons)}"
+        note = finding("lock-stale", severity="note", expected=expected, actual=actual, line=lock.origin)
+        found.append(note)
     return _finished(found, limited, asked[0])
 
 
 def _finished(found: Iterable[Finding], plan: LockPlan, point: Point) -> tuple[Finding, ...]:
     """Return findings with the command that fixes them; those of no session are about `point`."""
-    fix = lock_command(plan.environments) if plan.managed else plan.command
     done: list[Finding] = []
     for one in found:
+        fix = one.fix or (lock_command(plan.environments) if plan.managed else plan.command)
         # No command of another tool takes its options out.
-        fixed = one.severity != "note" and (plan.managed or one.kind != "leak")
-        names = {} if one.session else {"environment": point.environment, "session": point.session}
-        done.append(replace(one, fix=one.fix or (fix if fixed else ""), **names))
+        fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""
+        environment, session = one.environment or point.environment, one.session or point.session
+        done.append(replace(one, fix=fix, environment=environment, session=session))
     return tuple(done)
 
 
@@ -82,9 +81,8 @@ def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
     """Yield what is wrong with a lock whatever it is for: leaks, and pins without a hash if it is ours."""
     for actual, line in lock.leaks:
         expected = "a lock without options, credentials and paths of one machine"
-        found = finding("leak", expected=expected, actual=actual, line=line)
-        severity = "error" if managed else "warning" if "credentials" in actual else "note"
-        yield replace(found, severity=severity)
+        severity: Severity = "error" if managed else "warning" if "credentials" in actual else "note"
+        yield finding("leak", severity=severity, expected=expected, actual=actual, line=line)
     for pin in lock.pins if managed else ():
         if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
             actual, expected = f"{requirement_line(pin)} has none", "a hash for every pin"
@@ -94,8 +92,8 @@ def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
 
 def _unsatisfied(
     plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...] | None
-) -> list[Finding]:
-    """Return what the pins do not meet, each with its first session; what is not so everywhere says where."""
+) -> Iterator[Finding]:
+    """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
     variables = tuple(sorted(host.items()))
     firsts: dict[str | None, Point] = {}
     for point in points or plan.points:
@@ -109,13 +107,11 @@ def _unsatisfied(
                 places += 1
                 for one in _unmet(plan, lock, markers):
                     found.setdefault(one, []).append((point, label))
-    placed: list[Finding] = []
     for one, where in found.items():
         labels = ", ".join(dict.fromkeys(label for _, label in where)) if len(where) < places else ""
         actual = f"{one.actual} ({labels})" if labels else one.actual
         point = where[0][0]
-        placed.append(replace(one, actual=actual, environment=point.environment, session=point.session))
-    return placed
+        yield replace(one, actual=actual, environment=point.environment, session=point.session)
 
 
 def _unmet(plan: LockPlan, lock: Lock, markers: Markers) -> Iterator[Finding]:
@@ -169,38 +165,35 @@ def meets(pin: Pin, declared: Declared) -> bool:
     return not pin.version or satisfies(declared.specifier, pin.version)
 
 
-@cache
-def satisfies(specifier: str, version: str) -> bool:
-    """Return whether a version meets a specifier, prereleases included (PEP 440)."""
-    if not specifier:
-        return True
-    from packaging.specifiers import SpecifierSet  # many locks need it for nothing
-
-    try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
-    except ValueError:
-        return False
-
-
-def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding], layers: tuple[Lock, ...]) -> list[Finding]:
+def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding]) -> list[Finding]:
     """Return what is not met and what changed; a change of another lock is one finding with all it causes."""
     now, before = dict(header_of(plan)), dict(lock.header)
-    changed = {name for name, _ in plan.related if now.get(name) != before.get(name)}
-    listed = (*plan.requirements, *plan.constraints)
-    below = changed & {*(one.place.origin for one in listed), *(layer.origin for layer in layers)}
+    names = sorted((now.keys() | before.keys()) - {*_HEADING})
+    changed = [(name, before.get(name, ""), now.get(name, "")) for name in names]
+    changed = [(name, old, new) for name, old, new in changed if {*old.split(", ")} != {*new.split(", ")}]
+    places = {name: name for name, _ in plan.related}
+    below = {name for name, *_ in changed if name in places and not name.endswith(PYPROJECT)}
     direct = [one for one in unmet if one.line.rpartition(":")[0] not in below]
-    worse = below if len(direct) < len(unmet) else set[str]()
-    found = [*_changed_requirements(plan, lock, direct, below), *_changed_parts(plan, now, before, worse)]
+    found = [*_changed_requirements(plan, lock, direct, below)]
+    places |= {f"constraints of {one.place.origin}": str(one.place) for one in plan.constraints}
+    spec = str(plan.points[0].place)
+    for name, old, new in changed:
+        folder = name.endswith(PYPROJECT)
+        # What is new or gone is told of the requirement, or of the Pythons.
+        if (old and new) or not (folder or name == "requires-python"):
+            error = folder or name in _DECISIVE or (name in below and len(direct) < len(unmet))
+            expected, actual = f"{name}: {new or 'not set'}", f"locked with {old or 'nothing'}"
+            found.append(_change(expected, actual, places.get(name, spec), error))
     if not found and not unmet:
         actual = "another one: the header was edited, or another version of nox-envs wrote it"
-        found = [_change("the digest of what the spec asks for", actual, plan.points[0].place)]
+        found.append(_change("the digest of what the spec asks for", actual, spec))
     return [*direct, *found]
 
 
-def _change(expected: str, actual: str, place: Place | str, error: object = False) -> Finding:
+def _change(expected: str, actual: str, line: str, error: object = False) -> Finding:
     # A lock whose pins still meet everything is only a warning, unless nothing here can tell.
-    found = finding("lock-stale", expected=expected, actual=actual, line=str(place))
-    return found if error else replace(found, severity="warning")
+    severity: Severity = "error" if error else "warning"
+    return finding("lock-stale", severity=severity, expected=expected, actual=actual, line=line)
 
 
 def _changed_requirements(
@@ -216,41 +209,24 @@ def _changed_requirements(
     declared = {via_entry(one): one for one in plan.requirements if one.place.origin not in below}
     gone = [old for old in recorded if old not in declared and not any(name in old for name in below)]
     told = {(one.package, one.line) for one in direct}
-    pinned = {pin.name for pin in lock.pins}  # what needs no pin, because its marker never holds, has none
+    names = {pin.name for pin in lock.pins}  # what needs no pin, because its marker never holds, has none
     for entry, one in declared.items():
-        if entry in recorded or (one.name and one.name not in pinned):
+        if entry in recorded or (one.name and one.name not in names):
             continue
-        before = next((old for old in gone if old in known and known[old].name == (one.name or None)), "")
+        same = [old for old, was in known.items() if (was.path or was.name) == (one.path or one.name)]
+        before = next((old for old in same if old in gone), "")
         gone = [old for old in gone if old != before]
-        same = [old for old in known.values() if (old.name, old.path) == (one.name, one.path)]
-        more = {*one.extras} - {extra for old in same for extra in old.extras}
-        own = one.why[-1:] == ("pyproject.toml",)  # the project says the same in its metadata
+        more = {*one.extras} - {extra for old in same for extra in known[old].extras}
+        own = one.why[-1:] == (PYPROJECT,)  # the project says the same in its metadata
         # No pin tells which branch its commit is from, what an extra brings, or where a marker held.
         error = own or one.url or more or (before and known[before].marker != one.marker)
-        change = _change(entry, before or f"not recorded in {lock.origin}", one.place, error)
+        change = _change(entry, before or f"not recorded in {lock.origin}", str(one.place), error)
         if (one.name, change.line) not in told:
             yield replace(change, package=one.name, why=one.why)
-    names = {one.name for one in declared.values()}
+    required = {one.name for one in declared.values()}
     for entry in gone:
         pin = recorded[entry]
         # It is too much, unless something else asks for it.
-        alone = pin.name not in names and all(one in gone or one.startswith("-c ") for one in pin.via)
+        alone = pin.name not in required and all(one in gone or one.startswith("-c ") for one in pin.via)
         change = _change("not required any more", entry, place_of(pin, lock), alone)
         yield replace(change, package=pin.name)
-
-
-def _changed_parts(
-    plan: LockPlan, now: Mapping[str, str], before: Mapping[str, str], worse: set[str]
-) -> Iterator[Finding]:
-    """Yield what changed of options, constraints, folders and other locks, in `worse` if pins do not fit."""
-    places: dict[str, Place | str] = {name: name for name, _ in plan.related}
-    places |= {f"constraints of {one.place.origin}": one.place for one in plan.constraints}
-    for name in sorted((now.keys() | before.keys()) - {*_HEADING}):
-        old, new = before.get(name, ""), now.get(name, "")
-        folder = name.endswith("pyproject.toml")
-        if {*old.split(", ")} == {*new.split(", ")}:
-            continue
-        if (folder or name == "requires-python") and not (old and new):
-            continue  # what is said of the requirement, or of the Pythons, says it
-        actual, place = f"locked with {old or 'nothing'}", places.get(name, plan.points[0].place)
-        yield _change(f"{name}: {new or 'not set'}", actual, place, folder or name in (*_DECISIVE, *worse))

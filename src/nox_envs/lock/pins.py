@@ -6,8 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from functools import cache
+from typing import Literal, TypeAlias
 
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.files import parse_json
@@ -16,9 +16,6 @@ from nox_envs.spec.words import parse_platform, parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import value
 
-if TYPE_CHECKING:
-    from packaging.version import Version
-
 Difference: TypeAlias = Literal["", "source", "artifact", "unverifiable"]
 Variables: TypeAlias = Mapping[str, str]
 
@@ -26,7 +23,7 @@ _ARCHIVE = r"(?i).*\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|zst))
 # Nearly all versions are plain releases in their normal form, for which packaging is not imported.
 _PLAIN_VERSION = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17}))*")
 # sys.implementation.name to platform.python_implementation().
-_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
+IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 # sys_platform to platform_system, os_name, and the machines that stand for all of them where none is named.
 _SYSTEMS = {
     "linux": ("Linux", "posix", ("x86_64", "aarch64")),
@@ -173,11 +170,10 @@ def differs(expected: Source, actual: Source) -> Difference:
     if expected.kind == "vcs":
         wanted, commit = expected.revision.lower(), actual.revision.lower()
         abbreviated = re.fullmatch("[0-9a-f]{7,64}", wanted) is not None
-        if _repository(expected.url) != _repository(actual.url):
-            return "source"
-        if wanted == commit or (abbreviated and commit.startswith(wanted)):
-            return ""
-        return "source" if abbreviated and len(wanted) >= 40 else "unverifiable"
+        met = wanted == commit or (abbreviated and commit.startswith(wanted))
+        other = abbreviated and len(wanted) >= 40 and not met
+        elsewhere = _repository(expected.url) != _repository(actual.url)
+        return "source" if elsewhere or other else "" if met else "unverifiable"
     same = _place(expected.url) == _place(actual.url)
     if expected.kind == "directory":
         return "" if same and expected.editable == actual.editable else "source"
@@ -204,32 +200,35 @@ def _place(url: str) -> str:
         return url
 
 
-@lru_cache(maxsize=8192)
-def _version(text: str) -> Version | None:
+@cache
+def normal_version(text: str) -> str:
+    """Return the normal form of a version (PEP 440), empty for any other text."""
+    if _PLAIN_VERSION.fullmatch(text):
+        return text
     from packaging.version import Version
 
     try:
-        return Version(text)
+        return str(Version(text))
     except ValueError:  # also for more digits than int() takes
-        return None
-
-
-def normal_version(text: str) -> str:
-    """Return the normal form of a version (PEP 440), empty for any other text."""
-    return text if _PLAIN_VERSION.fullmatch(text) else str(_version(text) or "")
+        return ""
 
 
 def versions_equal(expected: str, actual: str) -> bool:
-    """Return whether an installed version satisfies `==expected` (PEP 440, version matching).
+    """Return whether an installed version satisfies `==expected` (PEP 440); other texts must be the same."""
+    return expected == actual or satisfies(f"=={expected}", actual)
 
-    Texts that are not versions are compared as they are.
-    """
-    if expected == actual:
+
+@cache
+def satisfies(specifier: str, version: str) -> bool:
+    """Return whether a version meets a specifier, prereleases included (PEP 440)."""
+    if not specifier:
         return True
-    wanted, found = _version(expected), _version(actual)
-    if wanted is None or found is None:
+    from packaging.specifiers import SpecifierSet  # many locks need it for nothing
+
+    try:
+        return SpecifierSet(specifier).contains(version, prereleases=True)
+    except ValueError:
         return False
-    return wanted == found or (wanted.local is None and wanted == _version(found.public))
 
 
 def host_markers() -> Variables:
@@ -250,7 +249,7 @@ def interpreter_markers(host: Variables, *, version: str, implementation: str) -
         "implementation_name": implementation,
         # An implementation version other than CPython's is recorded nowhere.
         "implementation_version": version,
-        "platform_python_implementation": _IMPLEMENTATIONS.get(implementation, implementation),
+        "platform_python_implementation": IMPLEMENTATIONS.get(implementation, implementation),
     }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.findings import lock_command
 from nox_envs.lock.pins import Pin
+from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, requirement_key, requirement_text
 from nox_envs.spec.types import Index, Pairs, Point
 from nox_envs.spec.words import parse_python
@@ -44,12 +43,11 @@ class LockPlan:
 
     Paths are POSIX and relative to the spec's directory: `path` (empty under `lock: false`), `pylock` (empty:
     none), `files` to read (several where `managed` is false), `sources` that the requirements are read from.
-    `command` regenerates a lock that is not managed (empty: unknown).
-
-    The `points` have their platforms (empty: all) and the options of the resolver in common; `pythons` are
-    theirs as written (empty: whichever runs nox). `own` is this project as uv resolves it (`.` with extras),
-    where its dependencies cannot be read without building it. `layers` are the environments whose locks
-    constrain this one, `related` the digests of other locks and folders that it depends on, by path.
+    `command` regenerates a lock that is not managed (empty: unknown). The `points` have their platforms
+    (empty: all) and the options of the resolver in common; `pythons` are theirs as written (empty: whichever
+    runs nox). `own` is this project as uv resolves it (`.` with extras), where its dependencies cannot be
+    read without building it. `layers` are the environments whose locks constrain this one, `related` the
+    digests of other locks and folders that it depends on, by path.
     """
 
     path: str
@@ -82,26 +80,25 @@ def plan_locks(points: Iterable[Point], inputs: PlanInputs) -> tuple[LockPlan, .
     for point in points:
         if point.lock.enabled is not False:
             environments.setdefault(point.environment, []).append(point)
-    joined: dict[str, LockPlan] = {}
-    apart: list[LockPlan] = []
+    made: list[LockPlan] = []
+    written: dict[str, int] = {}
     problems: list[Problem] = []
     for plan in (plan for group in environments.values() for plan in _plan_environment(group, inputs)):
-        known = next((joined[path] for path in plan.files if path in joined), None)
-        if not plan.managed:
-            apart.append(plan)  # nothing is written, so many may read one file
-        elif known is None:
-            joined.update(dict.fromkeys(plan.files, plan))
-        elif known.files == plan.files and digest(known) == digest(plan):
-            names = tuple(dict.fromkeys((*known.environments, *plan.environments)))
-            whole = replace(known, environments=names, points=(*known.points, *plan.points))
-            joined.update(dict.fromkeys(plan.files, whole))
+        known = next((written[path] for path in plan.files if path in written), -1) if plan.managed else -1
+        if known < 0:
+            made.append(plan)
+            if plan.managed:  # nothing else is written, so many may read one file
+                written |= dict.fromkeys(plan.files, len(made) - 1)
+        elif made[known].files == plan.files and digest(made[known]) == digest(plan):
+            names = tuple(dict.fromkeys((*made[known].environments, *plan.environments)))
+            made[known] = replace(made[known], environments=names, points=(*made[known].points, *plan.points))
         else:
-            one, other = known.points[0], plan.points[0]
+            one, other = made[known].points[0], plan.points[0]
             message = f"{other.session!r} and {one.session!r} would write different locks to {plan.path!r}"
             problems.append(_at_file(other, message, _APART))
     if problems:
         raise FileProblems(problems)
-    return (*[plan for path, plan in joined.items() if path == plan.path], *apart)
+    return tuple(made)
 
 
 def plan_unlocked(point: Point, inputs: PlanInputs) -> LockPlan:
@@ -200,10 +197,8 @@ def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
     path = posixpath.normpath(path)
     outside = posixpath.isabs(path) or path.split("/")[0] == ".."
     if outside or path.endswith(".toml"):
-        message = (
-            f"{path!r} leads out of the spec's directory" if outside else f"{path!r} is a pylock by its name"
-        )
-        raise FileProblems([_at_file(point, message, f"such as {_FILE}; also with format: both")])
+        wrong = "leads out of the spec's directory" if outside else "is a pylock by its name"
+        raise FileProblems([_at_file(point, f"{path!r} {wrong}", f"such as {_FILE}; also with format: both")])
     stem = re.sub(r"[^A-Za-z0-9_+-]+", "-", posixpath.basename(path).removesuffix(".txt"))
     return path, f"pylock.{stem}.toml" if point.lock.format == "both" else ""
 
@@ -220,10 +215,10 @@ def layer_plan(plan: LockPlan, bases: Sequence[LockPlan]) -> LockPlan | None:
         axes = dict(other.axes)
         return point.python == other.python and all(axes.get(name, text) == text for name, text in point.axes)
 
-    fitting = (
-        base for base in bases if all(any(alike(one, known) for known in base.points) for one in plan.points)
-    )
-    return next(fitting, bases[0] if bases else None)
+    for base in bases:
+        if all(any(alike(one, known) for known in base.points) for one in plan.points):
+            return base
+    return bases[0] if bases else None
 
 
 def _merged(points: list[Point], lists: list[tuple[Declared, ...]]) -> tuple[Declared, ...]:
@@ -260,9 +255,9 @@ def is_open(plan: LockPlan) -> bool:
 def covers(plan: LockPlan, python: str) -> bool:
     """Return whether a lock is for a Python, which `nox -P` can force."""
     forced = parse_python(python)
-    known = [parse_python(one) for one in plan.pythons]
     if is_open(plan):
         return python in plan.pythons or forced.version[:2] >= parse_python(floor(plan)).version
+    known = [parse_python(one) for one in plan.pythons]
     return any((forced.implementation, forced.minor) == (one.implementation, one.minor) for one in known)
 
 
@@ -274,7 +269,7 @@ def floor(plan: LockPlan) -> str:
 
 def digest(plan: LockPlan) -> str:
     """Return `sha256:…` over the meaning of a plan's inputs, not over their order or spelling."""
-    return _sha256([_keys(plan.requirements), sorted(plan.pythons), sorted(plan.platforms), parts(plan)])
+    return digest_of([_keys(plan.requirements), sorted(plan.pythons), sorted(plan.platforms), parts(plan)])
 
 
 def parts(plan: LockPlan) -> Pairs:
@@ -327,11 +322,7 @@ def _keys(declared: Iterable[Declared]) -> list[str]:
 
 
 def _short(meaning: Sequence[object]) -> str:
-    return _sha256(meaning)[7:19] if meaning else ""
-
-
-def _sha256(meaning: object) -> str:
-    return "sha256:" + hashlib.sha256(json.dumps(meaning, separators=(",", ":")).encode()).hexdigest()
+    return digest_of(meaning)[7:19] if meaning else ""
 
 
 def via_entry(declared: Declared) -> str:
@@ -347,7 +338,7 @@ def requested_by(plan: LockPlan, pins: Iterable[Pin]) -> Callable[[str], tuple[s
 
     For pluggy it is `("test: pytest>=8 (envs.yaml:6)", "pytest")`; constraints on the package follow.
     """
-    places = {via_entry(one): one.place for one in plan.requirements}
+    placed = {via_entry(one): f"{via_entry(one)} ({one.place})" for one in plan.requirements}
     via: dict[str, list[str]] = {}
     if not (plan.managed and plan.path):  # only our own locks name requirement sets
         for one in plan.requirements:
@@ -355,24 +346,21 @@ def requested_by(plan: LockPlan, pins: Iterable[Pin]) -> Callable[[str], tuple[s
     for pin in pins:
         via.setdefault(pin.name, []).extend(pin.via)
 
-    def chain(package: str) -> tuple[str, ...]:
-        walked: list[tuple[str, ...]] = [(package,)]
-        seen = {package}
-        for way in walked:
-            for asker in via.get(way[0], ()):
-                # A set may have the name of a package; only a set can seem to ask for itself.
-                if (asker not in via or asker == way[0]) and not asker.startswith("-c "):
-                    return (asker, *way)
-                if asker in via and asker not in seen:
-                    seen.add(asker)
-                    walked.append((asker, *way))
-        # No set at all: a lock whose `via` lines were cut. Say at least which package asks.
-        return walked[-1]
-
     def why(package: str) -> tuple[str, ...]:
+        ways: list[tuple[str, ...]] = [(package,)]
+        seen = {package}
+        for way in ways:
+            askers = [asker for asker in via.get(way[0], ()) if not asker.startswith("-c ")]
+            # A set may have the name of a package; only a set can seem to ask for itself.
+            if sets := [asker for asker in askers if asker not in via or asker == way[0]]:
+                ways = [(sets[0], *way)]
+                break
+            ways += [(asker, *way) for asker in askers if asker not in seen]
+            seen.update(askers)
+        # The last way leads to no set where `via` lines were cut; say at least which package asks.
         limits = [one for one in plan.constraints if one.name == package]
         return (
-            *(f"{entry} ({places[entry]})" if entry in places else entry for entry in chain(package)[:-1]),
+            *(placed.get(asker, asker) for asker in ways[-1][:-1]),
             *(f"constraint {requirement_text(one)} ({one.place})" for one in limits),
         )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from nox_envs.errors import NoxEnvsError, Place
-from nox_envs.lock.pins import Pin, Source, direct_reference, interpreter_markers, local_path, source_of_url
+from nox_envs.lock.pins import IMPLEMENTATIONS, Pin, Source, direct_reference, local_path, source_of_url
 from nox_envs.lock.plan import LockPlan, floor, header_of, is_open, via_entry
 from nox_envs.lock.text import Lock, constraints_of, parse_lock, render_pylock, requirement_line
 from nox_envs.processes import Completed, run
@@ -32,18 +32,24 @@ _NEEDLESS = (
     (r" and (?:implementation_name|platform_python_implementation) == '\w+'", ""),
     (r" for split \(markers: (.*)\)", r" for \1"),
 )
+_WORD = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _SECRET = "a URL with credentials; leave them to netrc, the keyring or the environment"
 
 
 @value
-class Tools:
-    """What all resolutions of a run share.
+class LockRun:
+    """What to lock, `jobs` at a time, and with what.
 
     `root` is the spec's directory, `project` the canonical name of the project there (empty: unknown),
     `settings` its `[tool.uv]`, `environ` the variables that the programs run with. `upgrade` gives up all
     pins, `packages` (`NAME`, `NAME==VERSION`) those of some.
+
+    `bases` returns the plans whose locks constrain a plan, in the order of its layers; `lock_of` its lock on
+    disk; `replan` the plan composed again, after what it builds on was written; none of them is called twice
+    at a time.
     """
 
+    plans: tuple[LockPlan, ...] = ()
     root: Path
     project: str = ""
     settings: Mapping[str, object]
@@ -52,6 +58,11 @@ class Tools:
     python: str
     upgrade: bool = False
     packages: tuple[str, ...] = ()
+    bases: Callable[[LockPlan], tuple[LockPlan, ...]]
+    lock_of: Callable[[LockPlan], Lock | None]
+    replan: Callable[[LockPlan], LockPlan]
+    dry_run: bool = False
+    jobs: int = 8
 
     @property
     def upgraded(self) -> frozenset[str]:
@@ -64,7 +75,7 @@ class Job:
     """A plan to resolve in an empty folder, the pins of its old lock, and the locks that constrain it."""
 
     plan: LockPlan
-    tools: Tools
+    run: LockRun
     folder: Path
     kept: tuple[Pin, ...] = ()
     layers: tuple[Lock, ...] = ()
@@ -81,7 +92,7 @@ class Resolved:
 
 def resolve(job: Job) -> Resolved:
     """Resolve a plan with uv; raises NoxEnvsError with uv's reason, or for what no lock may hold."""
-    plan, settings = job.plan, job.tools.settings
+    plan, settings = job.plan, job.run.settings
     refuse_sourced(plan, settings, [one.name for one in plan.requirements if not one.url and not one.path])
     found = _solve(job)
     refuse_sourced(plan, settings, [pin.name for pin in found.lock.pins if pin.source.kind == "index"])
@@ -90,7 +101,7 @@ def resolve(job: Job) -> Resolved:
 
 
 def _solve(job: Job) -> Resolved:
-    plan, name = job.plan, job.tools.project
+    plan, name = job.plan, job.run.project
     if not plan.requirements and plan.own is None:
         return Resolved(lock=Lock(origin=plan.path, header=(), pins=()))
     commits, own = _commits(job), None
@@ -102,7 +113,7 @@ def _solve(job: Job) -> Resolved:
     try:
         found = _compile(job, commits)
     except NoxEnvsError as failure:
-        if own and name in _words(str(failure)):
+        if own and name in re.findall(_WORD, str(failure).lower()):
             return _solve(own)
         if not commits:
             raise
@@ -112,13 +123,9 @@ def _solve(job: Job) -> Resolved:
     return _solve(own) if own and any(pin.name == name for pin in found.lock.pins) else found
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", text.lower()))
-
-
 def _commits(job: Job) -> dict[str, str]:
     """Return the URLs of branches and tags that are locked, and the same with their commits."""
-    kept = [pin for pin in job.kept if not job.tools.upgrade and pin.name not in job.tools.upgraded]
+    kept = [pin for pin in job.kept if not job.run.upgrade and pin.name not in job.run.upgraded]
     pins = [*kept, *(pin for layer in job.layers for pin in layer.pins)]
     locked = {entry.partition(": ")[2]: pin.source.revision for pin in pins for entry in pin.via}
     commits: dict[str, str] = {}
@@ -135,13 +142,10 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
     preferred = [requirement_line(pin) for pin in job.kept if pin.source.kind == "index"]
     output.write_text("\n".join(preferred), encoding="utf-8")
     folders = [one.name for one in (*job.plan.requirements, job.plan.own) if one and one.path]
-    upgrade = [f"--upgrade-package={text}" for text in job.tools.packages]
-    done = _run(
-        job,
-        *("all.in", f"--output-file={output}", "--generate-hashes", "--annotation-style=split"),
-        *refresh_options(folders),
-        *(["--upgrade"] if job.tools.upgrade else upgrade),
-    )
+    options = [f"--output-file={output}", "--generate-hashes", "--annotation-style=split"]
+    options += ["--upgrade"] if job.run.upgrade else []
+    options += [f"--upgrade-package={text}" for text in job.run.packages]
+    done = _run(job, "all.in", *options, *refresh_options(folders))
     if done.returncode:
         raise NoxEnvsError(_explained(job, files, done))
     pins = tuple(_pins(job, files, done.stdout))
@@ -150,15 +154,15 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
 
 
 def _run(job: Job, source: str, *options: str) -> Completed:
-    tools, folder = job.tools, job.folder
-    argv = (tools.uv, *_COMPILE, str(folder / source), f"--project={folder}", *options)
+    shared, folder = job.run, job.folder
+    argv = (shared.uv, *_COMPILE, str(folder / source), f"--project={folder}", *options)
     argv += (f"--python-version={floor(job.plan)}", *source_options(job.plan), *resolution_options(job.plan))
     argv += (f"--build-constraints={folder / 'build.in'}",) if job.plan.build_constraints else ()
-    environ = {**tools.environ, "UV_NO_WRAP": "1"}
+    environ = {**shared.environ, "UV_NO_WRAP": "1"}
     # A given interpreter saves uv a search, but what has to be built may need one that the lock is for.
-    done = run((*argv, f"--python={tools.python}"), cwd=tools.root, env=environ)
+    done = run((*argv, f"--python={shared.python}"), cwd=shared.root, env=environ)
     if done.returncode and "build" in done.stderr.lower():
-        done = run(argv, cwd=tools.root, env=environ)
+        done = run(argv, cwd=shared.root, env=environ)
     return done
 
 
@@ -197,20 +201,17 @@ def refresh_options(folders: Iterable[str]) -> list[str]:
 
 def _bounds(plan: LockPlan) -> str:
     """Return the marker of the Pythons and platforms of a plan, empty for all of them."""
-    pythons: list[str] = []
-    for python in () if is_open(plan) else map(parse_python, plan.pythons):
-        major, minor = python.version[:2]
-        known = interpreter_markers({}, version="", implementation=python.implementation)
-        pythons.append(
-            f"(python_full_version >= '{'.'.join(map(str, python.version))}'"
-            f" and python_full_version < '{major}.{minor + 1}'"
-            f" and implementation_name == '{known['implementation_name']}'"
-            f" and platform_python_implementation == '{known['platform_python_implementation']}')"
-        )
+    pythons = [
+        f"(python_full_version >= '{'.'.join(map(str, one.version))}'"
+        f" and python_full_version < '{one.version[0]}.{one.version[1] + 1}'"
+        f" and implementation_name == '{one.implementation}'"
+        f" and platform_python_implementation == '{IMPLEMENTATIONS[one.implementation]}')"
+        for one in map(parse_python, () if is_open(plan) else plan.pythons)
+    ]
     platforms: list[str] = []
-    for platform in map(parse_platform, plan.platforms):
-        machine = f" and platform_machine == '{platform.machine}'" if platform.machine else ""
-        platforms.append(f"(sys_platform == '{platform.sys_platform}'{machine})")
+    for one in map(parse_platform, plan.platforms):
+        machine = f" and platform_machine == '{one.machine}'" if one.machine else ""
+        platforms.append(f"(sys_platform == '{one.sys_platform}'{machine})")
     return " and ".join(f"({' or '.join(clauses)})" for clauses in (pythons, platforms) if clauses)
 
 
@@ -226,15 +227,20 @@ def _within(marker: str, bounds: str) -> str:
 
 def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     """Write a file for each requirement, which uv's annotations name, and return what a lock has instead."""
-    plan, folder, root = job.plan, job.folder, job.tools.root
+    plan, folder = job.plan, job.folder
+
+    def line(one: Declared, bounds: str = "") -> str:
+        marker = " and ".join(f"({marker})" for marker in (bounds, one.marker) if marker)
+        return uv_line(replace(one, marker=marker, url=commits.get(one.url, one.url)), job.run.root)
+
     bounds = _bounds(plan)
     # With these variables, uv reads no project file.
-    unread = job.tools.environ.get("UV_NO_CONFIG") or job.tools.environ.get("UV_CONFIG_FILE")
+    unread = any(job.run.environ.get(name) for name in ("UV_NO_CONFIG", "UV_CONFIG_FILE"))
     required = [*plan.requirements, *([plan.own] if plan.own else [])]
-    inputs = sorted((via_entry(one), _line(one, root, commits, bounds if unread else "")) for one in required)
+    inputs = sorted((via_entry(one), line(one, bounds if unread else "")) for one in required)
     limits: dict[str, list[str]] = {}
-    for one in _limits(job):
-        limits.setdefault(f"-c {one.place.origin}", []).append(_line(one, root, commits))
+    for one in (*plan.constraints, *constraints_of(job.layers)):
+        limits.setdefault(f"-c {one.place.origin}", []).append(line(one))
     inputs += [(name, "\n".join(lines)) for name, lines in limits.items()]
     files = {f"{number}.in": name for number, (name, _) in enumerate(inputs)}
     lines = [f"{'-c' if name in limits else '-r'} {file}" for file, name in files.items()]
@@ -242,7 +248,7 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     texts = {
         **dict(zip(files, (text for _, text in inputs), strict=True)),
         "all.in": "\n".join([*lines, f"{_BOUNDS} @ {folder.as_uri()} ; {bounds}" if bounds else ""]),
-        "build.in": "\n".join(_line(one, root, {}) for one in plan.build_constraints),
+        "build.in": "\n".join(map(line, plan.build_constraints)),
         "pyproject.toml": f'[project]\nname = "{_BOUNDS}"\nversion = "0"\n[tool.uv]\n{settings}',
     }
     for name, text in texts.items():
@@ -250,19 +256,10 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     return files
 
 
-def _line(declared: Declared, root: Path, commits: Mapping[str, str], bounds: str = "") -> str:
-    marker = " and ".join(f"({marker})" for marker in (bounds, declared.marker) if marker)
-    return uv_line(replace(declared, marker=marker, url=commits.get(declared.url, declared.url)), root)
-
-
 def uv_line(declared: Declared, root: Path) -> str:
     """Return a requirement for uv, without `-e` and hashes; uv tells the name of a path if that is a URL."""
     url = Path(os.path.normpath(root / declared.path)).as_uri() if declared.path else declared.url
     return requirement_text(replace(declared, editable=False, path="", url=url))
-
-
-def _limits(job: Job) -> list[Declared]:
-    return [*job.plan.constraints, *(one for layer in job.layers for one in constraints_of(layer))]
 
 
 def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
@@ -297,7 +294,7 @@ def _relative(source: Source, job: Job) -> Source:
     if not source.url.startswith("file:") and not Path(source.url).is_absolute():
         return source
     found = os.path.join(local_path(source.url), source.subdirectory)
-    path = os.path.relpath(found, job.tools.root).replace(os.sep, "/")
+    path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
     path = path if path.split("/")[0] in (".", "..") else f"./{path}"
     editable = any(one.editable and one.path == path for one in job.plan.requirements)
     return source_of_url(path, editable=editable)
@@ -309,7 +306,7 @@ def _pylock(job: Job, lock: Lock) -> str:
     lines: list[str] = []
     for pin in lock.pins:
         line, local = requirement_line(pin), pin.source.url
-        url = Path(os.path.normpath(job.tools.root / local)).as_uri()
+        url = Path(os.path.normpath(job.run.root / local)).as_uri()
         lines.append(line.replace(local, url, 1) if local.startswith(".") else line)
     (folder / "pins.in").write_text("\n".join(lines), encoding="utf-8")
     (folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
@@ -318,7 +315,7 @@ def _pylock(job: Job, lock: Lock) -> str:
         raise NoxEnvsError(f"{path}: {_explained(job, {}, done) if done.returncode else _SECRET}")
 
     def relative(match: re.Match[str]) -> str:
-        here = (job.tools.root / path).parent
+        here = (job.run.root / path).parent
         return json.dumps(os.path.relpath(json.loads(match[0]), here).replace(os.sep, "/"))
 
     text = re.sub(r'(?<=\bpath = )"(?:/|[A-Za-z]:)(?:[^"\\]|\\.)*"', relative, done.stdout)
@@ -328,22 +325,22 @@ def _pylock(job: Job, lock: Lock) -> str:
 def _explained(job: Job, files: Mapping[str, str], done: Completed) -> str:
     """Return why uv failed, in the words of the spec, and who asks for what uv names."""
     told = _told(job, files, re.sub(r"(?s)^.*?(?m:^)error: ", "", done.stderr, count=1))
-    words = _words(told)
-    asked = [f"{via_entry(one)} ({one.place})" for one in job.plan.requirements if one.name in words]
-    limits = [one for one in _limits(job) if one.name in words]
-    asked += [f"constraint {requirement_text(one)} ({one.place})" for one in limits]
+    words = re.findall(_WORD, told.lower())
+    asked = [(via_entry(one), one) for one in job.plan.requirements]
+    limits = (*job.plan.constraints, *constraints_of(job.layers))
+    asked += [(f"constraint {requirement_text(one)}", one) for one in limits]
+    lines = [f"{text} ({one.place})" for text, one in asked if one.name in words]
     told = told or f"uv said nothing and ended with code {done.returncode}"
-    return "\n  ".join([f"{told}\nasked for by:", *asked]) if asked else told
+    return "\n  ".join([f"{told}\nasked for by:", *lines]) if lines else told
 
 
 def _told(job: Job, files: Mapping[str, str], text: str) -> str:
     """Return what uv says without its temporary files, paths of this machine, and credentials."""
-    root, folder = job.tools.root, f"{job.folder}{os.sep}"
+    root, folder = job.run.root, f"{job.folder}{os.sep}"
     for pattern, instead in _NEEDLESS:
         text = re.sub(pattern, instead, text)
-    for name, content in files.items():
-        text = text.replace(f"{folder}{name}", content)
-    for path, instead in ((folder, ""), (f"{root.as_uri()}/", "./"), (f"{root}{os.sep}", "./")):
+    paths = {f"{folder}{name}": content for name, content in files.items()}
+    for path, instead in {**paths, folder: "", f"{root.as_uri()}/": "./", f"{root}{os.sep}": "./"}.items():
         text = text.replace(path, instead)
     return redact(text).strip()
 
@@ -361,27 +358,23 @@ def outside_settings(environ: Mapping[str, str], settings: Mapping[str, object])
 def refuse_sourced(plan: LockPlan, settings: Mapping[str, object], names: Iterable[str]) -> None:
     """Raise NoxEnvsError for packages that [tool.uv.sources] takes from elsewhere."""
     sources, required = settings.get("sources"), frozenset(names)
-    wrong = [
-        f"{name}: its entry in [tool.uv.sources] does not count; in envs.yaml, write {instead}"
-        for name, entry in (sources.items() if isinstance(sources, Mapping) else ())
-        if canonical_name(name) in required and (instead := _instead(name, entry, plan))
-    ]
+    wrong: list[str] = []
+    for name, entry in sources.items() if isinstance(sources, Mapping) else ():
+        match entry[0] if isinstance(entry, list) and entry else entry:
+            case {"index": index}:
+                known = index in {one.name for one in plan.indexes}
+                instead = "" if known else f"the index {index!r} under indexes"
+            case {"git": url, **options}:
+                revision = options.get("rev") or options.get("tag") or options.get("branch")
+                instead = f"{name} @ git+{url}" + (f"@{revision}" if revision else "")
+            case {"url": url}:
+                instead = f"{name} @ {url}"
+            case {"path": path}:
+                instead = f"-e ./{path}"
+            case _:
+                instead = "-e ./ and its folder"
+        if instead and canonical_name(name) in required:
+            message = "its entry in [tool.uv.sources] does not count; in envs.yaml, write"
+            wrong.append(f"{name}: {message} {instead}")
     if wrong:
         raise NoxEnvsError("\n".join(wrong))
-
-
-def _instead(name: str, entry: object, plan: LockPlan) -> str:
-    """Return what a spec has in place of an entry of [tool.uv.sources], empty if it has that already."""
-    match entry:
-        case [first, *_]:
-            return _instead(name, first, plan)
-        case {"index": index}:
-            return "" if index in {one.name for one in plan.indexes} else f"the index {index!r} under indexes"
-        case {"git": url, **options}:
-            revision = options.get("rev") or options.get("tag") or options.get("branch")
-            return f"{name} @ git+{url}" + (f"@{revision}" if revision else "")
-        case {"url": url}:
-            return f"{name} @ {url}"
-        case {"path": path}:
-            return f"-e ./{path}"
-    return "-e ./ and its folder"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -17,31 +18,14 @@ from nox_envs.files import read_text, remove_abandoned, write_atomically
 from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan
-from nox_envs.lock.resolve import Job, Resolved, Tools, resolve
+from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.processes import end_all
 from nox_envs.terminal import Told, printable
 from nox_envs.values import replace, value
 
+_CHANGES = {"+": "added", "-": "removed", "~": "changed", "=": "kept"}
 Outcome: TypeAlias = Literal["written", "unchanged", "would-change", "failed", "left"]
-
-
-@value
-class LockRun:
-    """What to lock, `jobs` at a time, and with what.
-
-    `bases` returns the plans whose locks constrain a plan, in the order of its layers; `lock_of` its lock on
-    disk; `replan` the plan composed again, after what it builds on was written; none of them is called twice
-    at a time.
-    """
-
-    plans: tuple[LockPlan, ...]
-    tools: Tools
-    bases: Callable[[LockPlan], tuple[LockPlan, ...]]
-    lock_of: Callable[[LockPlan], Lock | None]
-    replan: Callable[[LockPlan], LockPlan]
-    dry_run: bool = False
-    jobs: int = 8
 
 
 @value
@@ -52,10 +36,6 @@ class LockResult:
     outcome: Outcome
     summary: str
     lines: tuple[str, ...] = ()
-
-
-# The locks of a run that are done; None for one that failed.
-_Made: TypeAlias = dict[str, Lock | None]
 
 
 def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
@@ -71,13 +51,13 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
     except CycleError as error:
         paths = ", ".join(sorted({*error.args[1]}))
         raise NoxEnvsError(f"these locks build on each other: {paths}") from None
-    for folder in {(run.tools.root / path).parent for path in managed if not run.dry_run}:
+    for folder in {(run.root / path).parent for path in managed if not run.dry_run}:
         remove_abandoned(folder)
     for plan in run.plans:
         if not plan.managed:
             summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
-    made, guard = _Made(), threading.Lock()
+    made, guard = dict[str, Lock | None](), threading.Lock()  # None is a lock that failed
     running: dict[Future[LockResult], str] = {}
     with ThreadPoolExecutor(max_workers=run.jobs) as pool:
         try:
@@ -98,11 +78,11 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
 def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
     """Raise NoxEnvsError for a package to upgrade that no lock has."""
     known: set[str] = set()
-    for plan in plans if run.tools.packages else ():
+    for plan in plans if run.packages else ():
         known |= {declared.name for declared in plan.requirements}
         with contextlib.suppress(FileProblems):
             known |= {pin.name for lock in [run.lock_of(plan)] if lock for pin in lock.pins}
-    for name in sorted(run.tools.upgraded - known):
+    for name in sorted(run.upgraded - known):
         hint = did_you_mean(name, known) or "nox-envs freeze lists them"
         raise NoxEnvsError(f"--upgrade-package: no lock has {name!r} ({hint})")
 
@@ -113,7 +93,7 @@ def _below(run: LockRun, plan: LockPlan) -> set[str]:
     return read | {base.path for base in run.bases(plan)}
 
 
-def _lock(run: LockRun, plan: LockPlan, made: _Made, guard: threading.Lock) -> LockResult:
+def _lock(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], guard: threading.Lock) -> LockResult:
     """Resolve a plan and write its lock; a failure is a result."""
     try:
         with TemporaryDirectory(prefix="nox-envs-") as folder:
@@ -129,7 +109,7 @@ def _lock(run: LockRun, plan: LockPlan, made: _Made, guard: threading.Lock) -> L
         return LockResult(plan=plan, outcome="failed", summary=summary, lines=lines)
 
 
-def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
+def _job(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], folder: Path) -> Job:
     below = _below(run, plan) & made.keys()
     if failed := sorted(path for path in below if made[path] is None):
         raise NoxEnvsError(f"it builds on {', '.join(failed)}, which failed")
@@ -143,40 +123,37 @@ def _job(run: LockRun, plan: LockPlan, made: _Made, folder: Path) -> Job:
             command = lock_command(base.environments)
             raise NoxEnvsError(f"it builds on {base.path}, which is missing; run: {command}")
         layers.append(lock)
-    job = Job(plan=plan, tools=run.tools, folder=folder, layers=tuple(layers))
+    job = Job(plan=plan, run=run, folder=folder, layers=tuple(layers))
     try:
         old = run.lock_of(plan)
     except FileProblems:
-        if not run.tools.upgrade:  # its pins must not be lost without a word
+        if not run.upgrade:  # its pins must not be lost without a word
             raise
-        old = None
+        return job
     return replace(job, kept=old.pins) if old else job
 
 
 def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
     plan = job.plan
     texts = {plan.path: render_lock(found.lock), **({plan.pylock: found.pylock} if plan.pylock else {})}
-    different = [path for path, text in texts.items() if _text(run.tools.root / path) != text]
+    different = [path for path, text in texts.items() if _text(run.root / path) != text]
     for path in different if not run.dry_run else ():
-        target = run.tools.root / path
-        if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run.tools.root)):
+        target = run.root / path
+        if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run.root)):
             raise NoxEnvsError("a link leads out of the project; replace it by a file or folder")
         write_atomically(target, texts[path])
     before, after = _versions(job.kept), _versions(found.lock.pins)
-    counts = {"added": 0, "removed": 0, "changed": 0, "kept": 0}
+    counts: Counter[str] = Counter()
     lines: list[str] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name, ""), after.get(name, "")
-        kind = "kept" if old == new else "changed" if old and new else "added" if new else "removed"
-        counts[kind] += 1
-        if old and new:
-            lines += [f"~ {name} {old} -> {new}"] if old != new else []
-        else:
-            lines.append(f"{'+' if new else '-'} {name} {new or old}")
+        mark = "=" if old == new else "~" if old and new else "+" if new else "-"
+        counts[mark] += 1
+        lines += [f"{mark} {name} {' -> '.join(filter(None, (old, new)))}"] if mark != "=" else []
     outcome: Outcome = "unchanged" if not different else "would-change" if run.dry_run else "written"
-    counted = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count) or "no packages"
+    counted = [f"{counts[mark]} {done}" for mark, done in _CHANGES.items() if counts[mark]]
     lines += [f"warning: {warning}" for warning in found.warnings]
-    summary = f"{outcome.replace('-', ' ')}: {counted}"
+    summary = f"{outcome.replace('-', ' ')}: {', '.join(counted) or 'no packages'}"
     return LockResult(plan=plan, outcome=outcome, summary=summary, lines=tuple(lines))
 
 

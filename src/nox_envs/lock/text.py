@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from nox_envs.errors import FileProblems, Invalid, Place
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
+from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, parse_requirement, read_requirements_file
 from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import canonical_name
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
 
-_AGAIN = "regenerate the file: nox -s lock"
 _NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 # A pin as it is rendered. Nothing in it is a comment, an option, a continuation or a variable, and nothing
 # runs on into the next one, so that it means the same to every reader of pip's format.
 _WORDS = r"[!-~](?:[ -~]*[!-~])?"
-_N = "[0-9]{1,9}"
-_VERSION = rf"{_N}(?:\.{_N})*(?:(?:a|b|rc){_N})?(?:\.post{_N})?(?:\.dev{_N})?(?:\+[a-z0-9]+(?:\.[a-z0-9]+)*)?"
 _RENDERED = re.compile(
-    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==({_VERSION})(?: ; ([^\\#$\n]+))?"
+    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==([0-9][0-9a-z.+]*)(?: ; ([^\\#$\n]+))?"
     r"((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
     rf"(?:    # via (?![^\n]*, )({_WORDS})\n|    # via\n((?:    #   (?!via[ \n]){_WORDS}\n)+))?"
 )
@@ -34,10 +31,9 @@ class Lock:
     """A lock file, or those of another tool that are installed together.
 
     `header` is what a lock says of itself, by name, and empty if nox-envs did not generate it. `leaks` are
-    what belongs to one machine or person, named without repeating it, each with its place.
-
-    The others are of another tool's lock: the constraints in it, the command that regenerates it, the Pythons
-    that it was made for, and the digest (`sha256:…`) of every file that was read.
+    what belongs to one machine or person, named without repeating it, each with its place. The others are of
+    another tool's lock: the constraints in it, the command that regenerates it, the Pythons that it was made
+    for, and the digest (`sha256:…`) of every file that was read.
     """
 
     origin: str
@@ -55,27 +51,26 @@ def parse_lock(text: str, origin: str) -> Lock:
 
     Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
-    header, known = read_header(text), _rendered_pins(text)
-    if known is not None:
-        return Lock(origin=origin, header=header, pins=known, leaks=_leaks(text, origin, ()))
-    physical = text.split("\n")
+    header = read_header(text)
+    with suppress(Invalid):
+        return Lock(origin=origin, header=header, pins=_rendered_pins(text), leaks=_leaks(text, origin, ()))
     conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
-    numbers = [number for number, line in enumerate(physical, 1) if re.match("<{7}(?: |$)", line)]
-    if numbers:
-        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in numbers)
-    found = read_requirements_file(redact(text), origin=origin, environ={})
-    problems, pins = [*found.problems], list[Pin]()
+    if starts := [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]:
+        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in starts)
+    lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
+    problems, pins = [*wrong], list[Pin]()
     options: list[tuple[str, str]] = []
-    for line in found.lines:
+    for line in lines:
         place = Place(origin=origin, line=line.number)
         try:
             if line.kind == "option":
                 options.append((f"the option {line.text} of an installer", str(place)))
             elif line.kind != "requirement":
-                raise Invalid(f"a lock includes no other file, found {line.text!r}", _AGAIN)
+                what = f"a lock includes no other file, found {line.text!r}"
+                raise Invalid(what, "regenerate the file: nox -s lock")
             else:
-                declared = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
-                pins.append(pin_of(_named(declared, physical) if declared.path else declared, via=line.via))
+                one = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
+                pins.append(pin_of(_named(one, text.split("\n")) if one.path else one, via=line.via))
         except Invalid as invalid:
             problems.append(invalid.at(place))
     if problems:
@@ -89,31 +84,29 @@ def _head(text: str) -> str:
     return match[0] if match else ""
 
 
-def _rendered_pins(text: str) -> tuple[Pin, ...] | None:
-    """Return the pins of a text that `render_lock` could have written, quickly; None for any other text."""
+def _rendered_pins(text: str) -> tuple[Pin, ...]:
+    """Return the pins of a text that `render_lock` could have written, quickly; raises Invalid for others."""
     pins: list[Pin] = []
     at = len(_head(text))
     number = text.count("\n", 0, at) + 1
-    try:
-        while at < len(text):
-            match = _RENDERED.match(text, at)
-            if match is None:
-                return None
-            name, extras, version, marker, hashes, asker, askers = match.groups()
-            pin = Pin(
-                name=name,
-                version=version,
-                extras=tuple(extras.split(",")) if extras else (),
-                marker=parse_requirement(f"x ; {marker}", place=Place(origin="")).marker if marker else "",
-                hashes=tuple(hashes.split(" \\\n    --hash=")[1:]) if hashes else (),
-                via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
-                line=number,
-            )
-            pins.append(pin)
-            number += match[0].count("\n")
-            at = match.end()
-    except Invalid:
-        return None
+    while at < len(text):
+        match = _RENDERED.match(text, at)
+        if match is None or normal_version(match[3]) != match[3]:
+            raise Invalid("is laid out otherwise")
+        name, extras, version, marker, hashes, asker, askers = match.groups("")
+        marker = marker and parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
+        pin = Pin(
+            name=name,
+            version=version,
+            extras=tuple(extras.split(",")) if extras else (),
+            marker=marker,
+            hashes=tuple(hashes.split(" \\\n    --hash=")[1:]),
+            via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
+            line=number,
+        )
+        pins.append(pin)
+        number += match[0].count("\n")
+        at = match.end()
     return tuple(pins)
 
 
@@ -150,8 +143,8 @@ def _leaks(text: str, origin: str, pins: Iterable[Pin]) -> Pairs:
     """Return the lines of a text with credentials in a URL, or with the path of one machine."""
     numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
     found = [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
-    local = [pin.line for pin in pins if pin.source.url.startswith(("/", "file:"))]
-    found += [("the path of a file on one machine", number) for number in local]
+    local = [pin for pin in pins if pin.source.url.startswith(("/", "file:"))]
+    found += [("the path of a file on one machine", pin.line) for pin in local]
     return tuple([(what, f"{origin}:{number}") for what, number in found])
 
 
@@ -174,8 +167,7 @@ def render_pylock(lock: Lock, content: str) -> str:
     content = content.replace("\r\n", "\n")
     content = content.removeprefix(_head(content)).strip()
     pins = sorted([requirement_line(pin), *sorted(pin.hashes)] for pin in lock.pins)
-    digest = hashlib.sha256(json.dumps([pins, content]).encode()).hexdigest()
-    return f"{render_lock(replace(lock, pins=()))}# pins: sha256:{digest}\n\n{content}\n"
+    return f"{render_lock(replace(lock, pins=()))}# pins: {digest_of([pins, content])}\n\n{content}\n"
 
 
 def _render_pin(pin: Pin) -> str:
@@ -202,14 +194,15 @@ def requirement_line(pin: Pin) -> str:
     return f"{pin.name}{extras} @ {direct_reference(pin.source)}{marker}"
 
 
-def constraints_of(lock: Lock) -> tuple[Declared, ...]:
-    """Return the pins of a lock as constraints on another one; a local path is not one."""
-    found: list[Declared] = []
-    for pin in lock.pins:
-        if not _is_path(pin.source):
-            place = Place(origin=pin.origin or lock.origin, line=pin.line)
-            found.append(parse_requirement(requirement_line(replace(pin, extras=())), place=place))
-    return tuple(found)
+def constraints_of(locks: Iterable[Lock]) -> tuple[Declared, ...]:
+    """Return the pins of locks as constraints on another one; a local path is not one."""
+    found = [(pin, pin.origin or lock.origin) for lock in locks for pin in lock.pins]
+    lines = [
+        (requirement_line(replace(pin, extras=())), Place(origin=origin, line=pin.line))
+        for pin, origin in found
+        if not _is_path(pin.source)
+    ]
+    return tuple([parse_requirement(text, place=place) for text, place in lines])
 
 
 def _is_path(source: Source) -> bool:

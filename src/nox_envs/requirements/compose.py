@@ -13,14 +13,7 @@ from typing import TypeAlias, TypeVar
 from nox_envs.errors import FileProblems, Invalid, Place, Problem, did_you_mean
 from nox_envs.files import read_text
 from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
-from nox_envs.requirements.text import (
-    OPTIONS,
-    Declared,
-    Line,
-    RequirementsText,
-    parse_requirement,
-    read_requirements_file,
-)
+from nox_envs.requirements.text import OPTIONS, Declared, Line, parse_requirement, read_requirements_file
 from nox_envs.spec import types
 from nox_envs.spec.words import canonical_name, is_bare, show
 from nox_envs.values import replace, value
@@ -124,10 +117,10 @@ class Walk:
             raise Invalid(f"{show(path)} is not a file of the project", "write a path relative to the spec")
         path = posixpath.normpath(path)
         chain = self._enter(path, why)
-        read = self._composer.file(path)
-        self.problems += () if path in self.files else read.problems
+        lines, problems = self._composer.file(path)
+        self.problems += () if path in self.files else problems
         self.files[path] = None
-        for line in self._each(read.lines):
+        for line in self._each(lines):
             place, text = Place(origin=path, line=line.number), line.text
             self.lines[place] = line
             with self.at(place):
@@ -213,7 +206,7 @@ class Composer:
         self._environ = environ
         self.variables = False
         self._folders: dict[str, LocalProject] = {}
-        self._files: dict[str, RequirementsText] = {}
+        self._files: dict[str, tuple[tuple[Line, ...], tuple[Problem, ...]]] = {}
         self._walks: dict[tuple[str, types.Entry], Walk] = {}
         self._composed: dict[tuple[object, ...], Composition] = {}
 
@@ -228,8 +221,8 @@ class Composer:
             self._folders[path] = LocalProject(self._root / path, path)
         return self._folders[path]
 
-    def file(self, path: str) -> RequirementsText:
-        """Return the lines of a file; raises Invalid if there is none, FileProblems if it is not readable."""
+    def file(self, path: str) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
+        """Return the lines and problems of a file; raises Invalid and FileProblems if it cannot be read."""
         if path not in self._files:
             if not os.path.exists(self._root / path):  # noqa: PTH110
                 folder = posixpath.dirname(path)

@@ -155,7 +155,7 @@ class LocalProject:
         # A lock that nox-envs generates comes from the metadata.
         texts = {name: text for name, text in texts.items() if "nox-envs" not in text[:400]}
         tables = [self._data.get(name) for name in ("project", "build-system")]
-        return _sha256([tables, self._tools, texts, self._text if self.problems else ""])
+        return digest_of([tables, self._tools, texts, self._text if self.problems else ""])
 
     @cached_property
     def requires_digest(self) -> str:
@@ -163,7 +163,7 @@ class LocalProject:
         fields = ("requires-python", "dependencies", "optional-dependencies")
         if not all(map(self.is_static, fields)):
             return self.fingerprint
-        return _sha256([self._table("project").get(field) for field in fields])
+        return digest_of([self._table("project").get(field) for field in fields])
 
     @cached_property
     def uv_settings(self) -> Mapping[str, object]:
@@ -172,6 +172,7 @@ class LocalProject:
         return {name: entry for name, entry in settings if _UV_SETTINGS.fullmatch(name)}
 
 
-def _sha256(meaning: object) -> str:
-    text = json.dumps(meaning, sort_keys=True, default=str)
+def digest_of(meaning: object) -> str:
+    """Return `sha256:…` over what a JSON document can hold; anything else counts as its text."""
+    text = json.dumps(meaning, sort_keys=True, default=str, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -25,7 +25,7 @@ _LOOSE_PATH = re.compile(rf"(?i)[^@;\[#]*(?:[/\\]|{_ARCHIVE}\s*(?:[\[#;]|$))")
 _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|file:")
 _SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
 _PROJECT_ROOT = r"^/*\$\{PROJECT_ROOT\}/*"
-_HASH = r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+_HASH = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 _UNSET = Place(origin="")
 # Python converts no number that is much longer.
 _LONGEST = 4000
@@ -87,34 +87,27 @@ def _read(text: str, loose: bool) -> Declared:
         hint = "take it out; uv reads netrc, the keyring and ${VARIABLES}"
         raise Invalid(f"{show(text)} has a password or token in its URL", hint)
     is_path = editable or _PATH.match(target) or (loose and _LOOSE_PATH.match(target))
+    bare: list[str] = []  # a URL or path without a name, and perhaps a marker
     if _URL.match(target):
-        # Only a semicolon beside a space is not part of the URL.
-        found = _parsed(target, *re.split(" ;|; ", target, maxsplit=1))
-    elif is_path and " @" not in target and not target.startswith("-"):
-        found = _parsed(target, *target.split(";", 1))
-    else:
-        found = _parsed(target)
-    return replace(found, editable=bool(editable and found.path))
-
-
-def _parsed(text: str, target: str = "", marker: str | None = None) -> Declared:
-    """Read a requirement; one without a name is a `target`, a URL or path, and perhaps a marker."""
+        bare = re.split(" ;|; ", target, maxsplit=1)  # another semicolon is part of the URL
+    elif is_path and " @" not in target and target[:1] not in ("", "-"):
+        bare = target.split(";", 1)
     from packaging.requirements import Requirement
 
-    asked = text if not target else "x" if marker is None else f"x;{marker}"
+    asked = ";".join(["x", *bare[1:]]) if bare else target
     try:
         parsed = Requirement(asked)
-        specifier, condition = str(parsed.specifier), str(parsed.marker or "")
         if parsed.marker:
             parsed.marker.evaluate()
+        specifier, marker = str(parsed.specifier), str(parsed.marker or "")
     except (ValueError, KeyError, RecursionError):
         hints = (match.expand(hint) for start, hint in _HINTS.items() if (match := re.match(start, asked)))
-        raise Invalid(f"{show(text)} is not a requirement", next(hints)) from None
-    where = target.strip() or parsed.url
-    found = _located(where) if where else Declared(name="", specifier=specifier, place=_UNSET)
+        raise Invalid(f"{show(target)} is not a requirement", next(hints)) from None
+    where = bare[0].strip() if bare else parsed.url
+    found = Declared(name="", specifier=specifier, place=_UNSET) if where is None else _located(where)
+    name = found.name if bare else canonical_name(parsed.name)
     extras = tuple(sorted({*found.extras, *map(canonical_name, parsed.extras)}))
-    name = found.name if target else canonical_name(parsed.name)
-    return replace(found, name=name, extras=extras, marker=condition)
+    return replace(found, name=name, extras=extras, marker=marker, editable=bool(editable and found.path))
 
 
 def _located(target: str) -> Declared:
@@ -125,29 +118,26 @@ def _located(target: str) -> Declared:
     hashes = {_checked_hash(f"{key}:{parts[key]}") for key in parts if re.match("(?i)(?:sha|md)[0-9]", key)}
     scheme, _, rest = target.partition(":")
     url = path = ""
-    more: tuple[str, ...] = ()
-    if not _URL.match(target):
-        path, more = _split_extras(target.replace("\\", "/"))
-    elif scheme.lower() == "file":
+    is_url = _URL.match(target)
+    if not is_url or scheme.lower() == "file":
         from urllib.parse import unquote
 
-        path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest))
-        path = unquote(path)
+        path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest) if is_url else target.replace("\\", "/"))
+        extras += more
+        path = unquote(path) if is_url else path
+        if not path or not path.isprintable() or ";" in path or "subdirectory" in parts:
+            raise Invalid(f"{show(target)} is not a path", "write ./folder")
+        path = posixpath.normpath(path)
+        path = path if path.split("/")[0] in ("", ".", "..") else f"./{path}"
     elif re.fullmatch(_SCHEMES, scheme) and re.fullmatch("//+[^/ ][^ ]*", rest):
         kept = "&".join(f"{key}={content}" for key, content in parts.items())
         url = f"{target}#{kept}" if kept else target
     else:
         hint = "write https://…, or git+https://… for a repository"
         raise Invalid(f"{show(target)} is not a URL that can be installed from", hint)
-    if not url and (not path or not path.isprintable() or ";" in path or "subdirectory" in parts):
-        raise Invalid(f"{show(target)} is not a path", "write ./folder")
-    if path:
-        path = posixpath.normpath(path)
-        path = path if path.split("/")[0] in ("", ".", "..") else f"./{path}"
     file = (path or target).partition("?")[0].rpartition("/")[2]
     wheel = file.partition("-")[0] if file.lower().endswith(".whl") else ""
     name = next(filter(is_name, map(canonical_name, (egg, wheel))), "")
-    extras = tuple(sorted({*extras, *more}))
     return Declared(name=name, extras=extras, url=url, path=path, hashes=tuple(sorted(hashes)), place=_UNSET)
 
 
@@ -161,9 +151,10 @@ def _split_extras(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _checked_hash(text: str) -> str:
-    if not re.fullmatch(_HASH, text.lower()):
+    lowered = text.lower()
+    if not _HASH.fullmatch(lowered):
         raise Invalid(f"{show(text)} is not a hash that can be checked", "write sha256: and 64 hex digits")
-    return text.lower()
+    return lowered
 
 
 def requirement_text(declared: Declared) -> str:
@@ -183,8 +174,9 @@ def requirement_key(declared: Declared) -> str:
 
 # pip's file format. Where pip and uv read a line differently, it is refused.
 
-_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_COMMENT = re.compile(r"(?:^|[ \t])#")
+# A line with its continuations, in which no comment begins, and the indented comments below it.
+_BLOCK = re.compile(r"(?:[^\n#]*(?:(?<=[^ \t\n])#[^\n#]*)*\\\n)*[^\n]*\n(?:[ \t]+#[^\n]*\n)*")
+_COMMENT = re.compile(r"#(?<![^ \t\n]#)")
 _VIA = re.compile(r"(?m)^ ?via(?: (.*))?$((?:\n  .*)*)")
 _OPTION = re.compile(r"(?P<name>--[a-z-]+(?=[ =]|$)|-[a-zA-Z]) *=? *(?P<argument>.*)")
 _VARIABLE = re.compile(r"://[^/?#\s]*@|\$\{(?P<name>[A-Z0-9_]+)\}")
@@ -222,71 +214,55 @@ class Line:
     via: tuple[str, ...] = ()
 
 
-@value
-class RequirementsText:
-    """The lines of a requirements file, and what is wrong with others."""
-
-    lines: tuple[Line, ...]
-    problems: tuple[Problem, ...] = ()
-
-
-def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]) -> RequirementsText:
+def read_requirements_file(
+    text: str, *, origin: str, environ: Mapping[str, str]
+) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
     """Split a requirements file into lines, by the rules of pip and uv; what cannot be read is a problem.
 
     `origin` is its name, for the problems; `environ` has the values of `${VARIABLE}`.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").replace("\r\n", "\n").replace("\r", "\n")
+    text = text if text.endswith("\n") else f"{text}\n"
     lines: list[Line] = []
     problems: list[Problem] = []
-    for number, block in _blocks(text):
+    number = 1
+    for block in _BLOCK.findall(text):
         try:
             if number > _MOST_LINES:
                 raise Invalid(f"the file has more than {_MOST_LINES} lines")
             if line := _read_line(block, number, environ):
                 lines.append(line)
-        except Invalid as wrong:  # noqa: PERF203
+        except Invalid as wrong:
             problems.append(wrong.at(Place(origin=origin, line=number)))
             if number > _MOST_LINES or len(problems) == _MOST_PROBLEMS:
                 break
-    return RequirementsText(lines=tuple(lines), problems=tuple(problems))
+        number += block.count("\n")
+    return tuple(lines), tuple(problems)
 
 
-def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line, from its number on, with its continuations and the indented comments below it."""
-    block: list[str] = []
-    continued = False
-    for number, line in enumerate(text.split("\n"), 1):
-        if block and not continued and not re.match(r"[ \t]+#", line):
-            yield number - len(block), block
-            block = []
-        block.append(line)
-        continued = line.endswith("\\") and not _COMMENT.search(line)
-    yield text.count("\n") + 2 - len(block), block
+def _read_line(block: str, number: int, environ: Mapping[str, str]) -> Line | None:
+    """Read a line with its continuations and the indented comments below it, None for an empty one.
 
-
-def _read_line(block: list[str], number: int, environ: Mapping[str, str]) -> Line | None:
-    """Read a line, None for an empty one; raises Invalid."""
-    parts: list[str] = []
-    comments = ""
-    for line in block:
-        comment = _COMMENT.search(line)
-        code = line[: comment.start()] if comment else line.removesuffix("\\")
-        if _LINE_ENDS.search(line) or (comment and line.endswith("\\") and code.strip(" \t")):
-            what = "a control character, or a backslash at the end of a comment"
-            raise Invalid(f"{what}, is read differently by pip and uv", "remove it")
-        parts.append(code)
-        comments += line[comment.end() :] + "\n" if comment else ""
-    text = "".join(parts).replace("\t", " ").strip(" ")
+    Raises Invalid.
+    """
+    comment = _COMMENT.search(block)
+    code, comments = (block[: comment.start()], block[comment.start() :]) if comment else (block, "")
+    parts = code.split("\\\n")
+    beside = parts[-1].rpartition("\n")[2].strip(" \t")
+    if len(block.splitlines()) > block.count("\n") or (beside and re.match(r"[^\n]*\\\n", comments)):
+        what = "a control character, or a backslash at the end of a comment"
+        raise Invalid(f"{what}, is read differently by pip and uv", "remove it")
+    text = "".join(parts).replace("\t", " ").strip(" \n")
     if not text:
         return None
     if "\\" in text or not text.isprintable():
         what = "a backslash or a character that cannot be printed"
         raise Invalid(f"the line contains {what}", "write / in paths")
-    found = _VIA.search(comments)
+    found = _VIA.search(re.sub(r"(?m)^[ \t]*#", "", comments))
     askers = [*(found[1] or "").split(", "), *found[2].split("\n")] if found else []
     via = tuple([asker.strip() for asker in askers if asker.strip()])
     if text.startswith("-"):
-        if len([part for part in parts if part.strip(" \t")]) > 1:
+        if len([part for part in parts if part.strip(" \t\n")]) > 1:
             raise Invalid("an option on several lines is read differently by pip and uv", "write it on one")
         return _option_line(text, number, via, environ)
     requirement, dash, options = text.partition(" -")

@@ -8,8 +8,7 @@ from contextlib import suppress
 
 from nox_envs.errors import Invalid, NoxEnvsError, Place
 from nox_envs.findings import Finding, Severity, finding
-from nox_envs.lock.freshness import satisfies
-from nox_envs.lock.pins import Markers, Variables, normal_version
+from nox_envs.lock.pins import Markers, Variables, normal_version, satisfies
 from nox_envs.requirements.text import Declared, parse_requirement
 from nox_envs.spec.words import canonical_name
 from nox_envs.values import replace
