@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "nox_envs"
 
 # Every module, lowest first. A module imports only from lines above its own, or to its left.
 ORDER = """
-    values errors
+    values errors codec
     files processes terminal findings
     spec.types spec.words spec.document spec.shapes spec.points spec.checks spec.keys
     requirements.text requirements.project requirements.compose

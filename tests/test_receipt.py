@@ -119,7 +119,7 @@ def test_a_link_in_place_of_the_receipt_is_neither_read_nor_written_through(tmp_
         {"distributions": [{"name": "a b", "version": "1"}]},
         {"distributions": [{"name": "apple", "version": "1\n--index-url=x"}]},
         {"distributions": [{"name": "apple", "version": "1", "source": "https://x --hash=y"}]},
-        {"startup": ["a"]}, {"startup": {"a": 1}}, {"names": [1]}, {"verdict": []},
+        {"startup": ["a"]}, {"startup": [["a", 1]]}, {"startup": {"a": "b"}}, {"names": [1]}, {"verdict": []},
         {"verdict": {"inputs": [1]}},
     ],
 )  # fmt: skip

@@ -7,20 +7,18 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib import import_module
 from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from nox_envs.codec import decode
 from nox_envs.errors import NoxEnvsError
 from nox_envs.files import read_bytes, write_atomically
 from nox_envs.spec.types import Point
-from nox_envs.values import fields
+from nox_envs.values import given
 
 _LIMIT = 1 << 26
-# The modules of the types that a point holds.
-_HOMES = ("nox_envs.spec.types", "nox_envs.findings", "nox_envs.errors")
 
 
 class Row(NamedTuple):
@@ -77,10 +75,9 @@ class Memory:
     def point(self, number: int) -> Point | None:
         """Return the point of row `number` (from 0) of those recalled, None if it is not remembered."""
         try:
-            found = _restored(json.loads(self._lines[number]))
-        except (IndexError, ValueError, TypeError, AttributeError, RecursionError):
+            return decode(Point, json.loads(self._lines[number]))
+        except (IndexError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, Point) else None
 
     def points(self) -> tuple[Point, ...] | None:
         """Return all points of the spec, or None if one of them is not remembered."""
@@ -92,8 +89,8 @@ class Memory:
         """Remember the points of the spec, if nox already has a folder to keep them in."""
         if not self._file.parent.parent.is_dir():
             return
-        contents = [list(map(row_of, points)), *map(_plain, points)]
-        text = "\n".join([json.dumps(content, separators=(",", ":")) for content in contents])
+        lines = [list(map(row_of, points)), *points]
+        text = "\n".join([json.dumps(line, separators=(",", ":"), default=given) for line in lines])
         with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
             write_atomically(self._file, f"{self.key} {crc32(text.encode())}\n{text}", durable=False)
 
@@ -113,23 +110,3 @@ def _sources(folder: str) -> Iterator[os.DirEntry[str]]:
                 yield entry
             elif entry.is_dir() and entry.name != "__pycache__":
                 yield from _sources(entry.path)
-
-
-def _plain(content: object) -> object:
-    """Return a value as JSON has it: `{"Class": {field: …}}`, tuples as lists."""
-    if isinstance(content, tuple):
-        return [_plain(one) for one in content]
-    if content is None or isinstance(content, str | bool | int):
-        return content
-    return {type(content).__name__: {name: _plain(getattr(content, name)) for name in fields(content)}}
-
-
-def _restored(content: object) -> object:
-    if isinstance(content, list):
-        return tuple([_restored(one) for one in content])
-    if isinstance(content, dict):
-        ((name, found),) = content.items()
-        home = next((module for module in map(import_module, _HOMES) if hasattr(module, name)), None)
-        made: type[object] = getattr(home, name)
-        return made(**{key: _restored(one) for key, one in found.items()})
-    return content
