@@ -4,44 +4,87 @@ from __future__ import annotations
 
 import json
 import sys
-import typing
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from itertools import repeat
 from types import NoneType, UnionType
-from typing import TypeAlias, TypeVar, cast
+from typing import Annotated, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
 from nox_envs.errors import Invalid
 from nox_envs.values import defaults
 
 T = TypeVar("T")
 
+Count: TypeAlias = Annotated[int, "from 0 on"]
 Schema: TypeAlias = dict[str, object]
-Text: TypeAlias = Callable[[str], str]
-Form: TypeAlias = tuple[Schema, Callable[[object, str], object]]
 
-_SCALARS = {
-    str: ("string", "a string"),
-    bool: ("boolean", "a boolean"),
-    int: ("integer", "an integer"),
-    NoneType: ("null", "nothing"),
+_EXPECTED: dict[object, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    NoneType: "nothing",
+    **dict.fromkeys((float, Count), "a number from 0 on"),
+}
+_SCHEMAS: dict[object, Schema] = {
+    str: {"type": "string"},
+    float: {"type": "number", "minimum": 0},
+    Count: {"type": "integer", "minimum": 0},
 }
 
 
-def decode(kind: type[T], content: object, path: str = "", text: Text = str) -> T:
+def decode(kind: type[T], content: object, path: str = "", text: Callable[[str], str] = str) -> T:
     """Return the value of a type that JSON has as `content`, with `text` applied to every string in it.
 
     A field with a default may be absent; a key that is not a field is ignored. Raises Invalid with the path
     of what is wrong.
     """
-    return cast("T", _form(cast("object", kind), text)[1](content, path))
+    return cast("T", _decoded(kind, content, path, text))
 
 
-def schema(kind: type[object], **more: Schema) -> Schema:
-    """Return the JSON Schema of a value with `more` fields; those of values in it are under `$defs`."""
-    properties = {**{name: _form(_hint(kind, name), str)[0] for name in kind.__annotations__}, **more}
-    return {"type": "object", "required": list(properties), "properties": properties}
+def _decoded(kind: object, content: object, path: str, text: Callable[[str], str]) -> object:
+    if type(content) is kind and kind is not float:
+        return text(content) if isinstance(content, str) else content
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is None and kind not in _EXPECTED:
+        return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
+    expected = _EXPECTED.get(kind, "a string")
+    if origin is tuple:
+        expected = "a list" if args[1] is ... else f"a list of {len(args)}"
+        if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
+            kinds = [args[0]] * len(content) if args[1] is ... else args
+            each = enumerate(zip(kinds, content, strict=True))
+            return tuple([_decoded(one, item, f"{path}[{at}]", text) for at, (one, item) in each])
+    elif origin in (Union, UnionType):
+        for one in args[1:]:
+            with suppress(Invalid):
+                return _decoded(one, content, path, text)
+        return _decoded(args[0], content, path, text)
+    elif kind in (float, Count):
+        if isinstance(content, int | float) and not isinstance(content, bool) and 0 <= content < 1e300:
+            return content
+    elif origin:
+        words = args if origin is Literal else args[1]
+        if content in words:
+            return content
+        if isinstance(content, str):
+            raise Invalid(f"{path}: {content[:100]!r} is not one of {', '.join(words)}")
+    raise _unexpected(expected, content, path)
+
+
+def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:
+    usual = defaults(kind)
+    made = {
+        name: _decoded(_evaluated(hint, kind.__module__), found.get(name), below + name, text)
+        for name, hint in kind.__annotations__.items()
+        if name in found or name not in usual
+    }
+    return kind(**made)
+
+
+@cache
+def _evaluated(annotation: str, module: str) -> object:
+    # One by one: a warm run reads few of the fields that there are.
+    return eval(annotation, vars(sys.modules[module]))
 
 
 def table(content: object, path: str) -> dict[str, object]:
@@ -58,96 +101,23 @@ def _unexpected(expected: str, found: object, path: str) -> Invalid:
     return Invalid(f"{path}: expected {expected}, found {f'{shown[:57]}...' if len(shown) > 60 else shown}")
 
 
-def _hint(kind: type[object], name: str) -> object:
-    return eval(kind.__annotations__[name], vars(sys.modules[kind.__module__]))
+def schema_of(kind: type[object], **more: Schema) -> Schema:
+    """Return the JSON Schema of a value with `more` fields; those of values in it are under `$defs`."""
+    hints = kind.__annotations__.items()
+    own = {name: _schema(_evaluated(hint, kind.__module__)) for name, hint in hints}
+    properties = {**own, **more}
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
-@cache
-def _form(kind: object, text: Text) -> Form:
-    """Return the JSON Schema of a type, and what reads it at a path.
-
-    `Annotated` is a string with the words that it may be, or an integer from 0 on.
-    """
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin is typing.Literal:
-        return _one_of(args)
-    if origin is typing.Annotated:
-        return _one_of(args[1]) if args[0] is str else _number(int)
+def _schema(kind: object) -> Schema:
+    origin, args = get_origin(kind), get_args(kind)
+    if kind in _SCHEMAS:
+        return _SCHEMAS[kind]
+    if origin in (Literal, Annotated):
+        return {"enum": [*(args if origin is Literal else args[1])]}
+    if origin is tuple and args[1] is ...:
+        return {"type": "array", "items": _schema(args[0])}
     if origin is tuple:
-        return _list([_form(one, text) for one in args if one is not ...], repeated=args[-1] is ...)
-    if origin in (typing.Union, UnionType):
-        return _either([_form(one, text) for one in args])
-    if kind is float:
-        return _number(float)
-    made = cast("type[object]", kind)
-    return _scalar(made, text) if made in _SCALARS else _value(made, text)
-
-
-def _scalar(kind: type[object], text: Text) -> Form:
-    name, expected = _SCALARS[kind]
-
-    def read(content: object, path: str) -> object:
-        if type(content) is not kind:
-            raise _unexpected(expected, content, path)
-        return text(content) if isinstance(content, str) else content
-
-    return {"type": name}, read
-
-
-def _number(kind: type[int] | type[float]) -> Form:
-    def read(content: object, path: str) -> object:
-        if isinstance(content, int | float) and not isinstance(content, bool) and 0 <= content < 1e300:
-            return kind(content)
-        raise _unexpected("a number from 0 on", content, path)
-
-    return {"type": "integer" if kind is int else "number", "minimum": 0}, read
-
-
-def _one_of(words: tuple[str, ...]) -> Form:
-    def read(content: object, path: str) -> object:
-        if (word := decode(str, content, path)) in words:
-            return word
-        raise Invalid(f"{path}: {word[:100]!r} is not one of {', '.join(words)}")
-
-    return {"enum": [*words]}, read
-
-
-def _list(forms: list[Form], *, repeated: bool) -> Form:
-    """Return the form of `tuple[X, ...]`, or of a tuple of as many items as there are forms."""
-    schemas, readers = [one for one, _ in forms], [reader for _, reader in forms]
-    expected = "a list" if repeated else f"a list of {len(forms)}"
-
-    def read(content: object, path: str) -> object:
-        if not isinstance(content, list) or not (repeated or len(content) == len(forms)):
-            raise _unexpected(expected, content, path)
-        each = zip(repeat(readers[0]) if repeated else readers, content, strict=False)
-        return tuple([reader(one, f"{path}[{at}]") for at, (reader, one) in enumerate(each)])
-
-    if repeated:
-        return {"type": "array", "items": schemas[0]}, read
-    return {"type": "array", "prefixItems": schemas, "minItems": len(forms), "maxItems": len(forms)}, read
-
-
-def _either(forms: list[Form]) -> Form:
-    def read(content: object, path: str) -> object:
-        for _, reader in forms[1:]:
-            with suppress(Invalid):
-                return reader(content, path)
-        return forms[0][1](content, path)
-
-    return {"anyOf": [one for one, _ in forms]}, read
-
-
-def _value(kind: type[object], text: Text) -> Form:
-    usual = defaults(kind)
-
-    @cache  # an annotation is evaluated when its field is read first: a warm run reads few
-    def field(name: str) -> Form:
-        return _form(_hint(kind, name), text)
-
-    def read(content: object, path: str) -> object:
-        found, below = table(content, path), f"{path}." if path else ""
-        names = [name for name in kind.__annotations__ if name in found or name not in usual]
-        return kind(**{name: field(name)[1](found.get(name), below + name) for name in names})
-
-    return {"$ref": f"#/$defs/{kind.__name__}"}, read
+        count = len(args)
+        return {"type": "array", "prefixItems": [*map(_schema, args)], "minItems": count, "maxItems": count}
+    return {"$ref": f"#/$defs/{cast('type[object]', kind).__name__}"}

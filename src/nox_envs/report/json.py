@@ -72,9 +72,9 @@ def report_schema() -> dict[str, object]:
         "schema": {"const": SCHEMA},
         "summary": {"type": "object", "additionalProperties": counts},
     }
-    named = {one.__name__: codec.schema(one) for one in (EnvironmentReport, Finding)}
+    named = {one.__name__: codec.schema_of(one) for one in (EnvironmentReport, Finding)}
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, "title": "nox-envs report", **codec.schema(Report, **more), "$defs": named}
+    return {"$schema": dialect, "title": "nox-envs report", **codec.schema_of(Report, **more), "$defs": named}
 
 
 def gather(paths: tuple[Path, ...], expected: Iterable[Point] = ()) -> Report:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
+from nox_envs.codec import Count
 from nox_envs.findings import Finding, count_kinds, drift_in, fails
 from nox_envs.spec.types import Pairs
 from nox_envs.values import value
 
 Status: TypeAlias = Literal["clean", "repaired", "drift", "skipped"]
 Format: TypeAlias = Literal["text", "json", "markdown", "github", "sarif", "html"]
-Count: TypeAlias = Annotated[int, "from 0 on"]
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 FORMATS: tuple[Format, ...] = get_args(Format)
