@@ -230,8 +230,10 @@ class _Check:
             try:
                 receipt = read_receipt(location)
                 findings += requirements_changed(project, plan, point, receipt)
-                checked = project.check_venv(
-                    point, plan, location, receipt, files=files, consistency=True, told=self._told
+                from nox_envs.venv.check import check_venv
+
+                checked = check_venv(
+                    project, point, plan, location, receipt, files=files, consistency=True, told=self._told
                 )
                 findings += checked.findings
             except NotAVenv as error:

@@ -92,23 +92,13 @@ def summary_line(report: EnvironmentReport, *, colour: bool = False, names: int 
 
 
 def render_text(report: Report, *, colour: bool = False) -> str:
-    """Return a report as text; findings that environments share are written once, each fix of them too."""
+    """Return a report as text for a terminal."""
     names = min(max((len(printable(one.title)) for one in report.groups), default=0), _WIDEST_NAME)
-    shown: dict[tuple[Finding, ...], EnvironmentReport] = {}
     lines: list[str] = []
     for one in report.groups:
-        lines.append(summary_line(one, colour=colour, names=names))
-        if one.status == "repaired":
-            one = replace(one, findings=tuple([replace(found, fix="") for found in one.findings]))
-        bare = [replace(found, environment="", session="", path="", fix="") for found in one.findings]
-        first = shown.setdefault(tuple(bare), one)
-        if first is one or not bare:
-            lines += finding_lines(one.findings, colour=colour)
-            continue
-        lines += [paint(line, "dim", colour=colour) for line in fold("  the same as in ", first.title)]
-        known = {finding.fix for finding in first.findings}
-        for fix in dict.fromkeys(finding.fix for finding in one.findings if finding.fix not in known):
-            lines += _fix(fix, 2, colour)
+        fixes = {} if one.status != "repaired" else {"fix": ""}
+        found = [replace(finding, **fixes) for finding in one.findings]
+        lines += [summary_line(one, colour=colour, names=names), *finding_lines(found, colour=colour)]
     remarks = [("problem", "error", text) for text in report.problems]
     for word, shade, text in (*remarks, *(("note", "note", text) for text in report.notes)):
         begin, *more = fold(f"{word}: ", text)
