@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import starmap
 from pathlib import Path
@@ -97,16 +96,8 @@ class Memory:
 
 def _key(spec: bytes, names: tuple[str, ...]) -> str:
     digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
-    for entry in _sources(str(Path(__file__).parent)):
-        status = entry.stat()
-        digest.update(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for folder, _, files in sorted(os.walk(Path(__file__).parent)):
+        for path in [os.path.join(folder, name) for name in sorted(files) if name.endswith(".py")]:
+            status = os.stat(path)  # noqa: PTH116, hot
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def _sources(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
-                yield entry
-            elif entry.is_dir() and entry.name != "__pycache__":
-                yield from _sources(entry.path)

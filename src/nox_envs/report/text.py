@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from textwrap import wrap
 
 from nox_envs.findings import Finding, count_kinds
 from nox_envs.report.report import STATUSES, EnvironmentReport, Report, counted, difference
@@ -51,30 +52,20 @@ def shortened(text: str) -> str:
 
 
 def fold(head: str, text: str, margin: int = 4) -> list[str]:
-    """Return a head and a text, below it and behind `margin` spaces if it is wide, in lines of 80 columns."""
+    """Return a head and a text in lines of 80 columns; below a wide head, text is behind `margin` spaces.
+
+    A word that is wider than its line is broken, if possible at a slash.
+    """
     text = printable(text)
     if len(head) + len(text) <= WIDTH:
-        lines = [f"{head}{text}".rstrip()]
-    elif len(head) > WIDTH // 2:
-        lines = [*_broken(head.rstrip(), WIDTH), *fold(" " * margin, text)]
-    else:
-        first, *more = _broken(text, WIDTH - len(head))
-        lines = [head + first, *(" " * len(head) + line for line in more)]
-    return [harmless(line) for line in lines]
-
-
-def _broken(text: str, room: int) -> list[str]:
-    """Return a text in lines of at most `room` columns; a longer word is broken, if possible at a slash."""
-    if len(text) <= room:
-        return [text]
+        return [harmless(f"{head}{text}".rstrip())]
+    if len(head) > WIDTH // 2:
+        return [*fold("", head), *fold(" " * margin, text)]
+    room = WIDTH - len(head)
     parts = rf".{{1,{room}}}$|.{{1,{room - 1}}}/|.{{1,{room}}}"
-    lines = [""]
-    for part in [part for word in text.split(" ") for part in re.findall(parts, word) or [""]]:
-        if lines[-1] and len(lines[-1]) + 1 + len(part) > room:
-            lines.append(part)
-        else:
-            lines[-1] = f"{lines[-1]} {part}" if lines[-1] else part
-    return [line.rstrip() for line in lines]
+    text = re.sub(rf"\S{{{room + 1},}}", lambda word: " ".join(re.findall(parts, word[0])), text)
+    lines = wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
+    return [*map(harmless, lines)]
 
 
 def summary_line(report: EnvironmentReport, *, colour: bool = False, names: int = 0) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from nox_envs.codec import decode
@@ -94,7 +95,7 @@ def unchanged(verdict: CleanVerdict, root: Path) -> bool:
 
 def write_receipt(venv: Path, receipt: Receipt) -> None:
     """Write the receipt of a venv in one step, in place of a link if there is one; raises NoxEnvsError."""
-    text = json.dumps({"schema": SCHEMA, "receipt": receipt}, sort_keys=True, default=given)
+    text = json.dumps({"schema": SCHEMA, **given(receipt)}, sort_keys=True, default=given)
     write_atomically(venv / FILE_NAME, text, durable=False)
 
 
@@ -111,28 +112,21 @@ def read_receipt(venv: Path) -> Receipt | None:
     """Read the receipt of a venv; None if there is none, or none that is whole and of this schema."""
     from nox_envs.spec.words import is_name  # a warm run reads the verdict only
 
-    try:
-        receipt = decode(Receipt, _contents(venv))
-    except Invalid:
-        return None
-    # A repair without a lock hands these to uv.
-    safe = [is_name(one.name) and not re.search(r"\s", one.version + one.source[3:]) for one in receipt.distributions]
-    return receipt if all(safe) else None
+    with suppress(OSError, Invalid):
+        receipt = decode(Receipt, _document(venv))
+        # A repair without a lock hands these to uv.
+        told = [(one.name, one.version + one.source[3:]) for one in receipt.distributions]
+        return receipt if all(is_name(name) and not re.search(r"\s", text) for name, text in told) else None
+    return None
 
 
 def read_verdict(venv: Path) -> CleanVerdict | None:
     """Read only the last clean verdict of a venv, None if there is none."""
-    try:
-        return decode(CleanVerdict, _contents(venv).get("verdict"))
-    except Invalid:
-        return None
+    with suppress(OSError, Invalid):
+        return decode(CleanVerdict, _document(venv).get("verdict"))
+    return None
 
 
-def _contents(venv: Path) -> dict[str, object]:
-    """Return what the receipt of a venv holds, nothing if it is not of this schema."""
-    try:
-        document = parse_json(read_bytes(venv / FILE_NAME, _LIMIT, follow=False))
-    except (OSError, Invalid):
-        return {}
-    receipt = document.get("receipt") if document.get("schema") == SCHEMA else None
-    return receipt if isinstance(receipt, dict) else {}
+def _document(venv: Path) -> dict[str, object]:
+    document = parse_json(read_bytes(venv / FILE_NAME, _LIMIT, follow=False))
+    return document if document.get("schema") == SCHEMA else {}
