@@ -18,17 +18,14 @@ T = TypeVar("T")
 Count: TypeAlias = Annotated[int, "from 0 on"]
 Schema: TypeAlias = dict[str, object]
 
-_EXPECTED: dict[object, str] = {
-    str: "a string",
-    bool: "a boolean",
-    int: "an integer",
-    NoneType: "nothing",
-    **dict.fromkeys((float, Count), "a number from 0 on"),
-}
-_SCHEMAS: dict[object, Schema] = {
-    str: {"type": "string"},
-    float: {"type": "number", "minimum": 0},
-    Count: {"type": "integer", "minimum": 0},
+# Each scalar with what messages call it and its JSON Schema.
+_SCALARS: dict[object, tuple[str, Schema]] = {
+    str: ("a string", {"type": "string"}),
+    bool: ("a boolean", {"type": "boolean"}),
+    int: ("an integer", {"type": "integer"}),
+    NoneType: ("nothing", {"type": "null"}),
+    float: ("a number from 0 on", {"type": "number", "minimum": 0}),
+    Count: ("a number from 0 on", {"type": "integer", "minimum": 0}),
 }
 
 
@@ -45,9 +42,9 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
     if type(content) is kind and kind is not float:
         return text(content) if isinstance(content, str) else content
     origin, args = get_origin(kind), get_args(kind)
-    if origin is None and kind not in _EXPECTED:
+    if origin is None and kind not in _SCALARS:
         return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
-    expected = _EXPECTED.get(kind, "a string")
+    expected, _ = _SCALARS.get(kind, _SCALARS[str])
     if origin is tuple:
         expected = "a list" if args[1] is ... else f"a list of {len(args)}"
         if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
@@ -111,8 +108,8 @@ def schema_of(kind: type[object], **more: Schema) -> Schema:
 
 def _schema(kind: object) -> Schema:
     origin, args = get_origin(kind), get_args(kind)
-    if kind in _SCHEMAS:
-        return _SCHEMAS[kind]
+    if kind in _SCALARS:
+        return _SCALARS[kind][1]
     if origin in (Literal, Annotated):
         return {"enum": [*(args if origin is Literal else args[1])]}
     if origin is tuple and args[1] is ...:
