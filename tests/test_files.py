@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from nox_envs.files import (
     parse_toml,
     read_bytes,
     read_text,
-    remove_abandoned,
     write_atomically,
 )
 
@@ -126,17 +123,6 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch:
             write_atomically(tmp_path / "file", "new")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
     assert (tmp_path / "file").read_text() == "old"
-
-
-def test_what_a_killed_process_staged_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    kept = [f".nox-envs-{os.getpid()}-{'0' * 16}.tmp", ".nox-envs-1.tmp", "notes.tmp"]
-    for name in [f".nox-envs-{ended.pid}-{'0' * 16}.tmp", *kept]:
-        (tmp_path / name).write_text("half")
-    remove_abandoned(tmp_path)
-    remove_abandoned(tmp_path / "missing")
-    assert sorted(os.listdir(tmp_path)) == sorted(kept)
 
 
 # locks between processes

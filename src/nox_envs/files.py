@@ -19,7 +19,6 @@ from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place, Problem
 
 # The largest locks of real projects have two or three million bytes.
 LIMIT = 1 << 25
-_STAGING = r"\.nox-envs-([0-9]{1,9})-[0-9a-f]{16}\.tmp"
 # Without O_NONBLOCK, opening a named pipe waits for a writer.
 _SAFE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -138,25 +137,6 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
 def _unwritten(path: Path, error: OSError | ValueError) -> NoxEnvsError:
     why = f"{reason(error)}{_REMEDIES.get(error.errno or 0, '')}" if isinstance(error, OSError) else error
     return NoxEnvsError(f"{path}: cannot be written: {why}")
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove the staging files that killed processes left in a folder."""
-    with contextlib.suppress(OSError):
-        for file in list(folder.iterdir()):
-            match = re.fullmatch(_STAGING, file.name)
-            if match is not None and not _is_running(int(match[1])):
-                file.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    if os.name == "nt":  # pragma: no cover
-        return False  # an open file cannot be removed there
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)  # it may belong to another user
-    return True
 
 
 if sys.platform == "win32":  # pragma: no cover

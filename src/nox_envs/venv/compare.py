@@ -235,17 +235,14 @@ def absolute_pins(pins: Iterable[Pin], root: Path, own: Own | None, name: str) -
     here = source_of_path(own.directory, os.sep) if own else None
     found: list[Pin] = []
     for pin in pins:
-        source, mine = pin.source, own is not None and pin.name == name
-        if source.kind in ("directory", "archive"):
-            if ":" not in source.url:
-                local = source_of_path(source.url, str(root), editable=source.editable)
-                source = replace(local, hashes=source.hashes, subdirectory=source.subdirectory)
-            if source.kind == "archive" and not source.hashes:
-                source = replace(source, hashes=pin.hashes)
-            pin = replace(pin, source=source)
-            mine = mine or (here is not None and not differs(here, replace(source, editable=False)))
-        if not mine:
-            found.append(pin)
+        source = pin.source
+        if source.kind in ("directory", "archive") and ":" not in source.url:
+            local = source_of_path(source.url, str(root), editable=source.editable)
+            source = replace(local, hashes=source.hashes, subdirectory=source.subdirectory)
+        if source.kind == "archive" and not source.hashes:
+            source = replace(source, hashes=pin.hashes)
+        if not here or (pin.name != name and differs(here, replace(source, editable=False))):
+            found.append(replace(pin, source=source))
     return tuple(found)
 
 
