@@ -84,11 +84,10 @@ def _python_findings(expectation: Expectation, snapshot: Snapshot) -> Iterator[F
                 return
             break
     built, now = dict(receipt.interpreter.facts if receipt else actual.facts), dict(actual.facts)
-    for name in sorted({*built, *now}):
-        if built.get(name) != now.get(name):
-            before, after = (f"{name}: {one.get(name, 'nothing')}" for one in (built, now))
-            yield finding("python", expected=before, actual=after)
-            break
+    changed = sorted(name for name in {*built, *now} if built.get(name) != now.get(name))
+    for name in changed[:1]:
+        before, after = (f"{name}: {one.get(name, 'nothing')}" for one in (built, now))
+        yield finding("python", expected=before, actual=after)
 
 
 def _severity(expected: Interpreter | Python, actual: Interpreter) -> Severity | None:

@@ -36,14 +36,14 @@ _CREATOR = Distribution(name="", version="", path="", source=INDEX)
 Claim: TypeAlias = tuple[Distribution, str, str]
 
 
-def read_record(one: Distribution, most: int = _MOST_ROWS) -> tuple[list[tuple[str, str, str]], str]:
-    """Return the rows of a RECORD (at most `most`) and what is wrong with it; an egg-info has none."""
+def read_record(one: Distribution) -> tuple[list[tuple[str, str, str]], str]:
+    """Return the rows of a RECORD and what is wrong with it; an egg-info has none."""
     rows: list[tuple[str, str, str]] = []
     if not one.path.lower().endswith(".dist-info") or os.path.islink(one.path):  # noqa: PTH114, hot
         return rows, ""
     try:
         data = read_bytes(os.path.join(one.path, "RECORD"), _RECORD_LIMIT, follow=False)
-        if data.count(b"\n") > most:
+        if data.count(b"\n") > _MOST_ROWS:
             return [], "RECORD has too many rows"
         for number, row in enumerate(csv.reader(data.decode("utf-8").split("\n"), strict=True), start=1):
             path, expected, size = (*row, "", "", "")[:3]
@@ -81,10 +81,8 @@ def claims_of(snapshot: Snapshot) -> tuple[dict[str, list[Claim]], list[Finding]
     """Return which distributions claim each file, and what is wrong with RECORDs."""
     claims: dict[str, list[Claim]] = {}
     defects: list[Finding] = []
-    left = _MOST_ROWS
     for one in snapshot.distributions:
-        rows, defect = read_record(one, left)
-        left -= len(rows)
+        rows, defect = read_record(one)
         site = os.path.dirname(one.path)  # noqa: PTH120, hot
         for written, expected, size in rows:
             if path := _placed(site, written, snapshot.location):
@@ -124,7 +122,7 @@ def file_findings(
     """Return what differs between the files of a venv and what its RECORDs and its receipt say of them.
 
     With mode `changed` a file is read only if it has another size than RECORD says, or was written since the
-    receipt's `installed`; with `all` every file is read. `told` gets the bytes read and those of all files.
+    receipt's `installed`; with `all` every file is read. `told` gets the number of files read and of all.
     """
     files = _Files(snapshot, receipt, mode)
     return (*files.claimed(told), *files.unowned())
@@ -184,12 +182,9 @@ class _Files:
         """Yield what is wrong with RECORDs, and with the files that they claim."""
         yield from self._defects
         suspects = sorted(path for path, claims in self._claims.items() if not self._is_right(path, claims))
-        sizes = [self._files[path].st_size if path in self._files else 0 for path in suspects]
-        done, total = 0, sum(sizes)
-        for path, size in zip(suspects, sizes, strict=True):
+        for number, path in enumerate(suspects, start=1):
             yield from self._compared(path, [claim for claim in self._claims[path] if claim[1]])
-            done += size
-            told(done, total, "files")
+            told(number, len(suspects), "files")
 
     def _is_right(self, path: str, claims: list[Claim]) -> bool:
         """Return whether nothing is said of the content of a file, or nothing can have changed it."""
