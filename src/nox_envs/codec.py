@@ -98,11 +98,12 @@ def _unexpected(expected: str, found: object, path: str) -> Invalid:
     return Invalid(f"{path}: expected {expected}, found {f'{shown[:57]}...' if len(shown) > 60 else shown}")
 
 
-def schema_of(kind: type[object], **more: Schema) -> Schema:
+def schema_of(kind: type[object], **more: object) -> Schema:
     """Return the JSON Schema of a value with `more` fields; those of values in it are under `$defs`."""
-    hints = kind.__annotations__.items()
-    own = {name: _schema(_evaluated(hint, kind.__module__)) for name, hint in hints}
-    properties = {**own, **more}
+    properties: Schema = {
+        name: _schema(_evaluated(hint, kind.__module__)) for name, hint in kind.__annotations__.items()
+    }
+    properties |= more
     return {"type": "object", "required": list(properties), "properties": properties}
 
 

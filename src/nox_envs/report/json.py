@@ -67,11 +67,8 @@ def read_report(text: str, *, origin: str) -> Report:
 
 def report_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 2020-12) of a report, which later versions may add keys to."""
-    counts: codec.Schema = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
-    more: dict[str, codec.Schema] = {
-        "schema": {"const": SCHEMA},
-        "summary": {"type": "object", "additionalProperties": counts},
-    }
+    counts = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
+    more = {"schema": {"const": SCHEMA}, "summary": {"type": "object", "additionalProperties": counts}}
     named = {one.__name__: codec.schema_of(one) for one in (EnvironmentReport, Finding)}
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, "title": "nox-envs report", **codec.schema_of(Report, **more), "$defs": named}
@@ -95,10 +92,9 @@ def gather(paths: tuple[Path, ...], expected: Iterable[Point] = ()) -> Report:
             except FileProblems as error:
                 report = Report(environments=(), problems=tuple(map(str, error.problems)))
             reports.append(report)
-            told = report.environments
-            environments += [
-                replace(one, origin="/".join(filter(None, (sender, one.origin)))) for one in told
-            ]
+            for one in report.environments:
+                origin = "/".join(filter(None, (sender, one.origin)))
+                environments += [replace(one, origin=origin)]
     sent, reason = {one.session for one in environments}, "no report"
     environments += [
         EnvironmentReport(environment=one.environment, session=one.session, status="skipped", reason=reason)
