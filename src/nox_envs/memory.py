@@ -17,8 +17,6 @@ from nox_envs.files import read_bytes, write_atomically
 from nox_envs.spec.types import Point
 from nox_envs.values import given
 
-_LIMIT = 1 << 26
-
 
 class Row(NamedTuple):
     """What nox needs of a point to list and select its session: fields of the point.
@@ -57,7 +55,7 @@ class Memory:
     def rows(self) -> tuple[Row, ...] | None:
         """Return the rows of the spec, in order, or None if it is not remembered."""
         try:
-            head, _, content = read_bytes(self._file, _LIMIT).partition(b"\n")
+            head, _, content = read_bytes(self._file, 1 << 26).partition(b"\n")
             if head.decode() != f"{self.key} {crc32(content)}":
                 return None
             rows, *lines = content.splitlines()

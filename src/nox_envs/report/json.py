@@ -19,7 +19,6 @@ from nox_envs.values import contents, replace
 
 # A thousand sessions with three hundred distributions each take eight million bytes.
 LIMIT = 1 << 24
-_MOST_FILES = 20_000
 _EMPTY = '"distributions": []'
 # The folders that every project has around its reports do not tell who sent them.
 _TAIL = (".nox", ".nox-envs", "reports")
@@ -114,7 +113,7 @@ def _files(path: Path, *, named: bool) -> list[tuple[Path, str]]:
     if not path.exists():
         raise NoxEnvsError(f"{path}: no such file or folder")
     folder = path if path.is_dir() else path.parent
-    found = islice(path.rglob("*.json"), _MOST_FILES) if path.is_dir() else [path]
+    found = islice(path.rglob("*.json"), 20_000) if path.is_dir() else [path]
     files = sorted(file for file in found if file.is_file())
     given = [part for part in folder.resolve().parts if part not in _TAIL][-1:] if named else []
     # In whole projects there is JSON of others, too.

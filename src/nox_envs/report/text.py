@@ -14,7 +14,6 @@ from nox_envs.values import replace
 
 WIDTH = 80
 _WIDEST_NAME = 24
-_LONG_DIGEST = r"\b([0-9a-f]{12})[0-9a-f]{20,}\b"
 _COLOURS = {"clean": "clean", "repaired": "clean", "drift": "error", "skipped": "warning"}
 
 
@@ -48,7 +47,7 @@ def _fix(command: str, indent: int, colour: bool) -> list[str]:
 
 def shortened(text: str) -> str:
     """Return a text with only the first twelve digits of each hash and commit in it."""
-    return re.sub(_LONG_DIGEST, r"\1...", text)
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b", r"\1...", text)
 
 
 def fold(head: str, text: str, margin: int = 4) -> list[str]:

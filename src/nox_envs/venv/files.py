@@ -20,16 +20,10 @@ from nox_envs.terminal import Told
 from nox_envs.venv.receipt import Receipt
 from nox_envs.venv.snapshot import Distribution, Snapshot, listed, unread
 
-_RECORD_LIMIT = 1 << 23
-_STARTUP_LIMIT = 1 << 16
-_MOST_ROWS = 500_000
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
-_CHUNK = 1 << 16
 # What has become a link since it was listed is not opened, and a pipe does not make us wait.
 _FLAGS = sum(getattr(os, f"O_{name}", 0) for name in ("RDONLY", "NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC"))
-# Bytecode that Python uses without looking at its source: the flags of hash-based files (PEP 552).
-_UNCHECKED = b"\1\0\0\0"
 _CREATOR = Distribution(name="", version="", path="", source=INDEX)
 
 # Who claims a file, with hash and size as a RECORD writes them.
@@ -42,8 +36,8 @@ def read_record(one: Distribution) -> tuple[list[tuple[str, str, str]], str]:
     if not one.path.lower().endswith(".dist-info") or os.path.islink(one.path):  # noqa: PTH114, hot
         return rows, ""
     try:
-        data = read_bytes(os.path.join(one.path, "RECORD"), _RECORD_LIMIT, follow=False)
-        if data.count(b"\n") > _MOST_ROWS:
+        data = read_bytes(os.path.join(one.path, "RECORD"), 1 << 23, follow=False)
+        if data.count(b"\n") > 500_000:
             return [], "RECORD has too many rows"
         for number, row in enumerate(csv.reader(data.decode("utf-8").split("\n"), strict=True), start=1):
             path, expected, size = (*row, "", "", "")[:3]
@@ -236,7 +230,7 @@ class _Files:
             if not stat.S_ISREG(status.st_mode):
                 return "a directory" if stat.S_ISDIR(status.st_mode) else "a special file"
             with open(path, "rb", buffering=0, opener=_open) as stream:
-                while data := stream.read(_CHUNK):
+                while data := stream.read(1 << 16):
                     made.update(data)
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
@@ -264,7 +258,7 @@ class _Files:
             return "a file that is not the bytecode of a module beside it"
         try:
             with open(path, "rb", opener=_open) as stream:
-                unchecked = stream.read(8)[4:] == _UNCHECKED
+                unchecked = stream.read(8)[4:] == b"\1\0\0\0"  # the flags of hash-based files (PEP 552)
         except OSError:
             unchecked = True  # what cannot be read is not known to be checked
         return "bytecode that Python uses without looking at its source" if unchecked else ""
@@ -313,7 +307,7 @@ def _told(path: str) -> str:
     if os.path.islink(path):  # noqa: PTH114
         return f"a link to {os.readlink(path)}"  # noqa: PTH115
     try:
-        text = read_bytes(path, _STARTUP_LIMIT, follow=False).decode("utf-8", "replace")
+        text = read_bytes(path, 1 << 16, follow=False).decode("utf-8", "replace")
     except OSError:
         return f"something that cannot be read ({PurePath(path).name})"
     line = re.search(r"(?m)^(?:import|from)[ \t].*", text) or re.search(r"(?m)^[ \t]*[^#\s].*", text)

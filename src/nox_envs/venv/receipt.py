@@ -18,8 +18,6 @@ from nox_envs.venv.snapshot import Interpreter
 FILE_NAME = "nox-envs.json"
 SCHEMA = 3
 
-_LIMIT = 1 << 24
-
 
 @value
 class Recorded:
@@ -128,5 +126,5 @@ def read_verdict(venv: Path) -> CleanVerdict | None:
 
 
 def _document(venv: Path) -> dict[str, object]:
-    document = parse_json(read_bytes(venv / FILE_NAME, _LIMIT, follow=False))
+    document = parse_json(read_bytes(venv / FILE_NAME, 1 << 24, follow=False))
     return document if document.get("schema") == SCHEMA else {}
