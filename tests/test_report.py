@@ -204,6 +204,7 @@ def test_a_session_has_one_line_and_nothing_at_all_has_none() -> None:
 
 
 def test_a_text_of_megabytes_is_folded_in_one_pass() -> None:
+    assert finding_lines([finding(package="", expected="", actual=" " * 1_000_000)])
     lines = finding_lines([finding(expected="x" * 2_000_000, actual="y/" * 1_000_000)])
     assert sum(map(len, lines)) > 4_000_000
     assert max(map(len, lines)) <= 80

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from textwrap import wrap
+from textwrap import TextWrapper
 
 from nox_envs.findings import Finding, count_kinds
 from nox_envs.report.report import STATUSES, EnvironmentReport, Report, counted, difference
@@ -63,8 +63,8 @@ def fold(head: str, text: str, margin: int = 4) -> list[str]:
     room = WIDTH - len(head)
     parts = rf".{{1,{room}}}$|.{{1,{room - 1}}}/|.{{1,{room}}}"
     text = re.sub(rf"\S{{{room + 1},}}", lambda word: " ".join(re.findall(parts, word[0])), text)
-    lines = wrap(text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
-    return [*map(harmless, lines)]
+    wrapper = TextWrapper(WIDTH, head, " " * len(head), break_long_words=False, break_on_hyphens=False)
+    return [*map(harmless, wrapper.wrap(text) or [head.rstrip()])]
 
 
 def summary_line(report: EnvironmentReport, *, colour: bool = False, names: int = 0) -> str:
