@@ -135,7 +135,7 @@ def parse_direct_url(text: str) -> Source:
         editable=bool(directory and directory.editable),
         hashes=_hashes(archive.hashes or dict([fragment.partition("=")[::2]])) if archive else (),
     )
-    if not direct_reference(source).isprintable():
+    if "%00" in url or not direct_reference(source).isprintable():
         raise Invalid("has a text that cannot be printed")
     return source
 

@@ -218,8 +218,7 @@ def is_own(own: Own, found: Distribution) -> bool:
         return source.editable and not differs(source_of_path(own.directory, os.sep, editable=True), source)
     if source.kind != "archive" or not source.url.startswith("file:") or not own.wheels:
         return False
-    folder = os.path.realpath(PurePath(local_path(source.url)).parent)
-    return os.path.join(folder, "").startswith(os.path.join(os.path.realpath(own.wheels), ""))
+    return Path(local_path(source.url)).resolve().is_relative_to(os.path.realpath(own.wheels))
 
 
 def own_name(own: Own | None, snapshot: Snapshot) -> str:

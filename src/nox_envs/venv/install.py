@@ -108,7 +108,7 @@ def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *,
 def sync(uv: Uv, checked: Checked) -> None:
     """Install, change and remove what differs; what may be damaged does not come from uv's cache."""
     expectation, found, own = checked.expectation, drift_in(checked.findings), checked.expectation.own
-    name = _wheel_name(uv.wheel) if uv.wheel else expectation.own_name
+    name = canonical_name(uv.wheel.name.partition("-")[0]) if uv.wheel else expectation.own_name
     pins = [pin for pin in expectation.pins if not own or pin.name != name]
     wanted = {name, *(pin.name for pin in pins)} - {""}
     again = {one.package for one in found if one.kind in _AGAIN} & wanted
@@ -216,16 +216,12 @@ def _written(uv: Uv, name: str, lines: Iterable[str]) -> str:
     return str(uv.folder / name)
 
 
-def _wheel_name(wheel: Path) -> str:
-    return canonical_name(wheel.name.partition("-")[0])
-
-
 def _own_lines(own: Own | None, wheel: Path | None, extras: tuple[str, ...] = ()) -> list[str]:
     if own is None:
         return []
     named = f"[{','.join(extras)}]" if extras else ""
     if wheel:
-        return [f"{_wheel_name(wheel)}{named} @ {wheel.as_uri()}"]
+        return [f"{wheel.name.partition('-')[0]}{named} @ {wheel.as_uri()}"]
     url = Path(own.directory).as_uri()
     return [f"-e {own.name}{named} @ {url}" if own.name else f"-e {url}{named}"]
 
