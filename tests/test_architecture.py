@@ -17,16 +17,17 @@ SOURCE = Path(__file__).parent.parent / "src" / "nox_envs"
 
 # Every module, lowest first. A module imports only from lines above its own, or to its left.
 ORDER = """
-    values errors
+    values errors codec
     files processes terminal findings
     spec.types spec.words spec.document spec.shapes spec.points spec.checks spec.keys
     requirements.text requirements.project requirements.compose
     lock.pins lock.text lock.plan lock.freshness lock.foreign lock.resolve lock.run
-    venv.snapshot venv.receipt venv.compare venv.files venv.consistency venv.check venv.install
+    venv.snapshot venv.receipt venv.compare venv.files venv.consistency
     report.report report.text report.json report.markdown report.github report.sarif report
     memory project host
-    drift repair session diff init activate ci options
-    nox_sessions cli
+    venv.check venv.install
+    drift repair session diff init activate ci
+    cli nox_sessions
     __init__ __main__
 """.split()  # noqa: SIM905
 RANK = {name: rank for rank, name in enumerate(ORDER)}

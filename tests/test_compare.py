@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,15 @@ from nox_envs.lock.text import Lock
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
 from nox_envs.venv.check import Checked, check_venv
-from nox_envs.venv.compare import Expectation, Own, absolute_pins, compare, hashes_digest, own_name
+from nox_envs.venv.compare import (
+    Expectation,
+    Fingerprint,
+    Own,
+    absolute_pins,
+    compare,
+    hashes_digest,
+    own_name,
+)
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import Distribution, Interpreter, Snapshot, record_digest, take
 from tests.conftest import BareVenv
@@ -316,11 +326,21 @@ LOCK = "requirements/tests.txt"
 PLAN = LockPlan(path=LOCK, files=(LOCK,), environments=("tests",), points=(POINT,), pythons=())
 
 
-def check(venv: BareVenv, *pins: Pin, point: Point = POINT, plan: LockPlan = PLAN, **more: object) -> Checked:
+def check(
+    venv: BareVenv,
+    *pins: Pin,
+    point: Point = POINT,
+    plan: LockPlan = PLAN,
+    receipt: Receipt | None = None,
+    consistency: bool = False,
+    fingerprint: Fingerprint = lambda _: "",
+) -> Checked:
     """Check a venv; without a path of the lock, by its receipt."""
     lock = Lock(origin=LOCK, header=(), pins=pins) if plan.path else None
-    arguments: dict[str, object] = {"receipt": None, "root": PROJECT, "host": host_markers(), **more}
-    return check_venv(venv.location, point=point, plan=plan, lock=lock, **arguments)  # type: ignore[arg-type]
+    project: Any = SimpleNamespace(
+        root=PROJECT, host=host_markers(), own=lambda _: None, lock_of=lambda _: lock, fingerprint=fingerprint
+    )
+    return check_venv(project, point, plan, venv.location, receipt, consistency=consistency)
 
 
 def receipt_in(venv: BareVenv, *recorded: Recorded, names: tuple[str, ...] = ()) -> Receipt:
@@ -378,10 +398,10 @@ def test_without_a_lock_the_receipt_says_what_is_expected_and_not_what_is_read(b
     known = Recorded(name="lib", version="1.0", source=f"-e {folder}", folder="old")
     made = receipt_in(bare_venv, Recorded(name="apple", version="1.0"), known)
     prints: dict[str, str] = {}  # the receipt names a folder that nothing declares
-    arguments = {"plan": replace(PLAN, path=""), "receipt": made, "fingerprint": prints.__getitem__}
-    assert check(bare_venv, **arguments).findings == ()  # type: ignore[arg-type]
+    plan = replace(PLAN, path="")
+    assert check(bare_venv, plan=plan, receipt=made, fingerprint=prints.__getitem__).findings == ()
     bare_venv.add("six", "1.0")
-    (found,) = check(bare_venv, **arguments).findings  # type: ignore[arg-type]
+    (found,) = check(bare_venv, plan=plan, receipt=made, fingerprint=prints.__getitem__).findings
     assert (found.kind, found.package, found.line) == ("extraneous", "six", "")
 
 

@@ -1,13 +1,10 @@
-"""The door to disk: reading, atomic writing, locks between processes, and JSON and TOML as typed tables."""
+"""The door to disk: reading, atomic writing, locks between processes, JSON and TOML."""
 
 from __future__ import annotations
 
 import os
 import stat
-import subprocess
-import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,13 +14,11 @@ from hypothesis import strategies as st
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError
 from nox_envs.files import (
     FileLock,
-    Table,
     digest,
     parse_json,
     parse_toml,
     read_bytes,
     read_text,
-    remove_abandoned,
     write_atomically,
 )
 
@@ -130,17 +125,6 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch:
     assert (tmp_path / "file").read_text() == "old"
 
 
-def test_what_a_killed_process_staged_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    kept = [f".nox-envs-{os.getpid()}-{'0' * 16}.tmp", ".nox-envs-1.tmp", "notes.tmp"]
-    for name in [f".nox-envs-{ended.pid}-{'0' * 16}.tmp", *kept]:
-        (tmp_path / name).write_text("half")
-    remove_abandoned(tmp_path)
-    remove_abandoned(tmp_path / "missing")
-    assert sorted(os.listdir(tmp_path)) == sorted(kept)
-
-
 # locks between processes
 
 
@@ -165,18 +149,8 @@ def test_a_lock_is_shared_or_held_alone_and_what_waits_for_it_is_told_once(tmp_p
     assert path.read_bytes() == b""
 
 
-# tables
+# documents
 
-VALUES = {"n": 1, "yes": True, "low": -1, "mixed": ["a", []], "rows": [{}], "long": "y" * 999}
-WRONG: dict[str, Callable[[Table], object]] = {
-    "n: expected a string, found 1": lambda table: table.text("n"),
-    "none: expected a string, found nothing": lambda table: table.text("none"),
-    "yes: expected an integer, found true": lambda table: table.integer("yes"),
-    "low: expected a number from 0 on, found -1": lambda table: table.number("low"),
-    "mixed[1]: expected a string, found list": lambda table: table.texts("mixed"),
-    "rows[0].x: expected a string, found nothing": lambda table: table.tables("rows")[0].text("x"),
-    f'long: expected a table, found "{"y" * 56}...': lambda table: table.table("long"),
-}
 DOCUMENTS = (
     (parse_json, "{", "is not JSON: Expecting"),
     (parse_json, "[]", "the document: expected a table, found list"),
@@ -187,17 +161,6 @@ DOCUMENTS = (
     (parse_toml, f"a = 0x{'f' * 5000}", "a number has thousands of digits"),
     (parse_toml, "a." * 10_000 + "a = 1", "a key has more than 200 parts"),
 )
-
-
-def test_a_value_of_the_wrong_kind_is_told_with_its_path_and_an_absent_one_is_its_default() -> None:
-    for told, read in WRONG.items():
-        with pytest.raises(Invalid) as caught:
-            read(Table(VALUES))
-        assert str(caught.value) == told
-    table = parse_json('{"a": {"b": 1.5}}')
-    assert (table.text("x", ""), table.flag("x", False), table.integer("x", 3)) == ("", False, 3)
-    assert [len(read("x")) for read in (table.items, table.texts, table.tables)] == [0, 0, 0]
-    assert (table.table("x").contents, table.table("a").number("b")) == ({}, 1.5)
 
 
 def test_a_document_that_cannot_be_read_says_why() -> None:

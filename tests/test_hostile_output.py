@@ -80,7 +80,7 @@ def test_reports_of_other_jobs_are_shown_harmlessly(here: Path, text: str) -> No
 def test_names_in_a_venv_are_shown_harmlessly(here: Path) -> None:
     files = {
         "envs.yaml": "version: 1\nenvironments: {venv: {lock: false}}\n",
-        "venv/nox-envs.json": '{"schema": 2, "receipt": {"interpreter": {"home": "::error::"}}}',
+        "venv/nox-envs.json": '{"schema": 3, "interpreter": {"home": "::error::"}}',
         "venv/pyvenv.cfg": "home = \x1b[31m\nversion = 3.12.1\nversion_info = ::x\n",
     }
     for name in ("\x1b[31mred", "a\nb", "::error::x", "\u202eevil", "-r x", "##[error]y"):

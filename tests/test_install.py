@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -68,11 +70,12 @@ class Case:
         return self
 
     def check(self) -> Checked:
-        return check_venv(
-            self.venv.location, point=self.point, plan=self.plan, lock=self.lock, root=self.root,
-            own=self.own, receipt=self.receipt, host=host_markers(), files="all", consistency=True,
+        project: Any = SimpleNamespace(
+            root=self.root, host=host_markers(), own=lambda _: self.own, lock_of=lambda _: self.lock,
             fingerprint=self.folders,
         )  # fmt: skip
+        at = self.venv.location
+        return check_venv(project, self.point, self.plan, at, self.receipt, files="all", consistency=True)
 
     def sync(self) -> None:
         sync(self.uv(), self.check())

@@ -120,6 +120,7 @@ def test_a_direct_url_json_names_a_source(record: dict[str, object], expected: S
         ("{}", "'url'"),
         ('{"url": 1, "dir_info": {}}', "Unexpected type"),
         ('{"url": "file:///a\\n--index-url x", "dir_info": {}}', "cannot be printed"),
+        ('{"url": "file:///a%00b", "dir_info": {}}', "cannot be printed"),
         ('{"url": "https://[", "dir_info": {}}', "is not a direct_url.json"),
         ('{"url": "https://e.org"}', "Exactly one of"),
         ('{"url": "https://e.org", "dir_info": {}}', "URL scheme"),

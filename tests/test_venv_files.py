@@ -328,7 +328,7 @@ def test_programs_that_nothing_owns_and_changed_ones_of_the_creator_are_told(bar
     assert kinds(check(bare_venv, receipt)) == kinds(check(bare_venv, receipt, "changed")) == told
 
 
-def test_progress_is_told_in_bytes(bare_venv: BareVenv) -> None:
+def test_progress_is_told_in_files(bare_venv: BareVenv) -> None:
     install(bare_venv, "apple", {f"{number}.py": b"x" * number for number in range(9)})
     told: list[tuple[int, int]] = []
     snapshot = take(bare_venv.location)

@@ -223,8 +223,10 @@ def _environment(project: Project, point: Point, files: FilesMode, told: Told) -
     else:
         try:
             found += requirements_changed(project, plan, point, receipt)
-            checked = project.check_venv(
-                point, plan, location, receipt, files=files, consistency=True, told=told
+            from nox_envs.venv.check import check_venv  # only where there is something to check
+
+            checked = check_venv(
+                project, point, plan, location, receipt, files=files, consistency=True, told=told
             )
             found += checked.findings
         except NotAVenv as error:

@@ -6,12 +6,11 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable
 from operator import attrgetter
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from nox_envs.errors import NoxEnvsError, Place, did_you_mean
 from nox_envs.values import replace, value
 
-Kind: TypeAlias = str
 Severity: TypeAlias = Literal["error", "warning", "note"]
 SeverityName: TypeAlias = Literal["error", "warning", "note", "off"]
 DriftPolicy: TypeAlias = Literal["repair", "fail", "warn"]
@@ -37,6 +36,7 @@ KINDS: dict[str, Severity] = {
     **dict.fromkeys(("unowned", "clobbered"), "warning"),
     "startup-hook": "error",
 }
+Kind: TypeAlias = Annotated[str, tuple(KINDS)]
 FILE_KINDS = frozenset({"file-modified", "file-missing", "unowned", "clobbered"})
 
 

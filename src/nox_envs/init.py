@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 
+from nox_envs.codec import table
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place
 from nox_envs.files import parse_toml, read_text, write_atomically
 from nox_envs.lock.foreign import read_foreign
@@ -203,9 +204,10 @@ class _Survey:
     def read_project(self) -> None:
         """Draft an environment for each dependency group and each extra for development."""
         try:
-            tables = parse_toml(self._pyproject)
-            groups = sorted(tables.table("dependency-groups").contents)
-            extras = sorted(tables.table("project").table("optional-dependencies").contents)
+            document = parse_toml(self._pyproject)
+            project = table(document.get("project", {}), "project")
+            groups = sorted(table(document.get("dependency-groups", {}), "dependency-groups"))
+            extras = sorted(table(project.get("optional-dependencies", {}), "project.optional-dependencies"))
         except Invalid as error:
             raise FileProblems([error.at(Place(origin=PYPROJECT))]) from None
         buildable = self._project.buildable

@@ -5,22 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from contextlib import suppress
-from importlib import import_module
 from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from nox_envs.codec import decode
 from nox_envs.errors import NoxEnvsError
 from nox_envs.files import read_bytes, write_atomically
 from nox_envs.spec.types import Point
-from nox_envs.values import fields
-
-_LIMIT = 1 << 26
-# The modules of the types that a point holds.
-_HOMES = ("nox_envs.spec.types", "nox_envs.findings", "nox_envs.errors")
+from nox_envs.values import given
 
 
 class Row(NamedTuple):
@@ -60,7 +55,7 @@ class Memory:
     def rows(self) -> tuple[Row, ...] | None:
         """Return the rows of the spec, in order, or None if it is not remembered."""
         try:
-            head, _, content = read_bytes(self._file, _LIMIT).partition(b"\n")
+            head, _, content = read_bytes(self._file, 1 << 26).partition(b"\n")
             if head.decode() != f"{self.key} {crc32(content)}":
                 return None
             rows, *lines = content.splitlines()
@@ -77,10 +72,9 @@ class Memory:
     def point(self, number: int) -> Point | None:
         """Return the point of row `number` (from 0) of those recalled, None if it is not remembered."""
         try:
-            found = _restored(json.loads(self._lines[number]))
-        except (IndexError, ValueError, TypeError, AttributeError, RecursionError):
+            return decode(Point, json.loads(self._lines[number]))
+        except (IndexError, ValueError, RecursionError):
             return None
-        return found if isinstance(found, Point) else None
 
     def points(self) -> tuple[Point, ...] | None:
         """Return all points of the spec, or None if one of them is not remembered."""
@@ -92,44 +86,16 @@ class Memory:
         """Remember the points of the spec, if nox already has a folder to keep them in."""
         if not self._file.parent.parent.is_dir():
             return
-        contents = [list(map(row_of, points)), *map(_plain, points)]
-        text = "\n".join([json.dumps(content, separators=(",", ":")) for content in contents])
+        lines = [list(map(row_of, points)), *points]
+        text = "\n".join([json.dumps(line, separators=(",", ":"), default=given) for line in lines])
         with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
             write_atomically(self._file, f"{self.key} {crc32(text.encode())}\n{text}", durable=False)
 
 
 def _key(spec: bytes, names: tuple[str, ...]) -> str:
     digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
-    for entry in _sources(str(Path(__file__).parent)):
-        status = entry.stat()
-        digest.update(f"{entry.path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    for folder, _, files in sorted(os.walk(Path(__file__).parent)):
+        for path in [os.path.join(folder, name) for name in sorted(files) if name.endswith(".py")]:
+            status = os.stat(path)  # noqa: PTH116, hot
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def _sources(folder: str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".py"):
-                yield entry
-            elif entry.is_dir() and entry.name != "__pycache__":
-                yield from _sources(entry.path)
-
-
-def _plain(content: object) -> object:
-    """Return a value as JSON has it: `{"Class": {field: …}}`, tuples as lists."""
-    if isinstance(content, tuple):
-        return [_plain(one) for one in content]
-    if content is None or isinstance(content, str | bool | int):
-        return content
-    return {type(content).__name__: {name: _plain(getattr(content, name)) for name in fields(content)}}
-
-
-def _restored(content: object) -> object:
-    if isinstance(content, list):
-        return tuple([_restored(one) for one in content])
-    if isinstance(content, dict):
-        ((name, found),) = content.items()
-        home = next((module for module in map(import_module, _HOMES) if hasattr(module, name)), None)
-        made: type[object] = getattr(home, name)
-        return made(**{key: _restored(one) for key, one in found.items()})
-    return content

@@ -32,9 +32,9 @@ from nox_envs.values import replace
 if TYPE_CHECKING:
     import argparse
 
+    from nox_envs.cli import Parser
     from nox_envs.lock.plan import LockPlan
     from nox_envs.lock.run import LockResult
-    from nox_envs.options import Parser
     from nox_envs.report.report import Report
     from nox_envs.spec.types import Command, Pairs
 
@@ -301,7 +301,7 @@ def _builtin(
     project: Project, run: Callable[[Project, nox.Session, Parser], None]
 ) -> Callable[[nox.Session], None]:
     def builtin(session: nox.Session) -> None:
-        from nox_envs.options import Parser  # the sessions of environments do not need it
+        from nox_envs.cli import Parser  # the sessions of environments do not need it
 
         with _ending(session), suppress(SystemExit):  # argparse has shown its help
             project.envdir = os.fspath(session.env_dir.parent)

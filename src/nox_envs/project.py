@@ -20,15 +20,12 @@ from nox_envs.values import replace
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-    from nox_envs.findings import DriftOptions, FilesMode, Finding, IgnoreRule, Outcome
+    from nox_envs.findings import DriftOptions, Finding, IgnoreRule, Outcome
     from nox_envs.lock.plan import LockPlan, PlanInputs
     from nox_envs.lock.text import Lock
     from nox_envs.requirements.compose import Composer, Composition
     from nox_envs.spec.types import Pairs, Spec
-    from nox_envs.terminal import Told
-    from nox_envs.venv.check import Checked
     from nox_envs.venv.compare import Own
-    from nox_envs.venv.receipt import Receipt
 
 STATE = ".nox-envs"
 SPEC_LIMIT = 1 << 22
@@ -358,35 +355,6 @@ class Project:
     def fingerprint(self, folder: str) -> str:
         """Return a digest of the metadata of the local project in a folder, empty if it has none."""
         return self.composer.folder(folder).fingerprint if Path(folder).is_dir() else ""
-
-    def check_venv(
-        self,
-        point: Point,
-        plan: LockPlan,
-        location: Path,
-        receipt: Receipt | None,
-        *,
-        files: FilesMode = "off",
-        consistency: bool = False,
-        told: Told = lambda *_: None,
-    ) -> Checked:
-        """Compare the venv of a point with its lock; see `nox_envs.venv.check.check_venv`."""
-        from nox_envs.venv.check import check_venv
-
-        return check_venv(
-            location,
-            point=point,
-            plan=plan,
-            lock=self.lock_of(plan),
-            root=self.root,
-            receipt=receipt,
-            host=self.host,
-            files=files,
-            consistency=consistency,
-            own=self.own(point),
-            fingerprint=self.fingerprint,
-            told=told,
-        )
 
     def wheel(self, python: str | None, build: Callable[[Path], Path]) -> Path:
         """Return the wheel of the project for one Python, built once in the life of this object."""

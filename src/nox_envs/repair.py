@@ -27,7 +27,7 @@ from nox_envs.report.report import EnvironmentReport, Report, Status
 from nox_envs.report.text import finding_lines, summary_line
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
-from nox_envs.venv.check import Checked
+from nox_envs.venv.check import Checked, check_venv
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
@@ -128,7 +128,8 @@ class Repair:
     def _check(self, receipt: Receipt | None, *, proving: bool = False) -> Checked:
         """Compare the venv with its lock; `proving` also asks what only an installation can have broken."""
         files = self._point.drift.files or "off"
-        checked = self._project.check_venv(
+        checked = check_venv(
+            self._project,
             self._point,
             self._plan,
             self._host.location,
@@ -204,7 +205,7 @@ class Repair:
 
     def _proved(self, before: Receipt) -> tuple[Receipt, Checked]:
         """Return the receipt of the venv as it is now, after the one of `before`, and what it is worth."""
-        checked = self._project.check_venv(self._point, self._plan, self._host.location, before)
+        checked = check_venv(self._project, self._point, self._plan, self._host.location, before)
         receipt = receipt_of(checked.snapshot, checked.expectation, before, lock=self._lock_digest)
         return receipt, self._check(receipt, proving=True)
 

@@ -35,6 +35,7 @@ def value(cls: type[T]) -> type[T]:
         namespace.pop(added, None)
     namespace.update(
         __slots__=names,
+        __defaults__=defaults,
         __init__=_lazy_init(names, defaults),
         __eq__=_equal,
         __hash__=_hash,
@@ -75,6 +76,23 @@ def replace(instance: T, **changes: object) -> T:
     """Return the value with some fields changed; raises TypeError for a name that is not a field."""
     unchanged = {name: getattr(instance, name) for name in fields(instance) if name not in changes}
     return type(instance)(**unchanged, **changes)
+
+
+def defaults(kind: type[object]) -> dict[str, object]:
+    """Return the defaults of a value's fields, for those that have one."""
+    found: dict[str, object] = kind.__defaults__  # type: ignore[attr-defined]
+    return found
+
+
+def contents(instance: object) -> dict[str, object]:
+    """Return the fields of a value with what they hold."""
+    return {name: getattr(instance, name) for name in fields(instance)}
+
+
+def given(instance: object) -> dict[str, object]:
+    """Return the fields of a value that do not hold their default."""
+    usual = defaults(type(instance))
+    return {name: one for name, one in contents(instance).items() if name not in usual or one != usual[name]}
 
 
 def _contents(instance: object) -> tuple[object, ...]:

@@ -115,9 +115,9 @@ def parse_direct_url(text: str) -> Source:
     # Most distributions have no direct_url.json.
     from packaging.direct_url import DirectUrl, DirectUrlValidationError
 
-    table = parse_json(text)
+    contents = parse_json(text)
     try:
-        record = DirectUrl.from_dict(table.contents)
+        record = DirectUrl.from_dict(contents)
     except (DirectUrlValidationError, ValueError) as error:
         raise Invalid(f"is not a direct_url.json: {error}") from None
     vcs, archive, directory = record.vcs_info, record.archive_info, record.dir_info
@@ -132,7 +132,7 @@ def parse_direct_url(text: str) -> Source:
         editable=bool(directory and directory.editable),
         hashes=_hashes(archive.hashes or dict([fragment.partition("=")[::2]])) if archive else (),
     )
-    if not direct_reference(source).isprintable():
+    if "%00" in url or not direct_reference(source).isprintable():
         raise Invalid("has a text that cannot be printed")
     return source
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
-from nox_envs.files import read_text, remove_abandoned, write_atomically
+from nox_envs.files import read_text, write_atomically
 from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan
@@ -51,8 +51,6 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
     except CycleError as error:
         paths = ", ".join(sorted({*error.args[1]}))
         raise NoxEnvsError(f"these locks build on each other: {paths}") from None
-    for folder in {(run.root / path).parent for path in managed if not run.dry_run}:
-        remove_abandoned(folder)
     for plan in run.plans:
         if not plan.managed:
             summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"

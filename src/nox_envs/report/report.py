@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
+from nox_envs.codec import Count
 from nox_envs.findings import Finding, count_kinds, drift_in, fails
 from nox_envs.spec.types import Pairs
 from nox_envs.values import value
@@ -13,8 +14,8 @@ from nox_envs.values import value
 Status: TypeAlias = Literal["clean", "repaired", "drift", "skipped"]
 Format: TypeAlias = Literal["text", "json", "markdown", "github", "sarif", "html"]
 
-STATUSES: tuple[Status, ...] = ("clean", "repaired", "drift", "skipped")
-FORMATS: tuple[Format, ...] = ("text", "json", "markdown", "github", "sarif", "html")
+STATUSES: tuple[Status, ...] = get_args(Status)
+FORMATS: tuple[Format, ...] = get_args(Format)
 SCHEMA = 1
 
 
@@ -34,13 +35,13 @@ class EnvironmentReport:
     lock: str = ""
     location: str = ""
     reason: str = ""
-    installed: int = 0
+    installed: Count = 0
     findings: tuple[Finding, ...] = ()
     distributions: Pairs = ()
     platform: str = ""
     seconds: float = 0.0
     origin: str = ""
-    ignored: int = 0
+    ignored: Count = 0
 
     @property
     def title(self) -> str:

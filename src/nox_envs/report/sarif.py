@@ -10,6 +10,7 @@ from nox_envs.report.report import EnvironmentReport, Report, place_of, sentence
 from nox_envs.terminal import printable
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_HELP = "The documentation of nox-envs says under {} what it means and what to do."
 
 
 def render_sarif(report: Report) -> str:
@@ -19,9 +20,7 @@ def render_sarif(report: Report) -> str:
         {
             "id": kind,
             "shortDescription": {"text": kind},
-            "help": {
-                "text": f"The documentation of nox-envs says under {kind} what it means and what to do."
-            },
+            "help": {"text": _HELP.format(kind)},
             "defaultConfiguration": {"level": KINDS[kind]},
         }
         for kind in kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from textwrap import TextWrapper
 
 from nox_envs.findings import Finding, count_kinds
 from nox_envs.report.report import STATUSES, EnvironmentReport, Report, counted, difference
@@ -13,7 +14,6 @@ from nox_envs.values import replace
 
 WIDTH = 80
 _WIDEST_NAME = 24
-_LONG_DIGEST = r"\b([0-9a-f]{12})[0-9a-f]{20,}\b"
 _COLOURS = {"clean": "clean", "repaired": "clean", "drift": "error", "skipped": "warning"}
 
 
@@ -47,34 +47,24 @@ def _fix(command: str, indent: int, colour: bool) -> list[str]:
 
 def shortened(text: str) -> str:
     """Return a text with only the first twelve digits of each hash and commit in it."""
-    return re.sub(_LONG_DIGEST, r"\1...", text)
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b", r"\1...", text)
 
 
 def fold(head: str, text: str, margin: int = 4) -> list[str]:
-    """Return a head and a text, below it and behind `margin` spaces if it is wide, in lines of 80 columns."""
+    """Return a head and a text in lines of 80 columns; below a wide head, text is behind `margin` spaces.
+
+    A word that is wider than its line is broken, if possible at a slash.
+    """
     text = printable(text)
     if len(head) + len(text) <= WIDTH:
-        lines = [f"{head}{text}".rstrip()]
-    elif len(head) > WIDTH // 2:
-        lines = [*_broken(head.rstrip(), WIDTH), *fold(" " * margin, text)]
-    else:
-        first, *more = _broken(text, WIDTH - len(head))
-        lines = [head + first, *(" " * len(head) + line for line in more)]
-    return [harmless(line) for line in lines]
-
-
-def _broken(text: str, room: int) -> list[str]:
-    """Return a text in lines of at most `room` columns; a longer word is broken, if possible at a slash."""
-    if len(text) <= room:
-        return [text]
+        return [harmless(f"{head}{text}".rstrip())]
+    if len(head) > WIDTH // 2:
+        return [*fold("", head), *fold(" " * margin, text)]
+    room = WIDTH - len(head)
     parts = rf".{{1,{room}}}$|.{{1,{room - 1}}}/|.{{1,{room}}}"
-    lines = [""]
-    for part in [part for word in text.split(" ") for part in re.findall(parts, word) or [""]]:
-        if lines[-1] and len(lines[-1]) + 1 + len(part) > room:
-            lines.append(part)
-        else:
-            lines[-1] = f"{lines[-1]} {part}" if lines[-1] else part
-    return [line.rstrip() for line in lines]
+    text = re.sub(rf"\S{{{room + 1},}}", lambda word: " ".join(re.findall(parts, word[0])), text)
+    wrapper = TextWrapper(WIDTH, head, " " * len(head), break_long_words=False, break_on_hyphens=False)
+    return [*map(harmless, wrapper.wrap(text) or [head.rstrip()])]
 
 
 def summary_line(report: EnvironmentReport, *, colour: bool = False, names: int = 0) -> str:
@@ -92,23 +82,13 @@ def summary_line(report: EnvironmentReport, *, colour: bool = False, names: int 
 
 
 def render_text(report: Report, *, colour: bool = False) -> str:
-    """Return a report as text; findings that environments share are written once, each fix of them too."""
+    """Return a report as text for a terminal."""
     names = min(max((len(printable(one.title)) for one in report.groups), default=0), _WIDEST_NAME)
-    shown: dict[tuple[Finding, ...], EnvironmentReport] = {}
     lines: list[str] = []
     for one in report.groups:
-        lines.append(summary_line(one, colour=colour, names=names))
-        if one.status == "repaired":
-            one = replace(one, findings=tuple([replace(found, fix="") for found in one.findings]))
-        bare = [replace(found, environment="", session="", path="", fix="") for found in one.findings]
-        first = shown.setdefault(tuple(bare), one)
-        if first is one or not bare:
-            lines += finding_lines(one.findings, colour=colour)
-            continue
-        lines += [paint(line, "dim", colour=colour) for line in fold("  the same as in ", first.title)]
-        known = {finding.fix for finding in first.findings}
-        for fix in dict.fromkeys(finding.fix for finding in one.findings if finding.fix not in known):
-            lines += _fix(fix, 2, colour)
+        fixes = {} if one.status != "repaired" else {"fix": ""}
+        found = [replace(finding, **fixes) for finding in one.findings]
+        lines += [summary_line(one, colour=colour, names=names), *finding_lines(found, colour=colour)]
     remarks = [("problem", "error", text) for text in report.problems]
     for word, shade, text in (*remarks, *(("note", "note", text) for text in report.notes)):
         begin, *more = fold(f"{word}: ", text)

@@ -46,7 +46,7 @@ class LocalProject:
         try:
             if self._has(PYPROJECT):
                 self._text = read_text(root / PYPROJECT, shown=self._origin, limit=_LARGEST)
-                self._data = parse_toml(self._text).contents
+                self._data = parse_toml(self._text)
         except FileProblems as error:
             self.problems = error.problems
         except Invalid as wrong:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nox_envs.findings import FilesMode, Finding, lock_command, recreate_command, run_command, worst_first
-from nox_envs.lock.pins import INDEX, Markers, Pin, Variables, interpreter_markers, source_of_url
+from nox_envs.lock.pins import INDEX, Markers, Pin, interpreter_markers, source_of_url
 from nox_envs.lock.plan import LockPlan, requested_by
-from nox_envs.lock.text import Lock
+from nox_envs.project import Project
 from nox_envs.spec.types import Point
 from nox_envs.terminal import Told
 from nox_envs.values import replace, value
-from nox_envs.venv.compare import Expectation, Fingerprint, Own, absolute_pins, compare, own_name
+from nox_envs.venv.compare import Expectation, absolute_pins, compare, own_name
 from nox_envs.venv.consistency import unmet_requirements
 from nox_envs.venv.files import file_findings, startup_findings
 from nox_envs.venv.receipt import Receipt
@@ -34,44 +34,41 @@ class Checked:
 
 
 def check_venv(
-    location: Path,
-    *,
+    project: Project,
     point: Point,
     plan: LockPlan,
-    lock: Lock | None,
-    root: Path,
+    location: Path,
     receipt: Receipt | None,
-    host: Variables,
+    *,
     files: FilesMode = "off",
     consistency: bool = False,
-    own: Own | None = None,
-    fingerprint: Fingerprint = lambda folder: "",
     told: Told = lambda *_: None,
 ) -> Checked:
-    """Compare the venv at `location` with its lock, or without one with its receipt.
+    """Compare the venv of a point with its lock, or without one with its receipt.
 
-    `host` are the marker variables of the interpreter that runs us. `files` says which files are compared
-    with their RECORD; `consistency` asks whether the requirements of all distributions are met. Relative
-    paths in pins start at `root`. Raises NotAVenv, and NoxEnvsError for a marker that cannot be evaluated.
+    `files` says which files are compared with their RECORD; `consistency` asks whether the requirements of
+    all distributions are met. Raises NotAVenv, and NoxEnvsError for a marker that cannot be evaluated.
     """
-    snapshot = take(location)
+    snapshot, own, lock = take(location), project.own(point), project.lock_of(plan)
     python = snapshot.interpreter
-    variables = interpreter_markers(host, version=python.version, implementation=python.implementation)
+    variables = interpreter_markers(
+        project.host, version=python.version, implementation=python.implementation
+    )
     markers = Markers(variables)
     pins = lock.pins if lock else tuple(_recorded_pins(receipt)) if receipt and not plan.path else ()
     active = [pin for pin in pins if not pin.marker or markers.hold(pin.marker)]
     name = own_name(own, snapshot)
     # Without a lock, pins come from the receipt, which does not decide what is opened.
-    folders = {os.path.realpath(root / one.path) for one in plan.requirements if one.path}
-    folders |= {os.path.realpath(own.directory)} if own else set()
+    opened = {os.path.realpath(project.root / one.path) for one in plan.requirements if one.path}
+    opened |= {os.path.realpath(own.directory)} if own else set()
     expectation = Expectation(
-        pins=absolute_pins(active, root, own, name),
+        pins=absolute_pins(active, project.root, own, name),
         inactive=tuple([pin for pin in pins if pin.marker and not markers.hold(pin.marker)]),
         own=own,
         own_name=name,
         python=point.python,
         receipt=receipt,
-        fingerprint=lambda folder: fingerprint(folder) if lock or os.path.realpath(folder) in folders else "",
+        fingerprint=lambda at: project.fingerprint(at) if lock or os.path.realpath(at) in opened else "",
     )
     found = [*compare(expectation, snapshot)]
     wrong = {one.package for one in found if one.kind in _OTHERWISE and one.severity == "error"}

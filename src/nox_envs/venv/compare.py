@@ -84,11 +84,10 @@ def _python_findings(expectation: Expectation, snapshot: Snapshot) -> Iterator[F
                 return
             break
     built, now = dict(receipt.interpreter.facts if receipt else actual.facts), dict(actual.facts)
-    for name in sorted({*built, *now}):
-        if built.get(name) != now.get(name):
-            before, after = (f"{name}: {one.get(name, 'nothing')}" for one in (built, now))
-            yield finding("python", expected=before, actual=after)
-            break
+    changed = sorted(name for name in {*built, *now} if built.get(name) != now.get(name))
+    for name in changed[:1]:
+        before, after = (f"{name}: {one.get(name, 'nothing')}" for one in (built, now))
+        yield finding("python", expected=before, actual=after)
 
 
 def _severity(expected: Interpreter | Python, actual: Interpreter) -> Severity | None:
@@ -219,8 +218,7 @@ def is_own(own: Own, found: Distribution) -> bool:
         return source.editable and not differs(source_of_path(own.directory, os.sep, editable=True), source)
     if source.kind != "archive" or not source.url.startswith("file:") or not own.wheels:
         return False
-    folder = os.path.realpath(PurePath(local_path(source.url)).parent)
-    return os.path.join(folder, "").startswith(os.path.join(os.path.realpath(own.wheels), ""))
+    return Path(local_path(source.url)).resolve().is_relative_to(os.path.realpath(own.wheels))
 
 
 def own_name(own: Own | None, snapshot: Snapshot) -> str:
@@ -235,17 +233,14 @@ def absolute_pins(pins: Iterable[Pin], root: Path, own: Own | None, name: str) -
     here = source_of_path(own.directory, os.sep) if own else None
     found: list[Pin] = []
     for pin in pins:
-        source, mine = pin.source, own is not None and pin.name == name
-        if source.kind in ("directory", "archive"):
-            if ":" not in source.url:
-                local = source_of_path(source.url, str(root), editable=source.editable)
-                source = replace(local, hashes=source.hashes, subdirectory=source.subdirectory)
-            if source.kind == "archive" and not source.hashes:
-                source = replace(source, hashes=pin.hashes)
-            pin = replace(pin, source=source)
-            mine = mine or (here is not None and not differs(here, replace(source, editable=False)))
-        if not mine:
-            found.append(pin)
+        source = pin.source
+        if source.kind in ("directory", "archive") and ":" not in source.url:
+            local = source_of_path(source.url, str(root), editable=source.editable)
+            source = replace(local, hashes=source.hashes, subdirectory=source.subdirectory)
+        if source.kind == "archive" and not source.hashes:
+            source = replace(source, hashes=pin.hashes)
+        if not here or (pin.name != name and differs(here, replace(source, editable=False))):
+            found.append(replace(pin, source=source))
     return tuple(found)
 
 

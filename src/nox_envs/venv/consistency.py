@@ -14,8 +14,7 @@ from nox_envs.spec.words import canonical_name
 from nox_envs.values import replace
 from nox_envs.venv.snapshot import SEEDS, Snapshot, read_headers
 
-_REQUIRES = re.compile(r"(?mi)^Requires-Dist[ \t]*:(.*(?:\n[ \t]+.*)*)")
-_METADATA = Place(origin="METADATA")
+_REQUIRES = r"(?mi)^Requires-Dist[ \t]*:(.*(?:\n[ \t]+.*)*)"
 
 
 def unmet_requirements(
@@ -60,10 +59,10 @@ def unmet_requirements(
 
 def _active(metadata: str, markers: list[Markers]) -> Iterator[tuple[str, Declared]]:
     """Yield the requirements whose marker holds for any of some extras."""
-    for text in map(" ".join, map(str.split, _REQUIRES.findall(metadata))):
+    for text in map(" ".join, map(str.split, re.findall(_REQUIRES, metadata))):
         # Most are for extras that nothing asks for.
         if len(markers) > 1 or "extra" not in text.partition(";")[2]:
             with suppress(Invalid, NoxEnvsError):  # pip and uv read such metadata leniently too
-                need = parse_requirement(text, place=_METADATA)
+                need = parse_requirement(text, place=Place(origin="METADATA"))
                 if any(one.hold(need.marker) for one in markers):
                     yield text, need

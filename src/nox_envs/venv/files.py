@@ -20,30 +20,24 @@ from nox_envs.terminal import Told
 from nox_envs.venv.receipt import Receipt
 from nox_envs.venv.snapshot import Distribution, Snapshot, listed, unread
 
-_RECORD_LIMIT = 1 << 23
-_STARTUP_LIMIT = 1 << 16
-_MOST_ROWS = 500_000
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
-_CHUNK = 1 << 16
 # What has become a link since it was listed is not opened, and a pipe does not make us wait.
 _FLAGS = sum(getattr(os, f"O_{name}", 0) for name in ("RDONLY", "NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC"))
-# Bytecode that Python uses without looking at its source: the flags of hash-based files (PEP 552).
-_UNCHECKED = b"\1\0\0\0"
 _CREATOR = Distribution(name="", version="", path="", source=INDEX)
 
 # Who claims a file, with hash and size as a RECORD writes them.
 Claim: TypeAlias = tuple[Distribution, str, str]
 
 
-def read_record(one: Distribution, most: int = _MOST_ROWS) -> tuple[list[tuple[str, str, str]], str]:
-    """Return the rows of a RECORD (at most `most`) and what is wrong with it; an egg-info has none."""
+def read_record(one: Distribution) -> tuple[list[tuple[str, str, str]], str]:
+    """Return the rows of a RECORD and what is wrong with it; an egg-info has none."""
     rows: list[tuple[str, str, str]] = []
     if not one.path.lower().endswith(".dist-info") or os.path.islink(one.path):  # noqa: PTH114, hot
         return rows, ""
     try:
-        data = read_bytes(os.path.join(one.path, "RECORD"), _RECORD_LIMIT, follow=False)
-        if data.count(b"\n") > most:
+        data = read_bytes(os.path.join(one.path, "RECORD"), 1 << 23, follow=False)
+        if data.count(b"\n") > 500_000:
             return [], "RECORD has too many rows"
         for number, row in enumerate(csv.reader(data.decode("utf-8").split("\n"), strict=True), start=1):
             path, expected, size = (*row, "", "", "")[:3]
@@ -81,10 +75,8 @@ def claims_of(snapshot: Snapshot) -> tuple[dict[str, list[Claim]], list[Finding]
     """Return which distributions claim each file, and what is wrong with RECORDs."""
     claims: dict[str, list[Claim]] = {}
     defects: list[Finding] = []
-    left = _MOST_ROWS
     for one in snapshot.distributions:
-        rows, defect = read_record(one, left)
-        left -= len(rows)
+        rows, defect = read_record(one)
         site = os.path.dirname(one.path)  # noqa: PTH120, hot
         for written, expected, size in rows:
             if path := _placed(site, written, snapshot.location):
@@ -124,7 +116,7 @@ def file_findings(
     """Return what differs between the files of a venv and what its RECORDs and its receipt say of them.
 
     With mode `changed` a file is read only if it has another size than RECORD says, or was written since the
-    receipt's `installed`; with `all` every file is read. `told` gets the bytes read and those of all files.
+    receipt's `installed`; with `all` every file is read. `told` gets the number of files read and of all.
     """
     files = _Files(snapshot, receipt, mode)
     return (*files.claimed(told), *files.unowned())
@@ -184,12 +176,9 @@ class _Files:
         """Yield what is wrong with RECORDs, and with the files that they claim."""
         yield from self._defects
         suspects = sorted(path for path, claims in self._claims.items() if not self._is_right(path, claims))
-        sizes = [self._files[path].st_size if path in self._files else 0 for path in suspects]
-        done, total = 0, sum(sizes)
-        for path, size in zip(suspects, sizes, strict=True):
+        for number, path in enumerate(suspects, start=1):
             yield from self._compared(path, [claim for claim in self._claims[path] if claim[1]])
-            done += size
-            told(done, total, "files")
+            told(number, len(suspects), "files")
 
     def _is_right(self, path: str, claims: list[Claim]) -> bool:
         """Return whether nothing is said of the content of a file, or nothing can have changed it."""
@@ -241,7 +230,7 @@ class _Files:
             if not stat.S_ISREG(status.st_mode):
                 return "a directory" if stat.S_ISDIR(status.st_mode) else "a special file"
             with open(path, "rb", buffering=0, opener=_open) as stream:
-                while data := stream.read(_CHUNK):
+                while data := stream.read(1 << 16):
                     made.update(data)
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
@@ -269,7 +258,7 @@ class _Files:
             return "a file that is not the bytecode of a module beside it"
         try:
             with open(path, "rb", opener=_open) as stream:
-                unchecked = stream.read(8)[4:] == _UNCHECKED
+                unchecked = stream.read(8)[4:] == b"\1\0\0\0"  # the flags of hash-based files (PEP 552)
         except OSError:
             unchecked = True  # what cannot be read is not known to be checked
         return "bytecode that Python uses without looking at its source" if unchecked else ""
@@ -318,7 +307,7 @@ def _told(path: str) -> str:
     if os.path.islink(path):  # noqa: PTH114
         return f"a link to {os.readlink(path)}"  # noqa: PTH115
     try:
-        text = read_bytes(path, _STARTUP_LIMIT, follow=False).decode("utf-8", "replace")
+        text = read_bytes(path, 1 << 16, follow=False).decode("utf-8", "replace")
     except OSError:
         return f"something that cannot be read ({PurePath(path).name})"
     line = re.search(r"(?m)^(?:import|from)[ \t].*", text) or re.search(r"(?m)^[ \t]*[^#\s].*", text)

@@ -26,9 +26,6 @@ from nox_envs.venv.snapshot import SEEDS, Snapshot, listed, record_digest
 # What makes uv install again, and what may come damaged from its cache: a link leads there.
 _AGAIN = frozenset({"source", "artifact", "file-modified", "file-missing", "broken-metadata"})
 _DAMAGED = frozenset({"artifact", "file-modified", "broken-metadata"})
-# What uv neither removes nor repairs.
-_BEYOND = frozenset({"startup-hook", "leftover", "duplicate"})
-_ODD = frozenset({".egg-info", ".egg-link", ".DIST-INFO"})
 
 
 @value
@@ -111,7 +108,7 @@ def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *,
 def sync(uv: Uv, checked: Checked) -> None:
     """Install, change and remove what differs; what may be damaged does not come from uv's cache."""
     expectation, found, own = checked.expectation, drift_in(checked.findings), checked.expectation.own
-    name = _wheel_name(uv.wheel) if uv.wheel else expectation.own_name
+    name = canonical_name(uv.wheel.name.partition("-")[0]) if uv.wheel else expectation.own_name
     pins = [pin for pin in expectation.pins if not own or pin.name != name]
     wanted = {name, *(pin.name for pin in pins)} - {""}
     again = {one.package for one in found if one.kind in _AGAIN} & wanted
@@ -187,11 +184,12 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
         # uv reads a RECORD to remove a package, and starts the venv's Python.
         record = one.kind == "broken-metadata" and ("RECORD" in one.actual or "is a link" in one.actual)
         hook = one.path.replace(os.sep, "/").endswith(tuple(f"/{path}" for path, _ in startup))
-        odd = PurePath(one.path).suffix in _ODD or not is_name(one.package or "x")
+        odd = PurePath(one.path).suffix in (".egg-info", ".egg-link", ".DIST-INFO") or not is_name(one.package or "x")
         # uv leaves these alone in a venv that it did not create.
         seed = one.kind == "extraneous" and one.package in (*SEEDS, "uv")
         other = one.kind in _AGAIN and one.package not in installed
-        if one.kind in _BEYOND or record or hook or odd or seed or other:
+        beyond = one.kind in ("startup-hook", "leftover", "duplicate")  # uv neither removes nor repairs these
+        if beyond or record or hook or odd or seed or other:
             return f"{one.kind}: {one.package or PurePath(one.path).name}"
     return ""
 
@@ -218,16 +216,12 @@ def _written(uv: Uv, name: str, lines: Iterable[str]) -> str:
     return str(uv.folder / name)
 
 
-def _wheel_name(wheel: Path) -> str:
-    return canonical_name(wheel.name.partition("-")[0])
-
-
 def _own_lines(own: Own | None, wheel: Path | None, extras: tuple[str, ...] = ()) -> list[str]:
     if own is None:
         return []
     named = f"[{','.join(extras)}]" if extras else ""
     if wheel:
-        return [f"{_wheel_name(wheel)}{named} @ {wheel.as_uri()}"]
+        return [f"{wheel.name.partition('-')[0]}{named} @ {wheel.as_uri()}"]
     url = Path(own.directory).as_uri()
     return [f"-e {own.name}{named} @ {url}" if own.name else f"-e {url}{named}"]
 

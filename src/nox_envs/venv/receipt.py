@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
+from nox_envs.codec import decode
 from nox_envs.errors import Invalid, NoxEnvsError
-from nox_envs.files import Table, digest, parse_json, read_bytes, reason, write_atomically
-from nox_envs.values import value
+from nox_envs.files import digest, parse_json, read_bytes, reason, write_atomically
+from nox_envs.spec.types import Pairs
+from nox_envs.values import given, value
 from nox_envs.venv.snapshot import Interpreter
 
-if TYPE_CHECKING:
-    from nox_envs.spec.types import Pairs
-
 FILE_NAME = "nox-envs.json"
-SCHEMA = 2
-
-_LIMIT = 1 << 24
-
-T = TypeVar("T")
+SCHEMA = 3
 
 
 @value
@@ -99,19 +93,8 @@ def unchanged(verdict: CleanVerdict, root: Path) -> bool:
 
 def write_receipt(venv: Path, receipt: Receipt) -> None:
     """Write the receipt of a venv in one step, in place of a link if there is one; raises NoxEnvsError."""
-    document = {"schema": SCHEMA, "receipt": _plain(receipt)}
-    text = json.dumps(document, indent=1, sort_keys=True) + "\n"
+    text = json.dumps({"schema": SCHEMA, **given(receipt)}, sort_keys=True, default=given)
     write_atomically(venv / FILE_NAME, text, durable=False)
-
-
-def _plain(item: object) -> object:
-    """Return a value as JSON has it, without its empty fields."""
-    if isinstance(item, str | int):
-        return item
-    if isinstance(item, tuple):
-        return [_plain(one) for one in item]
-    told = {name: (hint, getattr(item, name)) for name, hint in type(item).__annotations__.items()}
-    return {name: dict(one) if hint == "Pairs" else _plain(one) for name, (hint, one) in told.items() if one}
 
 
 def remove_receipt(venv: Path) -> None:
@@ -125,54 +108,23 @@ def remove_receipt(venv: Path) -> None:
 
 def read_receipt(venv: Path) -> Receipt | None:
     """Read the receipt of a venv; None if there is none, or none that is whole and of this schema."""
-    return _load(venv, lambda table: _read(Receipt, table))
+    from nox_envs.spec.words import is_name  # a warm run reads the verdict only
+
+    with suppress(OSError, Invalid):
+        receipt = decode(Receipt, _document(venv))
+        # A repair without a lock hands these to uv.
+        told = [(one.name, one.version + one.source[3:]) for one in receipt.distributions]
+        return receipt if all(is_name(name) and not re.search(r"\s", text) for name, text in told) else None
+    return None
 
 
 def read_verdict(venv: Path) -> CleanVerdict | None:
     """Read only the last clean verdict of a venv, None if there is none."""
-    return _load(venv, lambda table: _verdict(table, "verdict"))
+    with suppress(OSError, Invalid):
+        return decode(CleanVerdict, _document(venv).get("verdict"))
+    return None
 
 
-def _load(venv: Path, read: Callable[[Table], T]) -> T | None:
-    try:
-        table = parse_json(read_bytes(venv / FILE_NAME, _LIMIT, follow=False))
-        return read(table.table("receipt")) if table.integer("schema") == SCHEMA else None
-    except (OSError, Invalid):
-        return None
-
-
-def _read(kind: type[T], table: Table) -> T:
-    """Read a value by its fields; what is not there is empty."""
-    return kind(**{name: _READERS[hint](table, name) for name, hint in kind.__annotations__.items()})
-
-
-def _verdict(table: Table, key: str) -> CleanVerdict | None:
-    return _read(CleanVerdict, table.table(key)) if key in table.contents else None
-
-
-def _recorded(table: Table, key: str) -> tuple[Recorded, ...]:
-    from nox_envs.spec.words import is_name  # a warm run reads the verdict only
-
-    found = tuple([_read(Recorded, row) for row in table.tables(key)])
-    # A repair without a lock hands these to uv.
-    if not all(is_name(one.name) and not re.search(r"\s", one.version + one.source[3:]) for one in found):
-        raise Invalid("not a package, its version and its source")
-    return found
-
-
-def _pairs(table: Table, key: str) -> Pairs:
-    pairs = table.table(key)
-    return tuple((name, pairs.text(name)) for name in pairs.contents)
-
-
-# How a field is read, by its annotation.
-_READERS: dict[str, Callable[[Table, str], object]] = {
-    "str": lambda table, key: table.text(key, ""),
-    "bool": lambda table, key: table.flag(key, False),
-    "int": lambda table, key: table.integer(key, 0),
-    "tuple[str, ...]": Table.texts,
-    "Pairs": _pairs,
-    "Interpreter": lambda table, key: _read(Interpreter, table.table(key)),
-    "tuple[Recorded, ...]": _recorded,
-    "CleanVerdict | None": _verdict,
-}
+def _document(venv: Path) -> dict[str, object]:
+    document = parse_json(read_bytes(venv / FILE_NAME, 1 << 24, follow=False))
+    return document if document.get("schema") == SCHEMA else {}

@@ -13,14 +13,7 @@ from typing import TypeAlias
 
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.files import digest, read_bytes, reason
-from nox_envs.lock.pins import (
-    INDEX,
-    Source,
-    direct_reference,
-    normal_version,
-    parse_direct_url,
-    versions_equal,
-)
+from nox_envs.lock import pins
 from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import canonical_name, is_name
 from nox_envs.values import value
@@ -79,7 +72,7 @@ class Distribution:
     name: str
     version: str
     path: str
-    source: Source
+    source: pins.Source
     defect: str = ""
 
 
@@ -240,7 +233,7 @@ def _distribution(entry: os.DirEntry[str]) -> Distribution:
     kind, path = kind.lower(), entry.path
     name, _, version = stem.partition("-")
     version = version.partition("-py")[0]  # a tag of egg-infos
-    source, defects = INDEX, list[str]()
+    source, defects = pins.INDEX, list[str]()
     if kind == "egg-link":
         name, version = stem, ""
         defects.append("setup.py develop leaves no metadata")
@@ -248,11 +241,18 @@ def _distribution(entry: os.DirEntry[str]) -> Distribution:
         defects.append(f"its {kind} is a link")
     else:
         version = _agreed(name, version, path, defects)
-        source = _direct_url(f"{path}{os.sep}direct_url.json", defects)
+        try:
+            data = read_bytes(f"{path}{os.sep}direct_url.json", _SMALL, follow=False)
+            source = pins.parse_direct_url(data.decode("utf-8", "replace"))
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (OSError, Invalid) as error:
+            why = unread(error) if isinstance(error, OSError) else _shown(error.message)
+            defects.append(f"direct_url.json {why}")
     name = canonical_name(name)
     if not is_name(name):
         defects.append("its name is not the name of a package")
-    if version and not normal_version(version):
+    if version and not pins.normal_version(version):
         defects.append(f"{_shown(version)} is not a version (PEP 440)")
     told = {"name": _shown(name), "version": _shown(version), "defect": "; ".join(defects)}
     return Distribution(path=path, source=source, **told)
@@ -274,7 +274,7 @@ def _agreed(name: str, version: str, path: str, defects: list[str]) -> str:
     if name != other and canonical_name(name) != canonical_name(other):
         defects.append(f"{file} says the name is {_shown(other)}")
     # Equal both ways: a local version satisfies a public one.
-    if version and not (versions_equal(version, told) and versions_equal(told, version)):
+    if version and not (pins.versions_equal(version, told) and pins.versions_equal(told, version)):
         defects.append(f"{file} says the version is {_shown(told)}")
     return version or told
 
@@ -286,19 +286,6 @@ def read_headers(path: str) -> str:
         file = os.path.join(path, "PKG-INFO") if Path(path).is_dir() else path
     head = read_bytes(file, _LARGE, follow=False).partition(b"\n\n")[0]
     return head.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
-
-
-def _direct_url(path: str, defects: list[str]) -> Source:
-    try:
-        return parse_direct_url(read_bytes(path, _SMALL, follow=False).decode("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return INDEX
-    except OSError as error:
-        why = unread(error)
-    except ValueError as error:
-        why = _shown(error.message) if isinstance(error, Invalid) else "is not UTF-8"
-    defects.append(f"direct_url.json {why}")
-    return INDEX
 
 
 def _shown(text: str) -> str:
@@ -315,8 +302,8 @@ def freeze_lines(snapshot: Snapshot, *, without: Collection[str] = ()) -> list[s
     for one in snapshot.distributions:
         line = f"# {one.name} {one.version} ({one.defect})"
         if is_name(one.name) and one.source.kind != "index":
-            line = f"{'-e' if one.source.editable else f'{one.name} @'} {direct_reference(one.source)}"
-        elif is_name(one.name) and (version := normal_version(one.version)):
+            line = f"{'-e' if one.source.editable else f'{one.name} @'} {pins.direct_reference(one.source)}"
+        elif is_name(one.name) and (version := pins.normal_version(one.version)):
             line = f"{one.name}=={version}"
         lines += [line] if one.name not in without else []
     return lines

@@ -1,0 +1,121 @@
+"""Values from JSON, by the annotations of their fields; `json.dumps` writes them with `default=contents`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin
+
+from nox_envs.errors import Invalid
+from nox_envs.values import defaults
+
+T = TypeVar("T")
+
+Count: TypeAlias = Annotated[int, "from 0 on"]
+Schema: TypeAlias = dict[str, object]
+
+# Each scalar with what messages call it and its JSON Schema.
+_SCALARS: dict[object, tuple[str, Schema]] = {
+    str: ("a string", {"type": "string"}),
+    bool: ("a boolean", {"type": "boolean"}),
+    int: ("an integer", {"type": "integer"}),
+    NoneType: ("nothing", {"type": "null"}),
+    float: ("a number from 0 on", {"type": "number", "minimum": 0}),
+    Count: ("a number from 0 on", {"type": "integer", "minimum": 0}),
+}
+
+
+def decode(kind: type[T], content: object, path: str = "", text: Callable[[str], str] = str) -> T:
+    """Return the value of a type that JSON has as `content`, with `text` applied to every string in it.
+
+    A field with a default may be absent; a key that is not a field is ignored. Raises Invalid with the path
+    of what is wrong.
+    """
+    return cast("T", _decoded(kind, content, path, text))
+
+
+def _decoded(kind: object, content: object, path: str, text: Callable[[str], str]) -> object:
+    if type(content) is kind and kind is not float:
+        return text(content) if isinstance(content, str) else content
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is None and kind not in _SCALARS:
+        return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
+    expected, _ = _SCALARS.get(kind, _SCALARS[str])
+    if origin is tuple:
+        expected = "a list" if args[1] is ... else f"a list of {len(args)}"
+        if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
+            kinds = [args[0]] * len(content) if args[1] is ... else args
+            each = enumerate(zip(kinds, content, strict=True))
+            return tuple([_decoded(one, item, f"{path}[{at}]", text) for at, (one, item) in each])
+    elif origin in (Union, UnionType):
+        for one in args[1:]:
+            with suppress(Invalid):
+                return _decoded(one, content, path, text)
+        return _decoded(args[0], content, path, text)
+    elif kind in (float, Count):
+        if isinstance(content, int | float) and not isinstance(content, bool) and 0 <= content < 1e300:
+            return content
+    elif origin:
+        words = args if origin is Literal else args[1]
+        if content in words:
+            return content
+        if isinstance(content, str):
+            raise Invalid(f"{path}: {content[:100]!r} is not one of {', '.join(words)}")
+    raise _unexpected(expected, content, path)
+
+
+def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:
+    usual = defaults(kind)
+    made = {
+        name: _decoded(_evaluated(hint, kind.__module__), found.get(name), below + name, text)
+        for name, hint in kind.__annotations__.items()
+        if name in found or name not in usual
+    }
+    return kind(**made)
+
+
+@cache
+def _evaluated(annotation: str, module: str) -> object:
+    # One by one: a warm run reads few of the fields that there are.
+    return eval(annotation, vars(sys.modules[module]))
+
+
+def table(content: object, path: str) -> dict[str, object]:
+    """Return the table at a path of a JSON or TOML document; raises Invalid for anything else."""
+    if isinstance(content, dict):
+        return content
+    raise _unexpected("a table", content, path)
+
+
+def _unexpected(expected: str, found: object, path: str) -> Invalid:
+    shown = "nothing" if found is None else type(found).__name__
+    if isinstance(found, str | bool | int | float):
+        shown = json.dumps(found)
+    return Invalid(f"{path}: expected {expected}, found {f'{shown[:57]}...' if len(shown) > 60 else shown}")
+
+
+def schema_of(kind: type[object], **more: object) -> Schema:
+    """Return the JSON Schema of a value with `more` fields; those of values in it are under `$defs`."""
+    properties: Schema = {
+        name: _schema(_evaluated(hint, kind.__module__)) for name, hint in kind.__annotations__.items()
+    }
+    properties |= more
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _schema(kind: object) -> Schema:
+    origin, args = get_origin(kind), get_args(kind)
+    if kind in _SCALARS:
+        return _SCALARS[kind][1]
+    if origin in (Literal, Annotated):
+        return {"enum": [*(args if origin is Literal else args[1])]}
+    if origin is tuple and args[1] is ...:
+        return {"type": "array", "items": _schema(args[0])}
+    if origin is tuple:
+        count = len(args)
+        return {"type": "array", "prefixItems": [*map(_schema, args)], "minItems": count, "maxItems": count}
+    return {"$ref": f"#/$defs/{cast('type[object]', kind).__name__}"}
