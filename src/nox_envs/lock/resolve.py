@@ -208,9 +208,9 @@ def _bounds(plan: LockPlan) -> str:
             f" and platform_python_implementation == '{known['platform_python_implementation']}')"
         )
     platforms: list[str] = []
-    for platform in map(parse_platform, plan.platforms):
-        machine = f" and platform_machine == '{platform.machine}'" if platform.machine else ""
-        platforms.append(f"(sys_platform == '{platform.sys_platform}'{machine})")
+    for system, named in map(parse_platform, plan.platforms):
+        machine = f" and platform_machine == '{named}'" if named else ""
+        platforms.append(f"(sys_platform == '{system}'{machine})")
     return " and ".join(f"({' or '.join(clauses)})" for clauses in (pythons, platforms) if clauses)
 
 

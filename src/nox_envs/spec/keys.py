@@ -38,7 +38,7 @@ _EXTRA = text("a valid name", rf"{_PACKAGE}|.*\{{.*", "use letters, digits, '-',
 _PATH = text("a path", r"(?!.*(?:://|\\)).*\S.*", "write a relative path with '/'; URLs are not read")
 _URL = text("the URL of an index", r"(?:https?://[^\s/]|file:///)\S*", "write https://…, or file:///…")
 _PYTHON = text("a Python version", check=lambda name: words.parse_python(name).text)
-_PLATFORM = text("a platform", check=lambda name: words.parse_platform(name).text)
+_PLATFORM = text("a platform", check=lambda name: words.parse_platform(name)[0] and name)
 _PACKAGES = list_of(text("a package name", _PACKAGE, _PACKAGE_HINT, words.canonical_name))
 _BINARIES = list_of(text("a package name", f":all:|:none:|{_PACKAGE}", _PACKAGE_HINT))
 _DATE = text("a date", _DAY, "write YYYY-MM-DD, such as 2026-01-31")
@@ -62,9 +62,9 @@ _ENTRY = entry_of(
 )
 _LOCK_OF = Key("lock", _ENVIRONMENT, "Another environment: its lock constrains this one.")
 _TEXT = converted(text("a requirement", r"[\s\S]*\S[\s\S]*", 'such as "requests>=2.31"'), _requirement)
-_ENTRIES = list_of(by_kind(_TEXT, mapping=_ENTRY))
-_CONSTRAINTS = list_of(by_kind(_TEXT, mapping=entry_of(_FILE, _LOCK_OF)))
-_BUILD_CONSTRAINTS = list_of(by_kind(_TEXT, mapping=entry_of(_FILE)))
+_ENTRIES = list_of(by_kind(_TEXT, _ENTRY))
+_CONSTRAINTS = list_of(by_kind(_TEXT, entry_of(_FILE, _LOCK_OF)))
+_BUILD_CONSTRAINTS = list_of(by_kind(_TEXT, entry_of(_FILE)))
 _REQUIRED = list_of(converted(_FILLED, lambda name, place: Entry(kind="session", text=name, place=place)))
 
 _WORDS = converted(list_of(_ANY), lambda argv, _: words.checked_argv(argv))
@@ -102,7 +102,7 @@ _LOCK_KEYS = (
 )
 _LOCK = by_kind(
     converted(_FLAG, lambda enabled, _: LockOptions(enabled=enabled)),
-    mapping=converted(record(LockOptions, _LOCK_KEYS), lambda options, _: replace(options, enabled=True)),
+    converted(record(LockOptions, _LOCK_KEYS), lambda options, _: replace(options, enabled=True)),
 )
 
 
@@ -178,7 +178,7 @@ _TESTED = list_of(converted(_VALUE, _range), filled=True)
 _PLAIN_TEST = converted(_TESTED, lambda values, place: Condition(values=values, place=place))
 _NOT = Key("not", _TESTED, "What the value must not be.", "such as not: '3.12'", field="values")
 _NEGATED = converted(record(Condition, (_NOT,)), lambda test, _: replace(test, negated=True))
-_TEST = by_kind(_PLAIN_TEST, _PLAIN_TEST, _NEGATED)
+_TEST = by_kind(_PLAIN_TEST, _NEGATED)
 _WHEN = map_of(_VALUE, _TEST, lambda axis, test, place: replace(test, axis=axis, place=place))
 _WHEN_KEY = Key("when", _WHEN, "The points it applies to.", "such as when: {python: '>=3.13'}")
 _EXCLUDE = list_of(converted(_WHEN, lambda when, place: Variant(when=when, layer={}, place=place)))
@@ -190,13 +190,12 @@ _DETAILED = map_of(_VALUE, record(Variant, _LIMITS, _LAYER_KEYS), lambda one, ma
 _AXIS = text("a valid name of an axis", "[A-Za-z_][A-Za-z0-9_]*", "use letters, digits and '_'", _axis)
 _AXES = map_of(
     _AXIS,
-    by_kind(_LISTED, _LISTED, _DETAILED),
+    by_kind(_LISTED, _DETAILED),
     lambda axis, found, _: (axis, tuple([replace(made, values=((axis, one),)) for one, made in found])),
 )
 _OF_POINT = (Key("python", _PYTHON, "The Python of the point."),)
 _POINTS = list_of(record(Variant, _OF_POINT, _LAYER_KEYS, free=(_AXIS, _VALUE)), filled=True)
 _MATRIX = by_kind(
-    None,
     converted(_POINTS, lambda points, _: Matrix(axes={}, points=points)),
     converted(_AXES, lambda axes, _: Matrix(axes=dict(axes))),
 )

@@ -107,32 +107,25 @@ def in_range(version: str, limits: str) -> bool:
         return False
 
 
-@value
-class Platform:
-    """A platform by name: `sys_platform` and, if it matters, `machine` as in markers (PEP 508)."""
-
-    text: str
-    sys_platform: str
-    machine: str = ""
-
-
+# The names of systems to sys_platform (PEP 508), and what each calls machines of Intel's and ARM's kind.
 _SYSTEMS = {"linux": "linux", "macos": "darwin", "darwin": "darwin", "windows": "win32", "win32": "win32"}
-_MACHINES = {"linux": ("x86_64", "aarch64"), "darwin": ("x86_64", "arm64"), "win32": ("AMD64", "ARM64")}
+MACHINES = {"linux": ("x86_64", "aarch64"), "darwin": ("x86_64", "arm64"), "win32": ("AMD64", "ARM64")}
 _ARCHITECTURES = {"x86_64": 0, "amd64": 0, "x64": 0, "aarch64": 1, "arm64": 1}
 
 
-def parse_platform(text: str) -> Platform:
-    """Read the name of a platform: `linux`, `macos` or `windows`, with `-MACHINE` if that matters."""
+def parse_platform(text: str) -> tuple[str, str]:
+    """Return the `sys_platform` and, if one is named, the `platform_machine` (PEP 508) of a platform by name.
+
+    The name is `linux`, `macos` or `windows`, or one of these with `-MACHINE`.
+    """
     name, dash, machine = text.lower().partition("-")
     if name not in _SYSTEMS or bool(dash) != bool(re.fullmatch(r"\w+", machine, re.ASCII)):
         hint = did_you_mean(name, _SYSTEMS) or "write linux, macos or windows, or as in linux-aarch64"
         raise Invalid(f"{show(text)} is not a platform", hint)
     system = _SYSTEMS[name]
-    known = _MACHINES[system][_ARCHITECTURES[machine]] if machine in _ARCHITECTURES else machine
-    return Platform(text=text, sys_platform=system, machine=known)
+    return system, MACHINES[system][_ARCHITECTURES[machine]] if machine in _ARCHITECTURES else machine
 
 
-_LONGEST_COMMAND = 1 << 15
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1", "&>"})
 _QUOTED = r"""(?s)\\.|'[^']*'|"(?:\\.|[^"\\])*\""""
 
@@ -161,8 +154,8 @@ def split_command(text: str) -> tuple[str, ...]:
 
 def _words(text: str, shown: str) -> list[str]:
     """Split a text like a shell; raises Invalid, also for a long text: `shlex` takes quadratic time."""
-    if len(text) > _LONGEST_COMMAND:
-        raise Invalid(f"the command is longer than {_LONGEST_COMMAND:,} characters", "write a script")
+    if len(text) > 1 << 15:
+        raise Invalid("the command is longer than 32,768 characters", "write a script")
     try:
         return shlex.split(text)
     except ValueError:
@@ -240,15 +233,12 @@ def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: s
     """
     words: list[str] = []
     for one in argv:
-        token = re.fullmatch(_TOKEN, one) if one.startswith("{posargs") else None
-        if token is None or token["name"] != "posargs":
-            words.append(expand_text(one, posargs=posargs, envdir=envdir))
-        elif posargs:
-            words += posargs
-        else:
+        token, parts = re.fullmatch(_TOKEN, one), [one]
+        if token and token["name"] == "posargs":
             try:
-                default = _words(token["default"] or "", one)
+                parts = _words(token["default"] or "", one) if not posargs else []
             except Invalid as wrong:
                 raise NoxEnvsError(wrong.message) from None
-            words += [expand_text(part, posargs=(), envdir=envdir) for part in default]
+            words += posargs
+        words += [expand_text(part, posargs=posargs, envdir=envdir) for part in parts]
     return tuple(words)
