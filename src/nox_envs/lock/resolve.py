@@ -164,9 +164,9 @@ def _run(job: Job, source: str, *options: str) -> Completed:
 
 def index_options(plan: LockPlan) -> Iterator[str]:
     """Yield the options of uv that say where packages come from."""
-    for number, index in enumerate(plan.indexes, 1):
+    for number, (name, url) in enumerate(plan.indexes, 1):
         # The last index takes the place of uv's default.
-        yield f"--{'default-' if number == len(plan.indexes) else ''}index={index.name}={index.url}"
+        yield f"--{'default-' if number == len(plan.indexes) else ''}index={name}={url}"
 
 
 def source_options(plan: LockPlan) -> Iterator[str]:
@@ -376,7 +376,7 @@ def _instead(name: str, entry: object, plan: LockPlan) -> str:
         case [first, *_]:
             return _instead(name, first, plan)
         case {"index": index}:
-            return "" if index in {one.name for one in plan.indexes} else f"the index {index!r} under indexes"
+            return "" if index in dict(plan.indexes) else f"the index {index!r} under indexes"
         case {"git": url, **options}:
             revision = options.get("rev") or options.get("tag") or options.get("branch")
             return f"{name} @ git+{url}" + (f"@{revision}" if revision else "")

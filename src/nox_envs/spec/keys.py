@@ -14,7 +14,6 @@ from nox_envs.spec.shapes import Key, by_kind, choice, converted, entry_of, list
 from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, Matrix, RequirementSet, Spec, Variant
 from nox_envs.values import replace
 
-_DEEPEST = 20
 _MOST_VALUES = 1_000_000
 
 _NAME = "[a-z0-9][a-z0-9_-]{0,79}"
@@ -210,7 +209,7 @@ _OWN_KEYS = (
 _EXTENDS = Key("extends", _ENVIRONMENT, "Another environment whose keys this one takes over.")
 
 _SETS = map_of(_SET, _ENTRIES, lambda name, found, at: RequirementSet(name=name, entries=found, place=at))
-_INDEXES = map_of(_SET, _URL, lambda name, url, place: types.Index(name=name, url=url, place=place))
+_INDEXES = map_of(_SET, _URL, lambda name, url, _: (name, url))
 _OWN = record(dict, (_EXTENDS, *_OWN_KEYS), _LAYER_KEYS)
 _ENVIRONMENTS = map_of(_ENVIRONMENT, _OWN, lambda name, found, _: (name, found))
 _DEFAULTS = record(dict, _OWN_KEYS, _LAYER_KEYS)
@@ -250,7 +249,7 @@ def read_spec(text: str, *, origin: str) -> Spec:
         origin=origin,
         sets=sets,
         environments=tuple(one.environment for one in named if not one.environment.name.startswith("_")),
-        indexes=cast("tuple[types.Index, ...]", found.get("indexes", ())),
+        indexes=cast("types.Pairs", found.get("indexes", ())),
         drift=drift,
     )
 
@@ -268,16 +267,15 @@ def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[
     size = 0
     for name, (key, own) in written.items():
         chain, parent = [name], parents.get(name, "")
-        while parent in written and parent not in chain and len(chain) < _DEEPEST:
+        while parent in written and parent not in chain and size <= _MOST_VALUES:
             chain.append(parent)
             parent = parents.get(parent, "")
+            size += len(chain)
         end = entry(written[chain[-1]][1], "extends") or own
         if parent and parent not in written:
             problems.unknown(end, parent, "an environment", written, "name one of this file")
         elif parent and parent == name == min(chain):
             problems.add(end, f"extends itself: {' -> '.join([*chain, name])}", "remove one 'extends'")
-        elif len(chain) == _DEEPEST:
-            problems.add(end, f"more than {_DEEPEST} environments extend each other in a row")
         merged = base
         for one in reversed(chain):
             merged = merge(merged, keys.get(one, {}))

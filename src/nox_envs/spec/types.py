@@ -133,22 +133,16 @@ class Environment:
 
 
 @value
-class Index:
-    """One named package index; the order of indexes is their priority."""
-
-    name: str
-    url: str
-    place: Place
-
-
-@value
 class Spec:
-    """A whole spec without its templates; `origin` is the file name as shown to the user."""
+    """A whole spec without its templates; `origin` is the file name as shown to the user.
+
+    `indexes` are the names and URLs of package indexes, in the order of their priority.
+    """
 
     origin: str
     sets: tuple[RequirementSet, ...]
     environments: tuple[Environment, ...]
-    indexes: tuple[Index, ...] = ()
+    indexes: Pairs = ()
     drift: DriftOptions = DriftOptions()
 
 
