@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from hashlib import sha1
 from itertools import islice, pairwise, product
 from math import prod
 from typing import NamedTuple, TypeVar, cast
@@ -243,22 +245,22 @@ def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> 
         if isinstance(content, Matrix) and isinstance(before, Matrix):
             if not before.points and not content.points:
                 content = Matrix(axes={**before.axes, **content.axes})
-        elif isinstance(content, DriftOptions | LockOptions):
-            content = _over(before, content) if isinstance(before, type(content)) else content
-        elif isinstance(before, tuple) and isinstance(content, tuple) and name in (*appended, "set_env"):
-            both = (*before, *content)
-            content = tuple(dict(both).items()) if name == "set_env" else both
+        elif isinstance(content, DriftOptions | LockOptions) and isinstance(before, type(content)):
+            content = _over(before, content)
+        elif isinstance(before, tuple) and isinstance(content, tuple):
+            if name in ("set_env", "severity"):
+                content = tuple(dict((*before, *content)).items())
+            elif name in appended:
+                content = (*before, *content)
         merged[name] = content
     return merged
 
 
 def _over(base: T, added: T) -> T:
-    given = {name: getattr(added, name) for name in fields(added)}
     if isinstance(added, LockOptions) and added.enabled is False:
         return added
-    if isinstance(base, DriftOptions):
-        given["severity"] = tuple({**dict(base.severity), **dict(given["severity"])}.items())
-    return replace(base, **{name: content for name, content in given.items() if content not in (None, ())})
+    given = {name: content for name in fields(added) if (content := getattr(added, name)) not in (None, ())}
+    return replace(base, **merge({name: getattr(base, name) for name in fields(base)}, given))
 
 
 def venv_directory(session: str, envdir: str = ".nox") -> str:
@@ -269,18 +271,12 @@ def venv_directory(session: str, envdir: str = ".nox") -> str:
 
 
 def _slug(session: str) -> str:
-    ascii_only = session
-    if not session.isascii():
-        import unicodedata  # few sessions have such names
-
-        ascii_only = unicodedata.normalize("NFKD", session).encode("ascii", "ignore").decode("ascii")
-    safe = re.sub(r"[^\w\s-]", "-", ascii_only).strip().lower()
+    plain = unicodedata.normalize("NFKD", session).encode("ascii", "ignore").decode("ascii")
+    safe = re.sub(r"[^\w\s-]", "-", plain).strip().lower()
     return re.sub(r"[-\s]+", "-", safe).strip("-") or _short_digest(session)
 
 
 def _short_digest(text: str) -> str:
-    from hashlib import sha1  # few names are too long
-
     return sha1(text.encode("utf-8"), usedforsecurity=False).hexdigest()[:8]
 
 

@@ -72,25 +72,22 @@ class Python:
 def parse_python(text: str) -> Python:
     """Read the name of an interpreter: `3.12`, `3.12.4`, `3.13t`, `pypy3.11`, `python3.12`."""
     found = re.fullmatch(_PYTHON, text, re.ASCII)
-    if not text or not found:
-        raise Invalid(f"{show(text)} is not a Python version", _python_hint(text))
-    name, version = found["name"] or "", found["version"]
-    return Python(
-        text=text,
-        implementation=name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython",
-        version=tuple(map(int, version.split("."))) if version else (),
-        free_threaded=bool(found["threads"]),
-    )
-
-
-def _python_hint(text: str) -> str:
+    if text and found:
+        name, version = found["name"] or "", found["version"]
+        return Python(
+            text=text,
+            implementation=name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython",
+            version=tuple(map(int, version.split("."))) if version else (),
+            free_threaded=bool(found["threads"]),
+        )
+    hint = 'such as "3.12", "3.13t" or "pypy3.11"'
     if dotless := re.fullmatch(r"(?:py(?=\d))?(c?python|pypy-?)?([23])(\d{1,2}t?)", text, re.ASCII):
-        return f"did you mean {dotless[1] or ''}{dotless[2]}.{dotless[3]}?"
-    if "/" in text or "\\" in text:
-        return 'a path is for one machine only; write the version, such as "3.12"'
-    if text.startswith(COMPARISONS):
-        return 'list the versions: ["3.12", "3.13"]'
-    return 'such as "3.12", "3.13t" or "pypy3.11"'
+        hint = f"did you mean {dotless[1] or ''}{dotless[2]}.{dotless[3]}?"
+    elif "/" in text or "\\" in text:
+        hint = 'a path is for one machine only; write the version, such as "3.12"'
+    elif text.startswith(COMPARISONS):
+        hint = 'list the versions: ["3.12", "3.13"]'
+    raise Invalid(f"{show(text)} is not a Python version", hint)
 
 
 @lru_cache(maxsize=4096)
