@@ -517,13 +517,13 @@ def test_lists_are_replaced_and_mappings_merged() -> None:
         ),
     }
     assert (tests.python, tests.exclude) == (("3.13",), ())
-    assert [[one.values for one in axis] for axis in tests.matrix.axes.values()] == [
+    assert [[one.values for one in axis] for axis in tests.matrix.values()] == [
         [(("django", "5.2"),)],
         [(("db", "pg"),)],
     ]
     assert more.layer["lock"] == LockOptions(enabled=False)
-    assert (more.layer["tags"], more.python, more.matrix.axes) == ((), ("3.13",), {})
-    assert more.matrix.points[0].values == (("django", "main"),)
+    assert (more.layer["tags"], more.python, more.matrix) == ((), ("3.13",), {})
+    assert more.include[0].values == (("django", "main"),)
     assert (lint.python, lint.layer["allow_prereleases"]) == ("3.12", True)
 
 
@@ -555,7 +555,7 @@ def test_axes_conditions_and_points_are_read() -> None:
           - {when: {python: ">=3.13", django: {not: "5.2"}}, commands: [mypy]}
           - {when: {}, tags: [all]}
         """)
-    django, db = found.matrix.axes["django"], found.matrix.axes["db"]
+    django, db = found.matrix["django"], found.matrix["db"]
     assert [one.values for one in (*django, *db)] == [
         *((("django", value),) for value in ("4.2", "5.2", "main")),
         (("db", "pg"),),

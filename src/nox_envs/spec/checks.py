@@ -150,15 +150,15 @@ def _check_conditions(
 
 def _check_points(environment: Environment, problems: Problems) -> None:
     matrix, always = environment.matrix, points.always_given(environment)
-    for point in environment.include if not matrix.points else ():
+    for point in environment.include if not environment.listed else ():
         given = {name for name, _ in point.values if name != "python"}
-        for name in sorted(given - matrix.axes.keys()):
-            problems.unknown(point.place, name, "an axis of the environment", (*matrix.axes, *_KEYS))
-        if missing := sorted(matrix.axes.keys() - given):
+        for name in sorted(given - matrix.keys()):
+            problems.unknown(point.place, name, "an axis of the environment", (*matrix, *_KEYS))
+        if missing := sorted(matrix.keys() - given):
             message = f"an added point needs a value for every axis: {', '.join(missing)}"
             problems.add(point.place, message, "to change points that exist, use 'overrides'")
-    rare = {name: point for point in matrix.points for name, _ in point.values if name not in always}
-    for name, point in rare.items():
+    rare = {name: point for point in environment.include for name, _ in point.values if name not in always}
+    for name, point in rare.items() if environment.listed else ():
         if name != "python" and (hint := problems.suggest(name, _KEYS)):
             problems.add(point.place, f"unknown key {words.show(name)}", hint)
 

@@ -11,7 +11,7 @@ from nox_envs.spec.checks import Named, check
 from nox_envs.spec.document import Mapping, Problems, compose, entry
 from nox_envs.spec.points import merge
 from nox_envs.spec.shapes import Key, by_kind, choice, converted, entry_of, list_of, map_of, record, text
-from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, Matrix, RequirementSet, Spec, Variant
+from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, RequirementSet, Spec, Variant
 from nox_envs.values import replace
 
 _MOST_VALUES = 1_000_000
@@ -194,10 +194,7 @@ _AXES = map_of(
 )
 _OF_POINT = (Key("python", _PYTHON, "The Python of the point."),)
 _POINTS = list_of(record(Variant, _OF_POINT, _LAYER_KEYS, free=(_AXIS, _VALUE)), filled=True)
-_MATRIX = by_kind(
-    converted(_POINTS, lambda points, _: Matrix(axes={}, points=points)),
-    converted(_AXES, lambda axes, _: Matrix(axes=dict(axes))),
-)
+_MATRIX = by_kind(_POINTS, converted(_AXES, lambda axes, _: dict(axes)))
 _PYTHONS = by_kind(_PYTHON, list_of(_PYTHON, filled=True))
 _OWN_KEYS = (
     Key("python", _PYTHONS, "The Python, or a list of them: one session each (3.12, 3.13t, pypy3.11)."),
@@ -285,6 +282,9 @@ def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[
             raise problems.error()
         layer = {key.name: merged[key.name] for key in _LAYER_KEYS if key.name in merged}
         shape = {key.name: merged[key.name] for key in _OWN_KEYS if key.name in merged}
+        if isinstance(points := shape.get("matrix"), tuple):
+            include = (*points, *cast("tuple[Variant, ...]", shape.get("include", ())))
+            shape.update(matrix={}, listed=True, include=include)
         environment = types.Environment(name=name, layer=layer, place=problems.place(key))
         nodes = [*[written[one][1] for one in chain], *filter(None, [entry(root, "defaults")]), lock]
         used = [entry(node, one) for node in nodes for one in ("extends", "python", "matrix")]

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar, cast
 from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
-from nox_envs.spec.types import Environment, Layer, LockOptions, Matrix, Point, Variant
+from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
 from nox_envs.values import fields, replace
 
 T = TypeVar("T")
@@ -76,25 +76,24 @@ def _problem(place: Place, environment: str, key: str, message: str, hint: str =
 
 def _candidates(environment: Environment) -> int:
     """Return how many points may be made; with hundreds of exclude and overrides, each counts as several."""
-    matrix, rules = environment.matrix, len(environment.exclude) + len(environment.overrides)
-    count = max(1, len(_pythons(environment))) * max(1, len(matrix.points))
-    count = count * prod(map(len, matrix.axes.values())) + len(environment.include)
+    rules = len(environment.exclude) + len(environment.overrides)
+    combinations = 0 if environment.listed else prod(map(len, environment.matrix.values()))
+    count = max(1, len(_pythons(environment))) * (combinations + len(environment.include))
     return count * (1 + rules // 100)
 
 
 def parts_of(environment: Environment) -> Iterator[Variant]:
     """Yield the axis values, listed points, exclusions and overrides of an environment."""
-    for values in environment.matrix.axes.values():
+    for values in environment.matrix.values():
         yield from values
-    yield from (*environment.matrix.points, *environment.include)
-    yield from (*environment.exclude, *environment.overrides)
+    yield from (*environment.include, *environment.exclude, *environment.overrides)
 
 
 def _pythons(environment: Environment) -> tuple[str, ...]:
     """Return the Pythons of an environment, or else those that its axis values are limited to."""
     if isinstance(environment.python, str):
         return (environment.python,)
-    limits = [test for values in environment.matrix.axes.values() for one in values for test in one.when]
+    limits = [test for values in environment.matrix.values() for one in values for test in one.when]
     named = [value for limit in limits for value in limit.values if not value.startswith(words.COMPARISONS)]
     return environment.python or tuple(dict.fromkeys(named))
 
@@ -110,10 +109,9 @@ def axes_of(environment: Environment) -> dict[str, tuple[str, ...]]:
 
 def always_given(environment: Environment) -> frozenset[str]:
     """Return the axes, and `python`, that have a value at every point of an environment."""
-    points = (*environment.matrix.points, *environment.include)
-    given = [{name for name, _ in point.values} for point in points]
-    if not environment.matrix.points:
-        given.append({*environment.matrix.axes})
+    given = [{name for name, _ in point.values} for point in environment.include]
+    if not environment.listed:
+        given.append({*environment.matrix})
     return frozenset(set.intersection(*given) | ({"python"} if _pythons(environment) else set()))
 
 
@@ -141,18 +139,18 @@ class _Cell(NamedTuple):
 
 def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     """Return the cells of an environment; a forced Python goes with every combination of axes."""
-    matrix, shown = environment.matrix, not isinstance(environment.python, str)
+    matrix, shown = environment.matrix.values(), not isinstance(environment.python, str)
     pythons = _pythons(environment) or (None,)
     cells: list[_Cell] = []
-    for python, parts in product(pythons, product(*matrix.axes.values())) if not matrix.points else ():
+    for python, parts in product(pythons, product(*matrix)) if not environment.listed else ():
         axes = tuple([pair for part in parts for pair in part.values])
         layers = tuple([part.layer for part in parts])
         cell = _Cell(python, axes, shown, layers, environment.place)
         limits = [test for part in parts for test in part.when]
         if all(meets(test, python) for test in limits) and not _rules(environment.exclude, cell):
             cells.append(cell)
-    axis_values = [part for values in matrix.axes.values() for part in values]
-    for point in (*matrix.points, *environment.include):
+    axis_values = [part for values in matrix for part in values]
+    for point in environment.include:
         layers = (*[part.layer for part in axis_values if part.values[0] in point.values], point.layer)
         axes = tuple([pair for pair in point.values if pair[0] != "python"])
         given = dict(point.values).get("python")
@@ -187,7 +185,7 @@ def _merged(layers: Iterable[Layer], drift: DriftOptions) -> tuple[Layer, Layer,
 
 
 def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -> Point:
-    name, matrix = environment.name, environment.matrix
+    name = environment.name
     values = {"name": name, "environment": name, **dict(cell.axes)}
     if cell.python is not None:
         values.update(python=cell.python, py=cell.python.replace(".", ""))
@@ -204,7 +202,7 @@ def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -
     else:
         parts = [cell.python] if cell.shown and cell.python else []
         session = "-".join([name, *parts])
-        if matrix.axes or matrix.points or cell.axes:
+        if environment.listed or environment.matrix or cell.axes:
             session = f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
     point = Point(environment=name, session=session, python=cell.python, axes=cell.axes, place=cell.place)
     return replace(point, **given)
@@ -242,9 +240,8 @@ def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> 
     merged = dict(base)
     for name, content in added.items():
         before = base.get(name)
-        if isinstance(content, Matrix) and isinstance(before, Matrix):
-            if not before.points and not content.points:
-                content = Matrix(axes={**before.axes, **content.axes})
+        if isinstance(content, dict) and isinstance(before, dict):
+            content = {**before, **content}
         elif isinstance(content, DriftOptions | LockOptions) and isinstance(before, type(content)):
             content = _over(before, content)
         elif isinstance(before, tuple) and isinstance(content, tuple):
