@@ -10,7 +10,7 @@ from nox_envs.errors import Place
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import points, words
 from nox_envs.spec.document import Node, Problems, Scalar, entry, walk
-from nox_envs.spec.types import Entry, Environment, Layer, LockOptions, Point, RequirementSet
+from nox_envs.spec.types import Condition, Entry, Environment, Layer, LockOptions, Point, RequirementSet
 
 Sets: TypeAlias = dict[str, RequirementSet]
 
@@ -36,7 +36,6 @@ class Named(NamedTuple):
 def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problems) -> None:
     """Add a problem for every reference that leads nowhere, leads in a circle, or has no effect."""
     environments = {one.environment.name: one for one in named}
-    missed: dict[int, tuple[Place, str, str] | None] = {}
     locks: dict[str, dict[str, Place]] = {name: {} for name in environments}
     _check_sets(sets, problems)
     _check_layer({"drift": drift}, sets, environments, problems)
@@ -47,11 +46,9 @@ def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problem
         if len(points.axes_of(one.environment)) > _MOST_AXES:
             problems.add(one.environment.place, f"the environment has more than {_MOST_AXES} axes")
         elif one.whole:
-            _check_conditions(one.environment, missed, problems)
             _check_points(one.environment, problems)
             _check_placeholders(one, problems)
-    for problem in filter(None, missed.values()):
-        problems.add(*problem)
+    _check_conditions([one.environment for one in named if one.whole], problems)
     _check_circles(locks, "the locks constrain each other in a circle", problems)
 
 
@@ -128,24 +125,29 @@ def _check_lock(named: Named, problems: Problems) -> None:
         problems.add(place, "lock.command is for a lock with managed: false", "add that, or remove it")
 
 
-def _check_conditions(
-    environment: Environment, missed: dict[int, tuple[Place, str, str] | None], problems: Problems
-) -> None:
-    """Note the conditions that this environment cannot meet; another one that inherits them may."""
-    known, where = points.axes_of(environment), f" of the environment {words.show(environment.name)}"
-    for test in [test for part in points.parts_of(environment) for test in part.when]:
-        if missed.get(id(test), ()) is None:
-            continue
-        values = known.get(test.axis, ())
-        unknown = [one for one in test.values if one not in values and not one.startswith(words.COMPARISONS)]
-        missed[id(test)] = None
-        if test.axis not in known:
-            python = 'write python: "3.12", or a list' if test.axis == "python" else ""
-            hint = python or problems.suggest(test.axis, known) or f"its axes: {', '.join([*known][:10])}"
-            missed[id(test)] = test.place, f"{words.show(test.axis)} is not an axis{where}", hint
-        elif unknown:
-            message = f"{words.show(unknown[0])} is not a value of {test.axis}{where}"
-            missed[id(test)] = test.place, message, f"its values: {', '.join(values[:10])}"
+def _check_conditions(environments: list[Environment], problems: Problems) -> None:
+    """Add the conditions that none of the environments that have them can meet."""
+    missed: dict[int, tuple[Condition, str, Environment] | None] = {}
+    for environment in environments:
+        known = points.axes_of(environment)
+        for test in [test for part in points.parts_of(environment) for test in part.when]:
+            values = known.get(test.axis, ())
+            exact = [one for one in test.values if not one.startswith(words.COMPARISONS)]
+            wrong = next((one for one in exact if one not in values), "") if values else test.axis
+            if wrong:
+                missed.setdefault(id(test), (test, wrong, environment))
+            else:
+                missed[id(test)] = None
+    for test, wrong, environment in filter(None, missed.values()):
+        known, where = points.axes_of(environment), f" of the environment {words.show(environment.name)}"
+        if test.axis in known:
+            message, hint = f"is not a value of {test.axis}{where}", ", ".join(known[test.axis][:10])
+            problems.add(test.place, f"{words.show(wrong)} {message}", f"its values: {hint}")
+        elif test.axis == "python":
+            problems.add(test.place, f"'python' is not an axis{where}", 'write python: "3.12", or a list')
+        else:
+            axes = f"its axes: {', '.join([*known][:10])}"
+            problems.unknown(test.place, test.axis, f"an axis{where}", known, axes)
 
 
 def _check_points(environment: Environment, problems: Problems) -> None:

@@ -159,9 +159,8 @@ def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     if forced is None:
         return cells
     at_forced = [cell for cell in cells if cell.python == forced]
-    combinations = {cell.axes: cell for cell in reversed(cells)}
-    chosen = at_forced or [*reversed([*combinations.values()])]
-    return [cell._replace(python=forced, shown=True) for cell in chosen]
+    combinations = {cell.axes: cell for cell in cells}
+    return [cell._replace(python=forced, shown=True) for cell in at_forced or combinations.values()]
 
 
 def _rules(rules: tuple[Variant, ...], cell: _Cell) -> list[Layer]:
