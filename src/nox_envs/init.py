@@ -118,11 +118,11 @@ class _Survey:
     def read_files(self) -> None:
         """Draft an environment for each requirements file with its lock, and for each lock without one."""
         found = dict(self._search())
-        references: set[tuple[str, str]] = set()
-        for path in found:
-            for line in read_requirements_file(self._text(path), origin=path, environ=self._environ).lines:
-                target = posixpath.normpath(posixpath.join(posixpath.dirname(path), line.text))
-                references.add((line.kind, target))
+        references = {
+            (line.kind, posixpath.normpath(posixpath.join(posixpath.dirname(path), line.text)))
+            for path in found
+            for line in read_requirements_file(self._text(path), origin=path, environ=self._environ).lines
+        }
         for path, lock in found.items():
             called = "constraint" in posixpath.basename(path).lower()
             limits = ("constraints", path) in references and ("requirements", path) not in references

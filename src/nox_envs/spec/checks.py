@@ -141,13 +141,12 @@ def _check_conditions(environments: list[Environment], problems: Problems) -> No
     for test, wrong, environment in filter(None, missed.values()):
         known, where = points.axes_of(environment), f" of the environment {words.show(environment.name)}"
         if test.axis in known:
-            message, hint = f"is not a value of {test.axis}{where}", ", ".join(known[test.axis][:10])
-            problems.add(test.place, f"{words.show(wrong)} {message}", f"its values: {hint}")
-        elif test.axis == "python":
-            problems.add(test.place, f"'python' is not an axis{where}", 'write python: "3.12", or a list')
+            hint = f"its values: {', '.join(known[test.axis][:10])}"
+            problems.add(test.place, f"{words.show(wrong)} is not a value of {test.axis}{where}", hint)
         else:
-            axes = f"its axes: {', '.join([*known][:10])}"
-            problems.unknown(test.place, test.axis, f"an axis{where}", known, axes)
+            hint = f"its axes: {', '.join([*known][:10])}"
+            hint = 'write python: "3.12", or a list' if test.axis == "python" else hint
+            problems.unknown(test.place, test.axis, f"an axis{where}", known, hint)
 
 
 def _check_points(environment: Environment, problems: Problems) -> None:

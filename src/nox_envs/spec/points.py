@@ -10,15 +10,13 @@ from graphlib import CycleError, TopologicalSorter
 from hashlib import sha1
 from itertools import islice, pairwise, product
 from math import prod
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
 from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
 from nox_envs.values import fields, replace
-
-T = TypeVar("T")
 
 MOST_POINTS = 20_000
 _MOST_REPORTED = 20
@@ -43,7 +41,10 @@ def expand(
     known: dict[tuple[int, ...], tuple[Layer, Layer, int]] = {}
     spent = 0
     for environment in spec.environments:
-        spent += _candidates(environment)
+        rules = len(environment.exclude) + len(environment.overrides)
+        combinations = 0 if environment.listed else prod(map(len, environment.matrix.values()))
+        count = max(1, len(_pythons(environment))) * (combinations + len(environment.include))
+        spent += count * (1 + rules // 100)
         cells = _cells(environment, python) if spent <= MOST_POINTS else []
         for cell in cells:
             layers = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
@@ -72,14 +73,6 @@ def expand(
 
 def _problem(place: Place, environment: str, key: str, message: str, hint: str = "") -> Problem:
     return Problem(place=place, path=f"environments.{environment}{key}", message=message, hint=hint)
-
-
-def _candidates(environment: Environment) -> int:
-    """Return how many points may be made; with hundreds of exclude and overrides, each counts as several."""
-    rules = len(environment.exclude) + len(environment.overrides)
-    combinations = 0 if environment.listed else prod(map(len, environment.matrix.values()))
-    count = max(1, len(_pythons(environment))) * (combinations + len(environment.include))
-    return count * (1 + rules // 100)
 
 
 def parts_of(environment: Environment) -> Iterator[Variant]:
@@ -252,7 +245,7 @@ def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> 
     return merged
 
 
-def _over(base: T, added: T) -> T:
+def _over(base: object, added: object) -> object:
     if isinstance(added, LockOptions) and added.enabled is False:
         return added
     given = {name: content for name in fields(added) if (content := getattr(added, name)) not in (None, ())}
