@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.spec import words
-from nox_envs.spec.words import Python, expand_command, expand_text, parse_python, split_command
+from nox_envs.spec.words import Python, expand_command, parse_python, split_command
 
 relaxed = settings(deadline=None)
 
@@ -193,7 +193,7 @@ def test_filling_replaces_what_is_known_and_halves_doubled_braces() -> None:
 def test_filling_a_command_leaves_the_rest_for_the_run() -> None:
     filled = words.fill("{name} {{x}} {envdir} {posargs:{django} {{y}}} {odd}", VALUES, for_run=True)
     assert filled == "tests {{x}} {envdir} {posargs:5.2 {{y}}} a{{b}}c"
-    assert expand_text(filled, posargs=(), envdir="E") == "tests {x} E 5.2 {y} a{b}c"
+    assert words.fill(filled, {"posargs": "", "envdir": "E"}) == "tests {x} E 5.2 {y} a{b}c"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_default_that_a_value_makes_unsplittable_is_an_error() -> None:
 @relaxed
 def test_a_value_survives_filling_and_running_whatever_it_is(value: str) -> None:
     filled = words.fill("{axis}", {"axis": value}, for_run=True)
-    assert expand_text(filled, envdir="E", posargs=("x",)) == value
+    assert words.fill(filled, {"posargs": "x", "envdir": "E"}) == value
     assert words.fill("{axis}", {"axis": value}) == value
 
 

@@ -217,17 +217,13 @@ def fill(text: str, values: Mapping[str, str], *, for_run: bool = False) -> str:
     return re.sub(_TOKEN, replaced, text) if "{" in text or "}" in text else text
 
 
-def expand_text(text: str, *, posargs: tuple[str, ...], envdir: str) -> str:
-    """Complete one text for the run: `{envdir}`, `{posargs}` joined by spaces or its default, and braces."""
-    return fill(text, {"posargs": " ".join(posargs), "envdir": envdir})
-
-
 def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: str) -> tuple[str, ...]:
     """Complete a command for the run; `posargs` are the words after `--`.
 
     A word that is `{posargs}` becomes these, or else the words of its default, split like a shell would.
     Raises NoxEnvsError if it cannot be split.
     """
+    values = {"posargs": " ".join(posargs), "envdir": envdir}
     words: list[str] = []
     for one in argv:
         token, parts = re.fullmatch(_TOKEN, one), [one]
@@ -237,5 +233,5 @@ def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: s
             except Invalid as wrong:
                 raise NoxEnvsError(wrong.message) from None
             words += posargs
-        words += [expand_text(part, posargs=posargs, envdir=envdir) for part in parts]
+        words += [fill(part, values) for part in parts]
     return tuple(words)
