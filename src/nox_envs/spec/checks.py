@@ -49,7 +49,9 @@ def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problem
             _check_points(one.environment, problems)
             _check_placeholders(one, problems)
     _check_conditions([one.environment for one in named if one.whole], problems)
-    _check_circles(locks, "the locks constrain each other in a circle", problems)
+    for circle in points.circles_in(locks):
+        message = f"the locks constrain each other in a circle: {' -> '.join(circle)}"
+        problems.add(locks[circle[0]][circle[1]], message, "remove one of them")
 
 
 def _layers(environment: Environment) -> Iterator[tuple[Layer, set[str]]]:
@@ -60,25 +62,16 @@ def _layers(environment: Environment) -> Iterator[tuple[Layer, set[str]]]:
 
 
 def _check_sets(sets: Sets, problems: Problems) -> None:
-    edges: dict[str, dict[str, Place]] = {name: {} for name in sets}
     for name, one in sets.items():
         for item in one.entries:
             if "{" in item.text or "}" in item.text:
                 hint = "write it in the 'requirements' of an environment"
                 problems.add(item.place, "a requirement set has no placeholders", hint)
-            elif item.kind == "include":
-                edges[name].setdefault(item.text, item.place)
-                if item.text not in sets:
-                    problems.unknown(item.place, item.text, "a requirement set", sets)
+            elif item.kind == "include" and item.text not in sets:
+                problems.unknown(item.place, item.text, "a requirement set", sets)
             elif item.kind == "requirement" and item.text in sets and item.text != name:
                 hint = f"write 'include: {item.text}'; the package is written as '{item.text}>=0'"
                 problems.add(item.place, f"{words.show(item.text)} is a requirement set", hint)
-    _check_circles(edges, "the includes go in a circle", problems)
-
-
-def _check_circles(edges: dict[str, dict[str, Place]], message: str, problems: Problems) -> None:
-    for circle in points.circles_in(edges):
-        problems.add(edges[circle[0]][circle[1]], f"{message}: {' -> '.join(circle)}", "remove one of them")
 
 
 def _check_layer(
