@@ -56,7 +56,7 @@ def expand(
                 break
         if spent > MOST_POINTS:
             message = (
-                f"there are too many points: more than {MOST_POINTS:,}, or with too many long texts or rules"
+                f"there are too many points: more than {MOST_POINTS:,}, or with long texts or many rules"
             )
             hint = "list the points: matrix: [{AXIS: VALUE, …}, …]"
             raise FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
