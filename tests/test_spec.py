@@ -264,7 +264,7 @@ LARGE = {
     "environments:\n  t:\n    tags:\n<      - '{b}{c}'\n*40000>": "unknown placeholder {b}",
     "environments:\n<  eN: {requires: [fN]}\n*5000>": "'f1' is not an environment",
     "environments: {t: {matrix: {<aN: x, *200>}}}": "the environment has more than 100 axes",
-    "environments: {t: {matrix: {a: [<N, *10000>]}, tags: ['<x*100000>{a}']}}": "with long texts or many rules",
+    "environments: {t: {matrix: {a: [<N, *10000>]}, tags: ['<x*100000>{a}']}}": "long texts or many rules",
     "defaults: {set_env: {<aN: x, *2000>}}\nenvironments:\n<  eN: {}\n*600>": "take over more than 1,000,000",
 }
 
