@@ -253,7 +253,6 @@ def read_spec(text: str, *, origin: str) -> Spec:
 
 def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[Named]:
     """Return every environment, with `defaults` and what it extends merged into it, in the order written."""
-    lock = Mapping("", [pair for pair in root.value if pair[0].value == "lock"], root.start_mark)
     base = merge({"lock": found["lock"]} if "lock" in found else {}, cast("Layer", found.get("defaults", {})))
     node = entry(root, "environments")
     written = {key.value: (key, own) for key, own in node.value} if isinstance(node, Mapping) else {}
@@ -286,9 +285,10 @@ def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[
             include = (*points, *cast("tuple[Variant, ...]", shape.get("include", ())))
             shape.update(matrix={}, listed=True, include=include)
         environment = types.Environment(name=name, layer=layer, place=problems.place(key))
-        nodes = [*[written[one][1] for one in chain], *filter(None, [entry(root, "defaults")]), lock]
+        above = filter(None, [entry(root, "defaults"), entry(root, "lock")])
+        nodes = (*[written[one][1] for one in chain], *above)
         used = [entry(node, one) for node in nodes for one in ("extends", "python", "matrix")]
         sound = not parent and not any(map(problems.inside, used))
         whole = sound and not (name.startswith("_") and name in extended)
-        named.append(Named(replace(environment, **shape), tuple(nodes), whole))
+        named.append(Named(replace(environment, **shape), nodes, whole))
     return named

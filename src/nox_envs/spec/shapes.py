@@ -161,10 +161,8 @@ def by_kind(*shapes: Shape[T]) -> Shape[T]:
     expected = _listed([one.expected for one in shapes])
     kinds: dict[type[Node], Shape[T]] = {kind: one for one in reversed(shapes) for kind in one.kinds}
 
-    def read(node: Node, problems: Problems) -> T | None:
-        return kinds[type(node)].read(node, problems)
-
-    return Shape(expected, {"anyOf": [one.schema for one in shapes]}, (*kinds,), read)
+    schema: Fragment = {"anyOf": [one.schema for one in shapes]}
+    return Shape(expected, schema, (*kinds,), lambda node, problems: kinds[type(node)].read(node, problems))
 
 
 def converted(inner: Shape[T], convert: Callable[[T, Place], U]) -> Shape[U]:
