@@ -17,7 +17,6 @@ from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.text import Lock, parse_lock
 from nox_envs.requirements.text import parse_requirement
 from nox_envs.spec.types import ExcludeNewer, Point
-from nox_envs.spec.types import Index as NamedIndex
 from nox_envs.values import replace
 from nox_envs.venv.check import Checked, check_venv
 from nox_envs.venv.compare import Expectation, Own
@@ -189,7 +188,7 @@ def test_what_was_deleted_comes_from_the_cache_and_needs_no_index(case: Case, in
 
 @pytest.mark.functional
 def test_the_options_of_a_plan_reach_uv(case: Case, index: Index) -> None:
-    indexes = tuple(NamedIndex(name=name, url=index.url, place=PLACE) for name in ("one", "two"))
+    indexes = tuple((name, index.url) for name in ("one", "two"))
     case.plan = replace(
         case.plan, indexes=indexes, build_constraints=declared("fig<2"),
         points=(replace(POINT, only_binary=("apple",), no_binary=("pear",)),),

@@ -26,7 +26,7 @@ from nox_envs.lock.plan import (
 )
 from nox_envs.requirements.compose import Composition
 from nox_envs.requirements.text import requirement_text
-from nox_envs.spec.types import ExcludeNewer, Index, LockOptions, Pairs, Point
+from nox_envs.spec.types import ExcludeNewer, LockOptions, Pairs, Point
 from nox_envs.values import replace
 from tests.plans import at, below, composed, everywhere, planned, point, wants
 
@@ -274,8 +274,8 @@ BASE = replace(
     points=tuple(point("tests", python, **OPTIONS) for python in ("3.12", "3.13")),  # type: ignore[arg-type]
 )
 INDEXES = (
-    Index(name="one", url="https://packages.example.org/one", place=at(1)),
-    Index(name="two", url="https://packages.example.org/two", place=at(2)),
+    ("one", "https://packages.example.org/one"),
+    ("two", "https://packages.example.org/two"),
 )
 OWN = wants(".[cli]", name="own")
 

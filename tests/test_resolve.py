@@ -9,17 +9,15 @@ from typing import cast
 
 import pytest
 
-from nox_envs.errors import Place
 from nox_envs.files import parse_toml
 from nox_envs.lock.plan import header_of
 from nox_envs.lock.resolve import outside_settings
 from nox_envs.lock.text import Lock, parse_lock, render_lock, render_pylock
 from nox_envs.spec.types import ExcludeNewer
-from nox_envs.spec.types import Index as NamedIndex
 from nox_envs.values import replace
 from tests.conftest import Machine
 from tests.index import Index, build_wheel, serve, write_source
-from tests.locker import PLACE, Locker, declared, plan
+from tests.locker import Locker, declared, plan
 
 pytestmark = pytest.mark.functional
 
@@ -183,10 +181,7 @@ def test_the_first_index_that_has_a_package_decides(
 ) -> None:
     with serve(tmp_path_factory.mktemp("inner")) as inner:
         inner.release("apple", "1.0", files={"apple/other.py": ""})
-        named = tuple(
-            NamedIndex(name=name, url=url, place=PLACE)
-            for name, url in (("in", inner.url), ("out", index.url))
-        )
+        named = (("in", inner.url), ("out", index.url))
         locker.env["UV_DEFAULT_INDEX"] = "http://127.0.0.1:9/simple"
         found = locker.resolve(plan("shop", "apple", "plum", indexes=named)).lock
         assert [(pin.name, pin.version) for pin in found.pins] == [("apple", "1.0"), ("plum", "1.0")]
@@ -384,8 +379,7 @@ def test_a_package_with_an_entry_in_sources_is_refused(locker: Locker, entry: ob
 def test_an_entry_in_sources_that_the_spec_repeats_is_fine(locker: Locker, index: Index) -> None:
     write_source(locker.root / "libs/apple", "apple", "5.0")
     locker.settings = {"sources": {"apple": {"path": "libs/apple"}, "plum": {"index": "main"}}}
-    main = NamedIndex(name="main", url=index.url, place=Place(origin="envs.yaml"))
-    asked = plan("shop", "-e ./libs/apple", "plum", indexes=(main,))
+    asked = plan("shop", "-e ./libs/apple", "plum", indexes=(("main", index.url),))
     assert locker.lines(asked) == ["-e ./libs/apple  # apple", "plum==1.0"]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nox_envs.files import FileLock, write_atomically
 from nox_envs.host import Host, recall
 from nox_envs.project import Project
 from nox_envs.spec.types import Command, Point
-from nox_envs.spec.words import expand_command, expand_text
+from nox_envs.spec.words import expand_command, fill
 from nox_envs.values import replace
 from nox_envs.venv.receipt import CleanVerdict
 from nox_envs.venv.snapshot import evidence
@@ -100,10 +101,7 @@ class SessionRun:
 
     def _run(self, command: Command) -> None:
         point, posargs, envdir = self._point, self._host.posargs, str(self._host.location)
-
-        def filled(text: str) -> str:
-            return expand_text(text, posargs=posargs, envdir=envdir)
-
+        filled = partial(fill, values={"posargs": " ".join(posargs), "envdir": envdir})
         self._host.run(
             replace(
                 command,

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.files import parse_json
 from nox_envs.spec.types import Pairs
-from nox_envs.spec.words import parse_platform, parse_python
+from nox_envs.spec.words import MACHINES, parse_platform, parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import value
 
@@ -24,12 +24,8 @@ _ARCHIVE = r"(?i).*\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|zst))
 _PLAIN_VERSION = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17}))*")
 # sys.implementation.name to platform.python_implementation().
 IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
-# sys_platform to platform_system, os_name, and the machines that stand for all of them where none is named.
-_SYSTEMS = {
-    "linux": ("Linux", "posix", ("x86_64", "aarch64")),
-    "darwin": ("Darwin", "posix", ("arm64", "x86_64")),
-    "win32": ("Windows", "nt", ("AMD64", "ARM64")),
-}
+# sys_platform to platform_system and os_name.
+_SYSTEMS = {"linux": ("Linux", "posix"), "darwin": ("Darwin", "posix"), "win32": ("Windows", "nt")}
 
 
 @value
@@ -294,9 +290,9 @@ def declared_markers(
         ]
     systems: list[Variables] = [{}]
     if platform:
-        named = parse_platform(platform)
-        system, os_name, machines = _SYSTEMS[named.sys_platform]
-        variables = {"sys_platform": named.sys_platform, "platform_system": system, "os_name": os_name}
-        usual = (named.machine,) if named.machine else machines
+        name, named = parse_platform(platform)
+        system, os_name = _SYSTEMS[name]
+        variables = {"sys_platform": name, "platform_system": system, "os_name": os_name}
+        usual = (named,) if named else MACHINES[name]
         systems = [{**variables, "platform_machine": machine} for machine in usual]
     return tuple([Markers({**one, **other}) for one in interpreters for other in systems])

@@ -13,7 +13,7 @@ from nox_envs.findings import lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, requirement_key, requirement_text
-from nox_envs.spec.types import Index, Pairs, Point
+from nox_envs.spec.types import Pairs, Point
 from nox_envs.spec.words import parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import replace, value
@@ -32,7 +32,7 @@ class PlanInputs:
     """What plans take from the project: its lowest Python (`3.10`), digests of what a composition names."""
 
     compose: Callable[[Point], Composition]
-    indexes: tuple[Index, ...] = ()
+    indexes: Pairs = ()
     requires_python: str = ""
     related: Callable[[Composition], Pairs] = lambda composition: ()
 
@@ -65,7 +65,7 @@ class LockPlan:
     build_constraints: tuple[Declared, ...] = ()
     own: Declared | None = None
     layers: tuple[str, ...] = ()
-    indexes: tuple[Index, ...] = ()
+    indexes: Pairs = ()
     sources: tuple[str, ...] = ()
     related: Pairs = ()
 
@@ -295,7 +295,7 @@ def parts(plan: LockPlan) -> Pairs:
         "requires-python": f">={floor(plan)}" if is_open(plan) else "",
         "layers": ", ".join(sorted(plan.layers)),
         "hashes of requirements": _short(_keys(listed)),
-        "indexes": _short([[index.name, index.url] for index in plan.indexes]),
+        "indexes": _short([[*index] for index in plan.indexes]),
         "build_constraints": _short(_keys(plan.build_constraints)),
         "project": requirement_text(replace(plan.own, editable=False)) if plan.own else "",
         **{name: _short(_keys(ones)) for name, ones in limits.items()},

@@ -168,9 +168,9 @@ def _run(job: Job, source: str, *options: str) -> Completed:
 
 def index_options(plan: LockPlan) -> Iterator[str]:
     """Yield the options of uv that say where packages come from."""
-    for number, index in enumerate(plan.indexes, 1):
+    for number, (name, url) in enumerate(plan.indexes, 1):
         # The last index takes the place of uv's default.
-        yield f"--{'default-' if number == len(plan.indexes) else ''}index={index.name}={index.url}"
+        yield f"--{'default-' if number == len(plan.indexes) else ''}index={name}={url}"
 
 
 def source_options(plan: LockPlan) -> Iterator[str]:
@@ -209,9 +209,9 @@ def _bounds(plan: LockPlan) -> str:
         for one in map(parse_python, () if is_open(plan) else plan.pythons)
     ]
     platforms: list[str] = []
-    for one in map(parse_platform, plan.platforms):
-        machine = f" and platform_machine == '{one.machine}'" if one.machine else ""
-        platforms.append(f"(sys_platform == '{one.sys_platform}'{machine})")
+    for system, named in map(parse_platform, plan.platforms):
+        machine = f" and platform_machine == '{named}'" if named else ""
+        platforms.append(f"(sys_platform == '{system}'{machine})")
     return " and ".join(f"({' or '.join(clauses)})" for clauses in (pythons, platforms) if clauses)
 
 
@@ -362,7 +362,7 @@ def refuse_sourced(plan: LockPlan, settings: Mapping[str, object], names: Iterab
     for name, entry in sources.items() if isinstance(sources, Mapping) else ():
         match entry[0] if isinstance(entry, list) and entry else entry:
             case {"index": index}:
-                known = index in {one.name for one in plan.indexes}
+                known = index in dict(plan.indexes)
                 instead = "" if known else f"the index {index!r} under indexes"
             case {"git": url, **options}:
                 revision = options.get("rev") or options.get("tag") or options.get("branch")

@@ -10,7 +10,7 @@ from nox_envs.errors import Place
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import points, words
 from nox_envs.spec.document import Node, Problems, Scalar, entry, walk
-from nox_envs.spec.types import Entry, Environment, Layer, LockOptions, Point, RequirementSet
+from nox_envs.spec.types import Condition, Entry, Environment, Layer, LockOptions, Point, RequirementSet
 
 Sets: TypeAlias = dict[str, RequirementSet]
 
@@ -36,7 +36,6 @@ class Named(NamedTuple):
 def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problems) -> None:
     """Add a problem for every reference that leads nowhere, leads in a circle, or has no effect."""
     environments = {one.environment.name: one for one in named}
-    missed: dict[int, tuple[Place, str, str] | None] = {}
     locks: dict[str, dict[str, Place]] = {name: {} for name in environments}
     _check_sets(sets, problems)
     _check_layer({"drift": drift}, sets, environments, problems)
@@ -47,12 +46,12 @@ def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problem
         if len(points.axes_of(one.environment)) > _MOST_AXES:
             problems.add(one.environment.place, f"the environment has more than {_MOST_AXES} axes")
         elif one.whole:
-            _check_conditions(one.environment, missed, problems)
             _check_points(one.environment, problems)
             _check_placeholders(one, problems)
-    for problem in filter(None, missed.values()):
-        problems.add(*problem)
-    _check_circles(locks, "the locks constrain each other in a circle", problems)
+    _check_conditions([one.environment for one in named if one.whole], problems)
+    for circle in points.circles_in(locks):
+        message = f"the locks constrain each other in a circle: {' -> '.join(circle)}"
+        problems.add(locks[circle[0]][circle[1]], message, "remove one of them")
 
 
 def _layers(environment: Environment) -> Iterator[tuple[Layer, set[str]]]:
@@ -63,25 +62,16 @@ def _layers(environment: Environment) -> Iterator[tuple[Layer, set[str]]]:
 
 
 def _check_sets(sets: Sets, problems: Problems) -> None:
-    edges: dict[str, dict[str, Place]] = {name: {} for name in sets}
     for name, one in sets.items():
         for item in one.entries:
             if "{" in item.text or "}" in item.text:
                 hint = "write it in the 'requirements' of an environment"
                 problems.add(item.place, "a requirement set has no placeholders", hint)
-            elif item.kind == "include":
-                edges[name].setdefault(item.text, item.place)
-                if item.text not in sets:
-                    problems.unknown(item.place, item.text, "a requirement set", sets)
+            elif item.kind == "include" and item.text not in sets:
+                problems.unknown(item.place, item.text, "a requirement set", sets)
             elif item.kind == "requirement" and item.text in sets and item.text != name:
                 hint = f"write 'include: {item.text}'; the package is written as '{item.text}>=0'"
                 problems.add(item.place, f"{words.show(item.text)} is a requirement set", hint)
-    _check_circles(edges, "the includes go in a circle", problems)
-
-
-def _check_circles(edges: dict[str, dict[str, Place]], message: str, problems: Problems) -> None:
-    for circle in points.circles_in(edges):
-        problems.add(edges[circle[0]][circle[1]], f"{message}: {' -> '.join(circle)}", "remove one of them")
 
 
 def _check_layer(
@@ -128,37 +118,41 @@ def _check_lock(named: Named, problems: Problems) -> None:
         problems.add(place, "lock.command is for a lock with managed: false", "add that, or remove it")
 
 
-def _check_conditions(
-    environment: Environment, missed: dict[int, tuple[Place, str, str] | None], problems: Problems
-) -> None:
-    """Note the conditions that this environment cannot meet; another one that inherits them may."""
-    known, where = points.axes_of(environment), f" of the environment {words.show(environment.name)}"
-    for test in [test for part in points.parts_of(environment) for test in part.when]:
-        if missed.get(id(test), ()) is None:
-            continue
-        values = known.get(test.axis, ())
-        unknown = [one for one in test.values if one not in values and not one.startswith(words.COMPARISONS)]
-        missed[id(test)] = None
-        if test.axis not in known:
-            python = 'write python: "3.12", or a list' if test.axis == "python" else ""
-            hint = python or problems.suggest(test.axis, known) or f"its axes: {', '.join([*known][:10])}"
-            missed[id(test)] = test.place, f"{words.show(test.axis)} is not an axis{where}", hint
-        elif unknown:
-            message = f"{words.show(unknown[0])} is not a value of {test.axis}{where}"
-            missed[id(test)] = test.place, message, f"its values: {', '.join(values[:10])}"
+def _check_conditions(environments: list[Environment], problems: Problems) -> None:
+    """Add the conditions that none of the environments that have them can meet."""
+    missed: dict[int, tuple[Condition, str, Environment] | None] = {}
+    for environment in environments:
+        known = points.axes_of(environment)
+        for test in [test for part in points.parts_of(environment) for test in part.when]:
+            values = known.get(test.axis, ())
+            exact = [one for one in test.values if not one.startswith(words.COMPARISONS)]
+            wrong = next((one for one in exact if one not in values), "") if values else test.axis
+            if wrong:
+                missed.setdefault(id(test), (test, wrong, environment))
+            else:
+                missed[id(test)] = None
+    for test, wrong, environment in filter(None, missed.values()):
+        known, where = points.axes_of(environment), f" of the environment {words.show(environment.name)}"
+        if test.axis in known:
+            hint = f"its values: {', '.join(known[test.axis][:10])}"
+            problems.add(test.place, f"{words.show(wrong)} is not a value of {test.axis}{where}", hint)
+        else:
+            hint = f"its axes: {', '.join([*known][:10])}"
+            hint = 'write python: "3.12", or a list' if test.axis == "python" else hint
+            problems.unknown(test.place, test.axis, f"an axis{where}", known, hint)
 
 
 def _check_points(environment: Environment, problems: Problems) -> None:
     matrix, always = environment.matrix, points.always_given(environment)
-    for point in environment.include if not matrix.points else ():
+    for point in environment.include if not environment.listed else ():
         given = {name for name, _ in point.values if name != "python"}
-        for name in sorted(given - matrix.axes.keys()):
-            problems.unknown(point.place, name, "an axis of the environment", (*matrix.axes, *_KEYS))
-        if missing := sorted(matrix.axes.keys() - given):
+        for name in sorted(given - matrix.keys()):
+            problems.unknown(point.place, name, "an axis of the environment", (*matrix, *_KEYS))
+        if missing := sorted(matrix.keys() - given):
             message = f"an added point needs a value for every axis: {', '.join(missing)}"
             problems.add(point.place, message, "to change points that exist, use 'overrides'")
-    rare = {name: point for point in matrix.points for name, _ in point.values if name not in always}
-    for name, point in rare.items():
+    rare = {name: point for point in environment.include for name, _ in point.values if name not in always}
+    for name, point in rare.items() if environment.listed else ():
         if name != "python" and (hint := problems.suggest(name, _KEYS)):
             problems.add(point.place, f"unknown key {words.show(name)}", hint)
 

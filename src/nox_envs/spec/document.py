@@ -18,10 +18,8 @@ Node: TypeAlias = yaml.Node
 
 # The C parser is twenty times faster, but not in every build of PyYAML.
 LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_MAX_SIZE = 1 << 20
 _MAX_DEPTH = 40
 _MAX_ALIASED = 10_000
-_MAX_SUGGESTIONS = 100
 
 _SMALLEST = 'begin with "version: 1" and "environments: {lint: {commands: [ruff check]}}"'
 # Bidirectional overrides, too: a reviewer would see another text than we read (CVE-2021-42574).
@@ -66,7 +64,6 @@ class Problems:
         self.root: Node | None = None
         self._found: dict[tuple[Place, str], tuple[int | Place, str]] = {}
         self._owners: set[int | Place] = set()
-        self._suggestions = 0
 
     def __len__(self) -> int:
         return len(self._found)
@@ -86,10 +83,8 @@ class Problems:
         self.add(at, f"{show(name)} is not {what}", self.suggest(name, known) or hint)
 
     def suggest(self, word: str, known: Iterable[str]) -> str:
-        """Return "did you mean 'x'?", or nothing for a long word or after a hundred suggestions."""
-        self._suggestions += 1
-        cheap = self._suggestions <= _MAX_SUGGESTIONS and len(word) <= LONGEST_SHOWN
-        return did_you_mean(word, known) if cheap else ""
+        """Return "did you mean 'x'?", or nothing for a long word or after a hundred problems."""
+        return did_you_mean(word, known) if len(self) < 100 and len(word) <= LONGEST_SHOWN else ""
 
     def inside(self, node: Node | None) -> bool:
         """Return whether a problem was found in a node."""
@@ -119,7 +114,7 @@ def compose(text: str, problems: Problems) -> Mapping:
     Raises FileProblems if nothing can be read: not YAML, too large, too deep, not a mapping.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
-    if len(text) > _MAX_SIZE:
+    if len(text) > 1 << 20:
         raise problems.stop(0, 0, "the file is larger than 1 MiB", "move requirements to files: {file: PATH}")
     if found := re.search(_BAD, text):
         lines = re.split(_BREAK, text[: found.start()])
@@ -150,10 +145,6 @@ def compose(text: str, problems: Problems) -> Mapping:
 
 def _check(node: Node, problems: Problems, sizes: dict[int, int]) -> int:
     """Report tags, control characters and wrong keys; return the number of nodes if aliases are followed."""
-    if sizes.get(id(node)) == 0:
-        hint = "quote a text that begins with '*' or '&'"
-        mark = node.start_mark
-        raise problems.stop(mark.line, mark.column, "this value contains itself", hint)
     if id(node) in sizes:
         return sizes[id(node)]
     sizes[id(node)] = size = 0

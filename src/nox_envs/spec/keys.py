@@ -11,10 +11,9 @@ from nox_envs.spec.checks import Named, check
 from nox_envs.spec.document import Mapping, Problems, compose, entry
 from nox_envs.spec.points import merge
 from nox_envs.spec.shapes import Key, by_kind, choice, converted, entry_of, list_of, map_of, record, text
-from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, Matrix, RequirementSet, Spec, Variant
+from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, RequirementSet, Spec, Variant
 from nox_envs.values import replace
 
-_DEEPEST = 20
 _MOST_VALUES = 1_000_000
 
 _NAME = "[a-z0-9][a-z0-9_-]{0,79}"
@@ -38,7 +37,7 @@ _EXTRA = text("a valid name", rf"{_PACKAGE}|.*\{{.*", "use letters, digits, '-',
 _PATH = text("a path", r"(?!.*(?:://|\\)).*\S.*", "write a relative path with '/'; URLs are not read")
 _URL = text("the URL of an index", r"(?:https?://[^\s/]|file:///)\S*", "write https://…, or file:///…")
 _PYTHON = text("a Python version", check=lambda name: words.parse_python(name).text)
-_PLATFORM = text("a platform", check=lambda name: words.parse_platform(name).text)
+_PLATFORM = text("a platform", check=lambda name: words.parse_platform(name)[0] and name)
 _PACKAGES = list_of(text("a package name", _PACKAGE, _PACKAGE_HINT, words.canonical_name))
 _BINARIES = list_of(text("a package name", f":all:|:none:|{_PACKAGE}", _PACKAGE_HINT))
 _DATE = text("a date", _DAY, "write YYYY-MM-DD, such as 2026-01-31")
@@ -62,9 +61,9 @@ _ENTRY = entry_of(
 )
 _LOCK_OF = Key("lock", _ENVIRONMENT, "Another environment: its lock constrains this one.")
 _TEXT = converted(text("a requirement", r"[\s\S]*\S[\s\S]*", 'such as "requests>=2.31"'), _requirement)
-_ENTRIES = list_of(by_kind(_TEXT, mapping=_ENTRY))
-_CONSTRAINTS = list_of(by_kind(_TEXT, mapping=entry_of(_FILE, _LOCK_OF)))
-_BUILD_CONSTRAINTS = list_of(by_kind(_TEXT, mapping=entry_of(_FILE)))
+_ENTRIES = list_of(by_kind(_TEXT, _ENTRY))
+_CONSTRAINTS = list_of(by_kind(_TEXT, entry_of(_FILE, _LOCK_OF)))
+_BUILD_CONSTRAINTS = list_of(by_kind(_TEXT, entry_of(_FILE)))
 _REQUIRED = list_of(converted(_FILLED, lambda name, place: Entry(kind="session", text=name, place=place)))
 
 _WORDS = converted(list_of(_ANY), lambda argv, _: words.checked_argv(argv))
@@ -102,7 +101,7 @@ _LOCK_KEYS = (
 )
 _LOCK = by_kind(
     converted(_FLAG, lambda enabled, _: LockOptions(enabled=enabled)),
-    mapping=converted(record(LockOptions, _LOCK_KEYS), lambda options, _: replace(options, enabled=True)),
+    converted(record(LockOptions, _LOCK_KEYS), lambda options, _: replace(options, enabled=True)),
 )
 
 
@@ -178,7 +177,7 @@ _TESTED = list_of(converted(_VALUE, _range), filled=True)
 _PLAIN_TEST = converted(_TESTED, lambda values, place: Condition(values=values, place=place))
 _NOT = Key("not", _TESTED, "What the value must not be.", "such as not: '3.12'", field="values")
 _NEGATED = converted(record(Condition, (_NOT,)), lambda test, _: replace(test, negated=True))
-_TEST = by_kind(_PLAIN_TEST, _PLAIN_TEST, _NEGATED)
+_TEST = by_kind(_PLAIN_TEST, _NEGATED)
 _WHEN = map_of(_VALUE, _TEST, lambda axis, test, place: replace(test, axis=axis, place=place))
 _WHEN_KEY = Key("when", _WHEN, "The points it applies to.", "such as when: {python: '>=3.13'}")
 _EXCLUDE = list_of(converted(_WHEN, lambda when, place: Variant(when=when, layer={}, place=place)))
@@ -190,16 +189,12 @@ _DETAILED = map_of(_VALUE, record(Variant, _LIMITS, _LAYER_KEYS), lambda one, ma
 _AXIS = text("a valid name of an axis", "[A-Za-z_][A-Za-z0-9_]*", "use letters, digits and '_'", _axis)
 _AXES = map_of(
     _AXIS,
-    by_kind(_LISTED, _LISTED, _DETAILED),
+    by_kind(_LISTED, _DETAILED),
     lambda axis, found, _: (axis, tuple([replace(made, values=((axis, one),)) for one, made in found])),
 )
 _OF_POINT = (Key("python", _PYTHON, "The Python of the point."),)
 _POINTS = list_of(record(Variant, _OF_POINT, _LAYER_KEYS, free=(_AXIS, _VALUE)), filled=True)
-_MATRIX = by_kind(
-    None,
-    converted(_POINTS, lambda points, _: Matrix(axes={}, points=points)),
-    converted(_AXES, lambda axes, _: Matrix(axes=dict(axes))),
-)
+_MATRIX = by_kind(_POINTS, converted(_AXES, lambda axes, _: dict(axes)))
 _PYTHONS = by_kind(_PYTHON, list_of(_PYTHON, filled=True))
 _OWN_KEYS = (
     Key("python", _PYTHONS, "The Python, or a list of them: one session each (3.12, 3.13t, pypy3.11)."),
@@ -211,7 +206,7 @@ _OWN_KEYS = (
 _EXTENDS = Key("extends", _ENVIRONMENT, "Another environment whose keys this one takes over.")
 
 _SETS = map_of(_SET, _ENTRIES, lambda name, found, at: RequirementSet(name=name, entries=found, place=at))
-_INDEXES = map_of(_SET, _URL, lambda name, url, place: types.Index(name=name, url=url, place=place))
+_INDEXES = map_of(_SET, _URL, lambda name, url, _: (name, url))
 _OWN = record(dict, (_EXTENDS, *_OWN_KEYS), _LAYER_KEYS)
 _ENVIRONMENTS = map_of(_ENVIRONMENT, _OWN, lambda name, found, _: (name, found))
 _DEFAULTS = record(dict, _OWN_KEYS, _LAYER_KEYS)
@@ -251,14 +246,13 @@ def read_spec(text: str, *, origin: str) -> Spec:
         origin=origin,
         sets=sets,
         environments=tuple(one.environment for one in named if not one.environment.name.startswith("_")),
-        indexes=cast("tuple[types.Index, ...]", found.get("indexes", ())),
+        indexes=cast("types.Pairs", found.get("indexes", ())),
         drift=drift,
     )
 
 
 def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[Named]:
     """Return every environment, with `defaults` and what it extends merged into it, in the order written."""
-    lock = Mapping("", [pair for pair in root.value if pair[0].value == "lock"], root.start_mark)
     base = merge({"lock": found["lock"]} if "lock" in found else {}, cast("Layer", found.get("defaults", {})))
     node = entry(root, "environments")
     written = {key.value: (key, own) for key, own in node.value} if isinstance(node, Mapping) else {}
@@ -269,16 +263,15 @@ def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[
     size = 0
     for name, (key, own) in written.items():
         chain, parent = [name], parents.get(name, "")
-        while parent in written and parent not in chain and len(chain) < _DEEPEST:
+        while parent in written and parent not in chain and size <= _MOST_VALUES:
             chain.append(parent)
             parent = parents.get(parent, "")
+            size += len(chain)
         end = entry(written[chain[-1]][1], "extends") or own
         if parent and parent not in written:
             problems.unknown(end, parent, "an environment", written, "name one of this file")
         elif parent and parent == name == min(chain):
             problems.add(end, f"extends itself: {' -> '.join([*chain, name])}", "remove one 'extends'")
-        elif len(chain) == _DEEPEST:
-            problems.add(end, f"more than {_DEEPEST} environments extend each other in a row")
         merged = base
         for one in reversed(chain):
             merged = merge(merged, keys.get(one, {}))
@@ -288,10 +281,14 @@ def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[
             raise problems.error()
         layer = {key.name: merged[key.name] for key in _LAYER_KEYS if key.name in merged}
         shape = {key.name: merged[key.name] for key in _OWN_KEYS if key.name in merged}
+        if isinstance(points := shape.get("matrix"), tuple):
+            include = (*points, *cast("tuple[Variant, ...]", shape.get("include", ())))
+            shape.update(matrix={}, listed=True, include=include)
         environment = types.Environment(name=name, layer=layer, place=problems.place(key))
-        nodes = [*[written[one][1] for one in chain], *filter(None, [entry(root, "defaults")]), lock]
+        above = filter(None, [entry(root, "defaults"), entry(root, "lock")])
+        nodes = (*[written[one][1] for one in chain], *above)
         used = [entry(node, one) for node in nodes for one in ("extends", "python", "matrix")]
         sound = not parent and not any(map(problems.inside, used))
         whole = sound and not (name.startswith("_") and name in extended)
-        named.append(Named(replace(environment, **shape), tuple(nodes), whole))
+        named.append(Named(replace(environment, **shape), nodes, whole))
     return named

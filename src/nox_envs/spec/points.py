@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from graphlib import CycleError, TopologicalSorter
+from hashlib import sha1
 from itertools import islice, pairwise, product
 from math import prod
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
-from nox_envs.spec.types import Environment, Layer, LockOptions, Matrix, Point, Variant
+from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
 from nox_envs.values import fields, replace
 
-T = TypeVar("T")
-
 MOST_POINTS = 20_000
-_MOST_STEPS = 2_000_000
-_MOST_SPENT = 1 << 26
-_MOST_REPORTED, _MOST_SUGGESTED = 100, 10
+_MOST_REPORTED = 20
 
 # The fields with placeholders; those of the first group keep {posargs} and {envdir} for the run.
 RUN_FIELDS = ("commands_pre", "commands", "commands_post", "set_env", "change_dir")
@@ -38,21 +36,30 @@ def expand(
     `reserved` are the names of the built-in sessions. `python` is what `nox -P` forces: every environment has
     points at that Python only. Raises FileProblems with every problem that only shows here.
     """
-    _count_points(spec.environments)
     points: list[Point] = []
     problems: list[Problem] = []
     known: dict[tuple[int, ...], tuple[Layer, Layer, int]] = {}
     spent = 0
     for environment in spec.environments:
-        cells = _cells(environment, python)
+        rules = len(environment.exclude) + len(environment.overrides)
+        combinations = 0 if environment.listed else prod(map(len, environment.matrix.values()))
+        count = max(1, len(_pythons(environment))) * (combinations + len(environment.include))
+        spent += count * (1 + rules // 100)
+        cells = _cells(environment, python) if spent <= MOST_POINTS else []
         for cell in cells:
             layers = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
             key = tuple([id(layer) for layer in layers])
             fixed, opened, size = known[key] = known.get(key) or _merged(layers, spec.drift)
             points.append(_point(environment, cell, fixed, opened))
-            spent += size
-            if spent > _MOST_SPENT:
-                raise _too_many(environment, "their texts take more than 64 MiB")
+            spent += size // 3000
+            if spent > MOST_POINTS:
+                break
+        if spent > MOST_POINTS:
+            message = (
+                f"there are too many points: more than {MOST_POINTS:,}, or with long texts or many rules"
+            )
+            hint = "list the points: matrix: [{AXIS: VALUE, …}, …]"
+            raise FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
         if not cells:
             message = "no point is left of this environment"
             problems.append(_problem(environment.place, environment.name, ".exclude", message))
@@ -68,37 +75,18 @@ def _problem(place: Place, environment: str, key: str, message: str, hint: str =
     return Problem(place=place, path=f"environments.{environment}{key}", message=message, hint=hint)
 
 
-def _too_many(environment: Environment, reason: str) -> FileProblems:
-    message, hint = f"there are too many points: {reason}", "list the points: matrix: [{AXIS: VALUE, …}, …]"
-    return FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
-
-
-def _count_points(environments: Iterable[Environment]) -> None:
-    total = 0
-    for environment in environments:
-        matrix = environment.matrix
-        count = max(1, len(_pythons(environment))) * max(1, len(matrix.points))
-        count = count * prod(map(len, matrix.axes.values())) + len(environment.include)
-        total += count
-        if total > MOST_POINTS:
-            raise _too_many(environment, f"more than {MOST_POINTS:,}")
-        if count * (len(environment.exclude) + len(environment.overrides)) > _MOST_STEPS:
-            raise _too_many(environment, "so many exclude and overrides take too long")
-
-
 def parts_of(environment: Environment) -> Iterator[Variant]:
     """Yield the axis values, listed points, exclusions and overrides of an environment."""
-    for values in environment.matrix.axes.values():
+    for values in environment.matrix.values():
         yield from values
-    yield from (*environment.matrix.points, *environment.include)
-    yield from (*environment.exclude, *environment.overrides)
+    yield from (*environment.include, *environment.exclude, *environment.overrides)
 
 
 def _pythons(environment: Environment) -> tuple[str, ...]:
     """Return the Pythons of an environment, or else those that its axis values are limited to."""
     if isinstance(environment.python, str):
         return (environment.python,)
-    limits = [test for values in environment.matrix.axes.values() for one in values for test in one.when]
+    limits = [test for values in environment.matrix.values() for one in values for test in one.when]
     named = [value for limit in limits for value in limit.values if not value.startswith(words.COMPARISONS)]
     return environment.python or tuple(dict.fromkeys(named))
 
@@ -114,10 +102,9 @@ def axes_of(environment: Environment) -> dict[str, tuple[str, ...]]:
 
 def always_given(environment: Environment) -> frozenset[str]:
     """Return the axes, and `python`, that have a value at every point of an environment."""
-    points = (*environment.matrix.points, *environment.include)
-    given = [{name for name, _ in point.values} for point in points]
-    if not environment.matrix.points:
-        given.append({*environment.matrix.axes})
+    given = [{name for name, _ in point.values} for point in environment.include]
+    if not environment.listed:
+        given.append({*environment.matrix})
     return frozenset(set.intersection(*given) | ({"python"} if _pythons(environment) else set()))
 
 
@@ -145,29 +132,28 @@ class _Cell(NamedTuple):
 
 def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     """Return the cells of an environment; a forced Python goes with every combination of axes."""
-    matrix, shown = environment.matrix, not isinstance(environment.python, str)
+    matrix, shown = environment.matrix.values(), not isinstance(environment.python, str)
     pythons = _pythons(environment) or (None,)
     cells: list[_Cell] = []
-    for python in pythons if not matrix.points else ():
-        for parts in product(*matrix.axes.values()):
-            if all(meets(test, python) for part in parts for test in part.when):
-                axes = tuple([pair for part in parts for pair in part.values])
-                own = tuple([part.layer for part in parts])
-                cells.append(_Cell(python, axes, shown, own, environment.place))
-    cells = [cell for cell in cells if not _rules(environment.exclude, cell)]
-    axis_values = [part for values in matrix.axes.values() for part in values]
-    for point in (*matrix.points, *environment.include):
+    for python, parts in product(pythons, product(*matrix)) if not environment.listed else ():
+        axes = tuple([pair for part in parts for pair in part.values])
+        layers = tuple([part.layer for part in parts])
+        cell = _Cell(python, axes, shown, layers, environment.place)
+        limits = [test for part in parts for test in part.when]
+        if all(meets(test, python) for test in limits) and not _rules(environment.exclude, cell):
+            cells.append(cell)
+    axis_values = [part for values in matrix for part in values]
+    for point in environment.include:
         layers = (*[part.layer for part in axis_values if part.values[0] in point.values], point.layer)
         axes = tuple([pair for pair in point.values if pair[0] != "python"])
         given = dict(point.values).get("python")
-        for python in (given,) if given else pythons:
-            cells.append(_Cell(python, axes, shown or bool(given), layers, point.place))
+        own = (given,) if given else pythons
+        cells += [_Cell(python, axes, shown or bool(given), layers, point.place) for python in own]
     if forced is None:
         return cells
     at_forced = [cell for cell in cells if cell.python == forced]
-    combinations = {cell.axes: cell for cell in reversed(cells)}
-    chosen = at_forced or [*reversed([*combinations.values()])]
-    return [cell._replace(python=forced, shown=True) for cell in chosen]
+    combinations = {cell.axes: cell for cell in cells}
+    return [cell._replace(python=forced, shown=True) for cell in at_forced or combinations.values()]
 
 
 def _rules(rules: tuple[Variant, ...], cell: _Cell) -> list[Layer]:
@@ -191,13 +177,15 @@ def _merged(layers: Iterable[Layer], drift: DriftOptions) -> tuple[Layer, Layer,
 
 
 def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -> Point:
-    name, matrix = environment.name, environment.matrix
+    name = environment.name
     values = {"name": name, "environment": name, **dict(cell.axes)}
     if cell.python is not None:
         values.update(python=cell.python, py=cell.python.replace(".", ""))
-    given = dict(fixed)
-    for field, content in opened.items():
-        given[field] = _changed(content, partial(words.fill, values=values, for_run=field in RUN_FIELDS))
+
+    def filled(field: str, content: object) -> object:
+        return _changed(content, lambda text, _: words.fill(text, values, for_run=field in RUN_FIELDS))
+
+    given = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
     if template := given.pop("name", None):
         # As in the factors of tox, dots are left out: py313-django52.
         dotless = {axis: value.replace(".", "") for axis, value in cell.axes}
@@ -206,34 +194,37 @@ def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -
     else:
         parts = [cell.python] if cell.shown and cell.python else []
         session = "-".join([name, *parts])
-        if matrix.axes or matrix.points or cell.axes:
+        if environment.listed or environment.matrix or cell.axes:
             session = f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
     point = Point(environment=name, session=session, python=cell.python, axes=cell.axes, place=cell.place)
     return replace(point, **given)
 
 
-def templates_in(content: object, place: Place | None = None) -> list[tuple[str, Place | None]]:
+def templates_in(content: object) -> list[tuple[str, Place | None]]:
     """Return every text with braces in a field, with the place of the value around it that has one."""
-    if isinstance(content, str):
-        return [(content, place)] if "{" in content or "}" in content else []
-    if content is None or isinstance(content, (int, Place)):
-        return []
-    parts = content
-    if not isinstance(parts, tuple):
-        place = getattr(content, "place", place)
-        parts = [getattr(content, name) for name in fields(content)]
-    return [found for part in parts for found in templates_in(part, place)]
+    found: list[tuple[str, Place | None]] = []
+
+    def seen(text: str, place: Place | None) -> str:
+        if "{" in text or "}" in text:
+            found.append((text, place))
+        return text
+
+    _changed(content, seen)
+    return found
 
 
-def _changed(content: object, change: Callable[[str], str]) -> object:
+def _changed(
+    content: object, change: Callable[[str, Place | None], str], place: Place | None = None
+) -> object:
     if isinstance(content, str):
-        return change(content)
+        return change(content, place)
     if isinstance(content, tuple):
-        return tuple([_changed(one, change) for one in content])
+        return tuple([_changed(one, change, place) for one in content])
     if content is None or isinstance(content, int):
         return content
+    place = getattr(content, "place", place)
     names = [name for name in fields(content) if name not in ("kind", "place")]
-    return replace(content, **{name: _changed(getattr(content, name), change) for name in names})
+    return replace(content, **{name: _changed(getattr(content, name), change, place) for name in names})
 
 
 def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> Layer:
@@ -241,25 +232,24 @@ def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> 
     merged = dict(base)
     for name, content in added.items():
         before = base.get(name)
-        if isinstance(content, Matrix) and isinstance(before, Matrix):
-            if not before.points and not content.points:
-                content = Matrix(axes={**before.axes, **content.axes})
-        elif isinstance(content, DriftOptions | LockOptions):
-            content = _over(before, content) if isinstance(before, type(content)) else content
-        elif isinstance(before, tuple) and isinstance(content, tuple) and name in (*appended, "set_env"):
-            both = (*before, *content)
-            content = tuple(dict(both).items()) if name == "set_env" else both
+        if isinstance(content, dict) and isinstance(before, dict):
+            content = {**before, **content}
+        elif isinstance(content, DriftOptions | LockOptions) and isinstance(before, type(content)):
+            content = _over(before, content)
+        elif isinstance(before, tuple) and isinstance(content, tuple):
+            if name in ("set_env", "severity"):
+                content = tuple(dict((*before, *content)).items())
+            elif name in appended:
+                content = (*before, *content)
         merged[name] = content
     return merged
 
 
-def _over(base: T, added: T) -> T:
-    given = {name: getattr(added, name) for name in fields(added)}
+def _over(base: object, added: object) -> object:
     if isinstance(added, LockOptions) and added.enabled is False:
         return added
-    if isinstance(base, DriftOptions):
-        given["severity"] = tuple({**dict(base.severity), **dict(given["severity"])}.items())
-    return replace(base, **{name: content for name, content in given.items() if content not in (None, ())})
+    given = {name: content for name in fields(added) if (content := getattr(added, name)) not in (None, ())}
+    return replace(base, **merge({name: getattr(base, name) for name in fields(base)}, given))
 
 
 def venv_directory(session: str, envdir: str = ".nox") -> str:
@@ -270,18 +260,12 @@ def venv_directory(session: str, envdir: str = ".nox") -> str:
 
 
 def _slug(session: str) -> str:
-    ascii_only = session
-    if not session.isascii():
-        import unicodedata  # few sessions have such names
-
-        ascii_only = unicodedata.normalize("NFKD", session).encode("ascii", "ignore").decode("ascii")
-    safe = re.sub(r"[^\w\s-]", "-", ascii_only).strip().lower()
+    plain = unicodedata.normalize("NFKD", session).encode("ascii", "ignore").decode("ascii")
+    safe = re.sub(r"[^\w\s-]", "-", plain).strip().lower()
     return re.sub(r"[-\s]+", "-", safe).strip("-") or _short_digest(session)
 
 
 def _short_digest(text: str) -> str:
-    from hashlib import sha1  # few names are too long
-
     return sha1(text.encode("utf-8"), usedforsecurity=False).hexdigest()[:8]
 
 
@@ -315,9 +299,8 @@ def _wrong_requires(environments: tuple[Environment, ...], points: list[Point]) 
         graph.setdefault(point.session, []).extend([one.text for one in point.requires])
     required = {(point.session, one.text): (point, one) for point in points for one in point.requires}
     wrong = {(one.place, one.text): (point, one) for point, one in required.values() if one.text not in graph}
-    for number, (point, one) in enumerate(islice(wrong.values(), _MOST_REPORTED)):
-        near = did_you_mean(one.text, graph) if number < _MOST_SUGGESTED else ""
-        hint = near or "`nox-envs list` shows the sessions"
+    for point, one in islice(wrong.values(), _MOST_REPORTED):
+        hint = did_you_mean(one.text, graph) or "`nox-envs list` shows the sessions"
         message = f"{words.show(one.text)} is not an environment, and not a session of one"
         yield _problem(one.place, point.environment, ".requires", message, hint)
     for circle in circles_in(graph):
@@ -327,21 +310,15 @@ def _wrong_requires(environments: tuple[Environment, ...], points: list[Point]) 
 
 
 def circles_in(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
-    """Return up to a hundred circles of a graph, as (a, b, a); edges to other names are ignored."""
+    """Return the circles of a graph, as (a, b, a), the first twenty if there are more."""
+    edges = {name: [*targets] for name, targets in graph.items()}
     circles: list[tuple[str, ...]] = []
-    done: set[str] = set()
-    for start in graph:
-        path = {start: iter(graph[start])} if start not in done else {}
-        while path:
-            # Without recursion: a chain of thousands of names must not exhaust Python's stack.
-            node, edges = next(reversed(path.items()))
-            target = next(edges, None)
-            if target is None:
-                path.popitem()
-                done.add(node)
-            elif target in path and len(circles) < _MOST_REPORTED:
-                names = [*path]
-                circles.append((*names[names.index(target) :], target))
-            elif target in graph and target not in done and target not in path:
-                path[target] = iter(graph[target])
+    while len(circles) < _MOST_REPORTED:
+        try:
+            TopologicalSorter(edges).prepare()
+            break
+        except CycleError as error:
+            circle = tuple(reversed(error.args[1]))
+            circles.append(circle)
+            edges[circle[0]] = [name for name in edges[circle[0]] if name != circle[1]]
     return circles

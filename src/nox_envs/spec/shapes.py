@@ -17,8 +17,8 @@ T = TypeVar("T")
 U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 Reader: TypeAlias = Callable[[Node, Problems], T_co | None]
+Kinds: TypeAlias = tuple[type[Node], ...]
 
-_MANY, _ALL_KEYS = 20, "`nox-envs schema` lists the keys"
 # An editor takes `3.10` for a number; we read the text as written.
 _TEXT: Fragment = {"type": ["string", "number", "boolean"]}
 # What to write instead of an unknown key: those that belong elsewhere, and those of tox that are not similar.
@@ -38,16 +38,25 @@ _INSTEAD = {
 
 
 class Shape(Generic[T_co]):
-    """What a node may be: `expected` as in "expected a list", `schema` as JSON Schema (draft 2020-12)."""
+    """What a node may be: `expected` as in "expected a list", `schema` as JSON Schema (draft 2020-12).
 
-    def __init__(self, expected: str, schema: Fragment, read: Reader[T_co]) -> None:
+    A node of another kind than `kinds` is refused, and so is null, unless it may have no value (`empty`).
+    """
+
+    def __init__(
+        self, expected: str, schema: Fragment, kinds: Kinds, read: Reader[T_co], *, empty: bool = False
+    ) -> None:
         self.expected = expected
         self.schema = schema
+        self.kinds = kinds
+        self.empty = empty
         self._read = read
 
     def read(self, node: Node, problems: Problems) -> T_co | None:
         """Return the checked value of a node, or add a problem and return None."""
         try:
+            if not (self.empty if is_null(node) else isinstance(node, self.kinds)):
+                raise _mismatch(node, self.expected)
             return self._read(node, problems)
         except Invalid as invalid:
             problems.add(node, invalid.message, invalid.hint)
@@ -71,8 +80,7 @@ Keys: TypeAlias = tuple[Key, ...]
 Free: TypeAlias = tuple[Shape[str], Shape[str]] | None
 
 
-def mismatch(node: Node, expected: str) -> Invalid:
-    """Return that a node is not what was expected there, such as "a list"."""
+def _mismatch(node: Node, expected: str) -> Invalid:
     found, hint = "a list" if isinstance(node, Sequence) else "a mapping", ""
     if isinstance(node, Scalar):
         found = "nothing" if is_null(node) else show(node.value)
@@ -93,15 +101,14 @@ def text(
     """Return the shape of a text that matches a whole `pattern`; `check` may change it or raise Invalid."""
 
     def read(node: Node, problems: Problems) -> str:
-        if not isinstance(node, Scalar) or is_null(node):
-            raise mismatch(node, expected)
         word = str(node.value)
         refuse_credentials(word)
         if pattern and not re.fullmatch(pattern, word):
             raise Invalid(f"{show(word)} is not {expected}" if word.strip() else "is empty", hint)
         return check(word)
 
-    return Shape(expected, {**_TEXT, "pattern": f"^(?:{pattern})$"} if pattern else _TEXT, read)
+    schema = {**_TEXT, "pattern": f"^(?:{pattern})$"} if pattern else _TEXT
+    return Shape(expected, schema, (Scalar,), read)
 
 
 def choice(*values: T, expected: str = "") -> Shape[T]:
@@ -110,22 +117,18 @@ def choice(*values: T, expected: str = "") -> Shape[T]:
     named = expected or _listed([*known])
 
     def read(node: Node, problems: Problems) -> T:
-        if not isinstance(node, Scalar) or is_null(node):
-            raise mismatch(node, named)
         if node.value in known:
             return known[node.value]
         hint = problems.suggest(node.value, known) or ("`nox-envs schema` lists them" if expected else "")
         raise Invalid(f"expected {named}, found {show(node.value)}", hint)
 
-    return Shape(named, {"enum": [*dict.fromkeys((*known, *values))]}, read)
+    return Shape(named, {"enum": [*dict.fromkeys((*known, *values))]}, (Scalar,), read)
 
 
 def list_of(item: Shape[T], *, filled: bool = False) -> Shape[tuple[T, ...]]:
     """Return the shape of a list (`filled`: not empty) or one scalar; items that are refused are left out."""
 
     def read(node: Node, problems: Problems) -> tuple[T, ...]:
-        if isinstance(node, Mapping) or is_null(node):
-            raise mismatch(node, "a list")
         nodes = node.value if isinstance(node, Sequence) else [node]
         if filled and not nodes:
             raise Invalid("is an empty list", f"write {item.expected}")
@@ -133,15 +136,14 @@ def list_of(item: Shape[T], *, filled: bool = False) -> Shape[tuple[T, ...]]:
         return tuple([one for one in values if one is not None])
 
     several = {"type": "array", "items": item.schema, "minItems": int(filled)}
-    return Shape("a list", {"anyOf": [several, {**_TEXT, "allOf": [item.schema]}]}, read)
+    schema: Fragment = {"anyOf": [several, {**_TEXT, "allOf": [item.schema]}]}
+    return Shape("a list", schema, (Sequence, Scalar), read)
 
 
 def map_of(key: Shape[str], item: Shape[T], made: Callable[[str, T, Place], U]) -> Shape[tuple[U, ...]]:
     """Return the shape of a mapping with free keys; `made` turns a key, its value and place into an entry."""
 
     def read(node: Node, problems: Problems) -> tuple[U, ...]:
-        if not isinstance(node, Mapping):
-            raise mismatch(node, "a mapping")
         found: list[U] = []
         for name, child in node.value:
             word, one = key.read(name, problems), item.read(child, problems)
@@ -151,24 +153,16 @@ def map_of(key: Shape[str], item: Shape[T], made: Callable[[str, T, Place], U]) 
 
     names = {**key.schema, "type": "string"}
     schema: Fragment = {"type": "object", "additionalProperties": item.schema, "propertyNames": names}
-    return Shape("a mapping", schema, read)
+    return Shape("a mapping", schema, (Mapping,), read)
 
 
-def by_kind(
-    scalar: Shape[T] | None, sequence: Shape[T] | None = None, mapping: Shape[T] | None = None
-) -> Shape[T]:
-    """Return the shape of a scalar, a list or a mapping, each with a shape of its own."""
-    shapes = {Scalar: scalar, Sequence: sequence, Mapping: mapping}
-    given = [one for one in shapes.values() if one]
-    expected = _listed([one.expected for one in given])
+def by_kind(*shapes: Shape[T]) -> Shape[T]:
+    """Return the shape of a node that the first of these shapes that takes its kind reads."""
+    expected = _listed([one.expected for one in shapes])
+    kinds: dict[type[Node], Shape[T]] = {kind: one for one in reversed(shapes) for kind in one.kinds}
 
-    def read(node: Node, problems: Problems) -> T | None:
-        found = shapes[type(node)]
-        if found is None or is_null(node):
-            raise mismatch(node, expected)
-        return found.read(node, problems)
-
-    return Shape(expected, {"anyOf": [one.schema for one in given]}, read)
+    schema: Fragment = {"anyOf": [one.schema for one in shapes]}
+    return Shape(expected, schema, (*kinds,), lambda node, problems: kinds[type(node)].read(node, problems))
 
 
 def converted(inner: Shape[T], convert: Callable[[T, Place], U]) -> Shape[U]:
@@ -178,7 +172,7 @@ def converted(inner: Shape[T], convert: Callable[[T, Place], U]) -> Shape[U]:
         found = inner.read(node, problems)
         return None if found is None else convert(found, problems.place(node))
 
-    return Shape(inner.expected, inner.schema, read)
+    return Shape(inner.expected, inner.schema, inner.kinds, read, empty=inner.empty)
 
 
 def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short: bool = False) -> Shape[T]:
@@ -196,12 +190,8 @@ def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short
     def read(node: Node, problems: Problems) -> T | None:
         if isinstance(node, Mapping):
             found = _read_keys(node, known, free, problems)
-        elif short:
-            found = {first.name: first.shape.read(node, problems)}
-        elif required or not is_null(node):
-            raise mismatch(node, "a mapping")
         else:
-            found = {}
+            found = {first.name: first.shape.read(node, problems)} if short else {}
         found = {name: one for name, one in found.items() if one is not None}
         if made is dict:
             return made(**found)
@@ -221,8 +211,9 @@ def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short
         "additionalProperties": free[1].schema if free else False,
     }
     if short:
-        return Shape(f"{first.shape.expected} or a mapping", {"anyOf": [first.shape.schema, schema]}, read)
-    return Shape("a mapping", schema, read)
+        either: Fragment = {"anyOf": [first.shape.schema, schema]}
+        return Shape(first.shape.expected, either, (Mapping, *first.shape.kinds), read)
+    return Shape("a mapping", schema, (Mapping,), read, empty=not required)
 
 
 def _read_keys(node: Mapping, known: dict[str, Key], free: Free, problems: Problems) -> dict[str, object]:
@@ -234,8 +225,10 @@ def _read_keys(node: Mapping, known: dict[str, Key], free: Free, problems: Probl
             if word := free[0].read(name, problems):
                 found[word] = free[1].read(child, problems) or ""
         else:
-            known_keys = f"known keys: {', '.join(known)}" if len(known) < _MANY else _ALL_KEYS
-            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or known_keys
+            listed = (
+                f"known keys: {', '.join(known)}" if len(known) < 20 else "`nox-envs schema` lists the keys"
+            )
+            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or listed
             problems.add(name, "unknown key", hint)
     for key in known.values():
         if key.required and key.name not in found:
@@ -245,13 +238,9 @@ def _read_keys(node: Mapping, known: dict[str, Key], free: Free, problems: Probl
 
 def entry_of(*keys: Key) -> Shape[Entry]:
     """Return the shape of a mapping with exactly one of some keys, each a kind of entry with a text."""
-    names = [key.name for key in keys]
-    expected = _listed([f"{{{name}: …}}" for name in names])
-    inner = record(dict, keys)
+    names, inner = [key.name for key in keys], record(dict, keys)
 
     def read(node: Node, problems: Problems) -> Entry | None:
-        if not isinstance(node, Mapping):
-            raise mismatch(node, expected)
         found = inner.read(node, problems) or {}
         if len(node.value) != 1:
             raise Invalid(f"expected exactly one of the keys {', '.join(names)}")
@@ -260,4 +249,5 @@ def entry_of(*keys: Key) -> Shape[Entry]:
             return Entry(kind=cast("EntryKind", kind), text=str(text), place=place)
         return None
 
-    return Shape(expected, {**inner.schema, "type": "object", "minProperties": 1, "maxProperties": 1}, read)
+    schema = {**inner.schema, "type": "object", "minProperties": 1, "maxProperties": 1}
+    return Shape(_listed([f"{{{name}: …}}" for name in names]), schema, (Mapping,), read)

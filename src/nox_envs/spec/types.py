@@ -111,21 +111,17 @@ class Variant:
 
 
 @value
-class Matrix:
-    """The value of `matrix`: axes, or a list of points."""
-
-    axes: Mapping[str, tuple[Variant, ...]]
-    points: tuple[Variant, ...] = ()
-
-
-@value
 class Environment:
-    """One environment with what it takes over; `python` is a text or a list as written, () if it is not."""
+    """One environment with what it takes over; `python` is a text or a list as written, () if it is not.
+
+    `matrix` has the values of each axis; points that are `listed` instead are the first of `include`.
+    """
 
     name: str
     layer: Layer
     python: str | tuple[str, ...] = ()
-    matrix: Matrix = Matrix(axes={})
+    matrix: Mapping[str, tuple[Variant, ...]] = {}
+    listed: bool = False
     exclude: tuple[Variant, ...] = ()
     include: tuple[Variant, ...] = ()
     overrides: tuple[Variant, ...] = ()
@@ -133,22 +129,16 @@ class Environment:
 
 
 @value
-class Index:
-    """One named package index; the order of indexes is their priority."""
-
-    name: str
-    url: str
-    place: Place
-
-
-@value
 class Spec:
-    """A whole spec without its templates; `origin` is the file name as shown to the user."""
+    """A whole spec without its templates; `origin` is the file name as shown to the user.
+
+    `indexes` are the names and URLs of package indexes, in the order of their priority.
+    """
 
     origin: str
     sets: tuple[RequirementSet, ...]
     environments: tuple[Environment, ...]
-    indexes: tuple[Index, ...] = ()
+    indexes: Pairs = ()
     drift: DriftOptions = DriftOptions()
 
 

@@ -72,25 +72,22 @@ class Python:
 def parse_python(text: str) -> Python:
     """Read the name of an interpreter: `3.12`, `3.12.4`, `3.13t`, `pypy3.11`, `python3.12`."""
     found = re.fullmatch(_PYTHON, text, re.ASCII)
-    if not text or not found:
-        raise Invalid(f"{show(text)} is not a Python version", _python_hint(text))
-    name, version = found["name"] or "", found["version"]
-    return Python(
-        text=text,
-        implementation=name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython",
-        version=tuple(map(int, version.split("."))) if version else (),
-        free_threaded=bool(found["threads"]),
-    )
-
-
-def _python_hint(text: str) -> str:
+    if text and found:
+        name, version = found["name"] or "", found["version"]
+        return Python(
+            text=text,
+            implementation=name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython",
+            version=tuple(map(int, version.split("."))) if version else (),
+            free_threaded=bool(found["threads"]),
+        )
+    hint = 'such as "3.12", "3.13t" or "pypy3.11"'
     if dotless := re.fullmatch(r"(?:py(?=\d))?(c?python|pypy-?)?([23])(\d{1,2}t?)", text, re.ASCII):
-        return f"did you mean {dotless[1] or ''}{dotless[2]}.{dotless[3]}?"
-    if "/" in text or "\\" in text:
-        return 'a path is for one machine only; write the version, such as "3.12"'
-    if text.startswith(COMPARISONS):
-        return 'list the versions: ["3.12", "3.13"]'
-    return 'such as "3.12", "3.13t" or "pypy3.11"'
+        hint = f"did you mean {dotless[1] or ''}{dotless[2]}.{dotless[3]}?"
+    elif "/" in text or "\\" in text:
+        hint = 'a path is for one machine only; write the version, such as "3.12"'
+    elif text.startswith(COMPARISONS):
+        hint = 'list the versions: ["3.12", "3.13"]'
+    raise Invalid(f"{show(text)} is not a Python version", hint)
 
 
 @lru_cache(maxsize=4096)
@@ -107,32 +104,25 @@ def in_range(version: str, limits: str) -> bool:
         return False
 
 
-@value
-class Platform:
-    """A platform by name: `sys_platform` and, if it matters, `machine` as in markers (PEP 508)."""
-
-    text: str
-    sys_platform: str
-    machine: str = ""
-
-
+# The names of systems to sys_platform (PEP 508), and what each calls machines of Intel's and ARM's kind.
 _SYSTEMS = {"linux": "linux", "macos": "darwin", "darwin": "darwin", "windows": "win32", "win32": "win32"}
-_MACHINES = {"linux": ("x86_64", "aarch64"), "darwin": ("x86_64", "arm64"), "win32": ("AMD64", "ARM64")}
+MACHINES = {"linux": ("x86_64", "aarch64"), "darwin": ("x86_64", "arm64"), "win32": ("AMD64", "ARM64")}
 _ARCHITECTURES = {"x86_64": 0, "amd64": 0, "x64": 0, "aarch64": 1, "arm64": 1}
 
 
-def parse_platform(text: str) -> Platform:
-    """Read the name of a platform: `linux`, `macos` or `windows`, with `-MACHINE` if that matters."""
+def parse_platform(text: str) -> tuple[str, str]:
+    """Return the `sys_platform` and, if one is named, the `platform_machine` (PEP 508) of a platform by name.
+
+    The name is `linux`, `macos` or `windows`, or one of these with `-MACHINE`.
+    """
     name, dash, machine = text.lower().partition("-")
     if name not in _SYSTEMS or bool(dash) != bool(re.fullmatch(r"\w+", machine, re.ASCII)):
         hint = did_you_mean(name, _SYSTEMS) or "write linux, macos or windows, or as in linux-aarch64"
         raise Invalid(f"{show(text)} is not a platform", hint)
     system = _SYSTEMS[name]
-    known = _MACHINES[system][_ARCHITECTURES[machine]] if machine in _ARCHITECTURES else machine
-    return Platform(text=text, sys_platform=system, machine=known)
+    return system, MACHINES[system][_ARCHITECTURES[machine]] if machine in _ARCHITECTURES else machine
 
 
-_LONGEST_COMMAND = 1 << 15
 _OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1", "&>"})
 _QUOTED = r"""(?s)\\.|'[^']*'|"(?:\\.|[^"\\])*\""""
 
@@ -161,8 +151,8 @@ def split_command(text: str) -> tuple[str, ...]:
 
 def _words(text: str, shown: str) -> list[str]:
     """Split a text like a shell; raises Invalid, also for a long text: `shlex` takes quadratic time."""
-    if len(text) > _LONGEST_COMMAND:
-        raise Invalid(f"the command is longer than {_LONGEST_COMMAND:,} characters", "write a script")
+    if len(text) > 1 << 15:
+        raise Invalid("the command is longer than 32,768 characters", "write a script")
     try:
         return shlex.split(text)
     except ValueError:
@@ -227,28 +217,21 @@ def fill(text: str, values: Mapping[str, str], *, for_run: bool = False) -> str:
     return re.sub(_TOKEN, replaced, text) if "{" in text or "}" in text else text
 
 
-def expand_text(text: str, *, posargs: tuple[str, ...], envdir: str) -> str:
-    """Complete one text for the run: `{envdir}`, `{posargs}` joined by spaces or its default, and braces."""
-    return fill(text, {"posargs": " ".join(posargs), "envdir": envdir})
-
-
 def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: str) -> tuple[str, ...]:
     """Complete a command for the run; `posargs` are the words after `--`.
 
     A word that is `{posargs}` becomes these, or else the words of its default, split like a shell would.
     Raises NoxEnvsError if it cannot be split.
     """
+    values = {"posargs": " ".join(posargs), "envdir": envdir}
     words: list[str] = []
     for one in argv:
-        token = re.fullmatch(_TOKEN, one) if one.startswith("{posargs") else None
-        if token is None or token["name"] != "posargs":
-            words.append(expand_text(one, posargs=posargs, envdir=envdir))
-        elif posargs:
-            words += posargs
-        else:
+        token, parts = re.fullmatch(_TOKEN, one), [one]
+        if token and token["name"] == "posargs":
             try:
-                default = _words(token["default"] or "", one)
+                parts = _words(token["default"] or "", one) if not posargs else []
             except Invalid as wrong:
                 raise NoxEnvsError(wrong.message) from None
-            words += [expand_text(part, posargs=(), envdir=envdir) for part in default]
+            words += posargs
+        words += [fill(part, values) for part in parts]
     return tuple(words)
