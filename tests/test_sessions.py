@@ -287,6 +287,10 @@ def test_install_only_builds_and_runs_no_command_and_a_first_reuse_builds_too(de
     demo.write("envs.yaml", SPEC.replace("demo:", "other:"))
     demo.nox("-s", "lock", check=True)
     assert "pressed hello" in demo.nox("-R", "-s", "other", check=True).output
+    (demo.venv("other").location / "nox-envs.json").unlink()
+    refused = demo.nox("-R", "-s", "other")
+    assert refused.returncode == 1
+    assert "must be recreated: its installation did not finish; run it without -R" in refused.output
 
 
 def test_a_missing_lock_stops_with_the_command_that_creates_it(project: Project) -> None:
