@@ -143,6 +143,13 @@ def test_every_module_and_public_name_has_a_docstring(name: str) -> None:
             assert ast.get_docstring(node), node.name
 
 
+def test_no_test_measures_time() -> None:
+    """A loaded machine is slow: growth is shown by counting steps, and speed by the benchmarks."""
+    clocks = re.compile(r"\btime\.(?:time|perf_counter|process_time|thread_time)\b|\btimeit\b")
+    tests = [path for path in Path(__file__).parent.rglob("*.py") if path != Path(__file__)]
+    assert not [path.name for path in tests if clocks.search(path.read_text(encoding="utf-8"))]
+
+
 def test_the_command_line_never_imports_nox() -> None:
     code = (
         "import sys, nox_envs.cli\n"

@@ -155,6 +155,13 @@ environments:
     assert run("check", "docs")[1].count("path: ") == 1
 
 
+@pytest.mark.xfail(reason="the place is that of the environment, not of its key")
+def test_a_lock_that_cannot_be_written_where_the_spec_says_is_a_problem_at_the_key_file(run: Run) -> None:
+    spec = LOCKED.replace("tests: {", "tests: {lock: {file: ../lock.txt}, ")
+    told = "envs.yaml:3:24: environments.tests.lock.file: '../lock.txt' leads out of the spec's directory"
+    assert told in run("check", spec=spec)[2]
+
+
 def test_check_names_locks_that_nothing_declares(run: Run, here: Path) -> None:
     write(here, {"requirements/old.txt": "# environment: old\n# input: sha256:0\n"})
     assert "lock-orphaned" not in run("check", "tests", spec=UNLOCKED)[1]
@@ -265,8 +272,16 @@ def test_a_description_that_the_terminal_cannot_show_is_escaped(here: Path, mach
 
 @pytest.mark.functional
 def test_drift_and_freeze_agree_with_the_session(project: Project) -> None:
-    project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [basket>=1]}\n")
-    project.nox("-s", "lock", "demo", check=True)
+    keys = "requirements: [basket>=1], commands: [\"python -c 'print(6 * 7)'\"]"
+    project.write("envs.yaml", f"version: 1\nenvironments:\n  demo: {{{keys}}}\n")
+    assert "\n42\n" in f"\n{project.nox('-s', 'lock', 'demo', check=True).stdout}"
+    with (project.venv("demo").site / "apple/__init__.py").open("a") as stream:
+        stream.write("# more\n")
+    assert project.cli("drift").returncode == 0
+    ran = project.nox("-s", "drift")  # it compares changed files too, and runs no command
+    assert (ran.returncode, "file-modified  apple" in ran.output, "42" in ran.output) == (1, True, False)
+    assert project.cli("drift", "--files", "changed").returncode == 1
+    project.nox("--reuse-venv=never", "-s", "demo", check=True)
     assert project.cli("drift").returncode == project.nox("-s", "drift").returncode == 0
     project.venv("demo").install("plum")
     by_cli = project.cli("drift", "--format", "json")

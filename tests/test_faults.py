@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="signals, limits and modes are those of POSIX"),
 ]
 
+PATIENCE = 240  # seconds, for a process that never ends
 SPEC = "version: 1\nenvironments:\n  demo: {requirements: [basket>=1]}\n"
 WAITING = SPEC.replace("]}", "], commands: [python wait.py]}")
 WAIT = """
@@ -68,10 +70,29 @@ def demo(project: Project) -> Project:
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """Return the URL of an index that takes every connection and never says anything."""
+def silence() -> Iterator[socket.socket]:
+    """Listen where every connection is taken and never answered."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        yield server
+
+
+def url_of(server: socket.socket) -> str:
+    """Return the URL of an index at a socket."""
+    return f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+
+
+STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays() -> Iterator[None]:
+    """End what a failed test has started, with its children."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def start(
@@ -80,7 +101,7 @@ def start(
     """Start nox in a process group of its own; half a file of coverage of a killed process would hurt."""
     kept = {name: text for name, text in project.machine.env.items() if not name.startswith("COVERAGE")}
     with (output or Path(os.devnull)).open("wb") as stream:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "nox", *arguments],
             cwd=project.root,
             env={**kept, **(env or {})},
@@ -91,11 +112,13 @@ def start(
             # A job in the background of a shell ignores it, and its children too.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
         )
+    STARTED.append(process)
+    return process
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
-    """Wait until something is so while a process runs."""
-    deadline = time.monotonic() + 60
+    """Wait until something is so while a process runs; a loaded machine takes its time."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, "it ended before"
         assert time.monotonic() < deadline
@@ -106,7 +129,7 @@ def deaths(project: Project, *arguments: str, again: Callable[[], object]) -> It
     """Run nox again and again, each time killed at a later step, and yield the number of the step."""
     step = 1
     again()
-    while code := start(project, *arguments, env={"DIE_AT": str(step)}).wait(timeout=120):
+    while code := start(project, *arguments, env={"DIE_AT": str(step)}).wait(timeout=PATIENCE):
         assert code == -signal.SIGKILL
         yield step
         again()
@@ -186,13 +209,13 @@ def test_an_installation_that_is_killed_half_way_is_never_reused(
 def test_a_signal_ends_the_commands_with_the_session(
     demo: Project, number: signal.Signals, code: int, told: str
 ) -> None:
-    demo.write("wait.py", "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(60)\n")
+    demo.write("wait.py", "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(600)\n")
     demo.write("envs.yaml", WAITING.replace("wait.py]", "wait.py], commands_post: [python -V]"))
     output = demo.root.parent / "output"
     process = start(demo, "-s", "demo", output=output)
     wait_for(lambda: (demo.root / "started").exists() and (demo.root / "started").read_text(), process)
     process.send_signal(number)
-    assert process.wait(timeout=30) == code, output.read_text()
+    assert process.wait(timeout=PATIENCE) == code, output.read_text()
     assert told in output.read_text()
     assert "Python 3." in output.read_text()
     assert "Traceback" not in output.read_text()
@@ -202,13 +225,13 @@ def test_a_signal_ends_the_commands_with_the_session(
     assert "waiting" not in demo.nox("-s", "demo", check=True).output
 
 
-def test_a_signal_ends_a_lock_run_that_waits_for_its_index(demo: Project, silent: str) -> None:
-    env, output = {"UV_DEFAULT_INDEX": silent, "UV_NO_CACHE": "1"}, demo.root.parent / "output"
+def test_a_signal_ends_a_lock_run_that_waits_for_its_index(demo: Project, silence: socket.socket) -> None:
+    env = {"UV_DEFAULT_INDEX": url_of(silence), "UV_NO_CACHE": "1", "UV_HTTP_TIMEOUT": "3600"}
+    output = demo.root.parent / "output"
     process = start(demo, "-s", "lock", "--", "--upgrade", output=output, env=env)
-    wait_for(lambda: "UV_DEFAULT_INDEX changes" in output.read_text(), process)
-    time.sleep(0.5)
+    wait_for(lambda: select.select([silence], [], [], 0)[0], process)
     process.terminate()
-    assert process.wait(timeout=10) == 143, output.read_text()
+    assert process.wait(timeout=PATIENCE) == 143, output.read_text()
     assert "lock: ended by SIGTERM" in output.read_text()
 
 
@@ -216,7 +239,7 @@ def together(project: Project, count: int, *arguments: str) -> list[str]:
     """Run nox several times at once, and return what each said."""
     outputs = [project.root.parent / f"output-{number}" for number in range(count)]
     processes = [start(project, *arguments, output=output) for output in outputs]
-    codes = [process.wait(timeout=240) for process in processes]
+    codes = [process.wait(timeout=PATIENCE) for process in processes]
     said = [output.read_text() for output in outputs]
     assert codes == [0] * count, "\n".join(said)
     return said
@@ -241,7 +264,7 @@ def test_processes_at_once_lock_and_run_several_sessions(project: Project) -> No
     locking = [start(project, "-s", "lock") for _ in range(2)]
     for _ in range(2):
         together(project, 2, "-j", "2", "-s", *names)
-    assert [process.wait(timeout=120) for process in locking] == [0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in locking] == [0, 0]
     assert tracked(project) == before
     assert [kinds(project, name) for name in names] == [[]] * 4
 
@@ -261,7 +284,7 @@ def test_a_repair_waits_for_commands_that_run_in_the_venv_and_takes_the_lock_as_
     time.sleep(0.5)
     assert (demo.venv("demo").site / "apple-2.0.dist-info").is_dir()
     demo.write("go", "")
-    assert [process.wait(timeout=60) for process in (running, waiting)] == [0, 0], second.read_text()
+    assert [process.wait(timeout=PATIENCE) for process in (running, waiting)] == [0, 0], second.read_text()
     assert "apple 2.0" in first.read_text()
     assert "requirements/demo.txt changed since it was installed: 1 version" in second.read_text()
     assert "apple 1.1" in second.read_text()
@@ -395,7 +418,7 @@ FAULTS: dict[str, Callable[[Index], dict[str, str] | None]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_index_that_fails_ends_an_installation_a_repair_and_a_lock_with_the_reason(
-    project: Project, index: Index, silent: str, fault: str
+    project: Project, index: Index, silence: socket.socket, fault: str
 ) -> None:
     index.release("torn", "1.0", files={f"torn/part{n}.py": f"# {n}\n" * 2000 for n in range(20)})
     project.write("envs.yaml", "version: 1\nenvironments:\n  demo: {requirements: [torn==1.0, apple==1.0]}\n")
@@ -405,7 +428,7 @@ def test_an_index_that_fails_ends_an_installation_a_repair_and_a_lock_with_the_r
         if repair:
             project.venv("demo").uninstall("torn", "apple")
         env = {**QUICK, **(FAULTS[fault](index) or {})}
-        env |= {"UV_DEFAULT_INDEX": silent} if fault == "hangs" else {}
+        env |= {"UV_DEFAULT_INDEX": url_of(silence)} if fault == "hangs" else {}
         ran = project.nox("-s", "demo", env=env)
         assert ran.returncode == 1, ran.output
         assert "demo aborted: uv could not install" in ran.output

@@ -131,6 +131,7 @@ def test_a_check_is_offline_writes_nothing_and_says_what_does_not_match(locked: 
     ("words", "message"),
     [
         (("-P", "appel"), "--upgrade-package: no lock has 'appel' (did you mean 'apple'?)"),
+        (("-P", "zzz==1"), "--upgrade-package: no lock has 'zzz' (nox-envs freeze lists them)"),
         (("test",), "no environment 'test' (did you mean 'tests'?)"),
         (("--check", "--upgrade"), "--check changes nothing: run it without --upgrade"),
     ],
@@ -164,6 +165,18 @@ def test_locks_that_nothing_declares_are_pruned_and_others_left(locked: Project)
     locked.nox("-s", "lock", "--", "--prune", check=True)
     assert [*locks(locked)] == ["base.txt", "by-hand.txt", "pylock.style.toml", "style.txt", "tests.txt"]
     assert is_accepted(locked)
+
+
+def test_a_lock_is_not_written_through_a_link_that_leads_out_of_the_project(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (project.root / "requirements").symlink_to(tmp_path / "outside")
+    project.write("envs.yaml", "version: 1\nenvironments:\n  a: {requirements: [apple>=1]}\n")
+    failed = project.nox("-s", "lock")
+    assert failed.returncode == 1
+    assert "a link leads out of the project; replace it by a file or folder" in failed.output
+    assert os.listdir(tmp_path / "outside") == []
 
 
 # Locks that build on others.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from nox_envs.findings import KINDS
 from nox_envs.report.json import json_text
 from nox_envs.spec.keys import json_schema, read_spec
 from nox_envs.spec.points import expand
-from tests.conftest import Project
+from tests.conftest import Machine, Project
 from tests.index import Index
 
 ROOT = Path(__file__).parent.parent
@@ -117,6 +118,20 @@ def test_drift_and_its_repair_look_as_the_readme_shows(project: Project, index: 
     ran = re.sub(varies, "", project.nox("-s", "tests", check=True).output).splitlines()
     shown = re.sub(varies, "", block("transcript", "console")).splitlines()
     assert not [line for line in shown[1:] if line != "..." and line not in ran]
+
+
+@pytest.mark.functional
+def test_the_command_of_the_readme_skips_a_python_that_is_not_there_and_downloads_none(
+    project: Project,
+) -> None:
+    words = block("setup", "console").splitlines()[1].split()[1:]
+    project.write("envs.yaml", 'version: 1\nenvironments:\n  tests: {python: ["3.98", "3.99"]}\n')
+    hidden = {"UV_PYTHON_DOWNLOADS", "NOX_DOWNLOAD_PYTHON", "UV_NO_CONFIG"}
+    env = {name: text for name, text in project.machine.env.items() if name not in hidden}
+    machine = Machine(env=env, scratch=project.machine.scratch)
+    ran = machine.run(sys.executable, "-m", "nox", *words, cwd=project.root)
+    told = [line for line in ran.output.splitlines() if re.match("error|warn|.*[Dd]ownload", line)]
+    assert (told, ran.output.count(" skipped: Python interpreter 3.9")) == ([], 2)
 
 
 @pytest.mark.functional

@@ -99,6 +99,8 @@ def source(locker: Locker, path: str, name: str, *requires: str) -> None:
          ['fig==1.0 ; python_full_version < "3.10"', 'fig==3.0 ; python_full_version == "3.13.*"']),
         (("fig",), (), (),
          ['fig==2.0 ; python_full_version < "3.13"', 'fig==3.0 ; python_full_version >= "3.13"']),
+        (('apple; python_version >= "3.13" and sys_platform == "linux"',), (), (),
+         ['apple==2.0 ; python_full_version >= "3.13" and sys_platform == "linux"']),
         (('apple; python_full_version >= "3.12.4"',), ("3.12",), (),
          ['apple==2.0 ; python_full_version >= "3.12.4"']),
     ],

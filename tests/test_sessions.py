@@ -287,6 +287,10 @@ def test_install_only_builds_and_runs_no_command_and_a_first_reuse_builds_too(de
     demo.write("envs.yaml", SPEC.replace("demo:", "other:"))
     demo.nox("-s", "lock", check=True)
     assert "pressed hello" in demo.nox("-R", "-s", "other", check=True).output
+    (demo.venv("other").location / "nox-envs.json").unlink()
+    refused = demo.nox("-R", "-s", "other")
+    assert refused.returncode == 1
+    assert "must be recreated: its installation did not finish; run it without -R" in refused.output
 
 
 def test_a_missing_lock_stops_with_the_command_that_creates_it(project: Project) -> None:
@@ -475,6 +479,46 @@ def test_commands_after_the_others_run_whatever_happened(project: Project) -> No
     assert code == 1
     assert [line for line in output.splitlines() if line.isdigit()] == ["1", "2", "4", "5"]
     assert "Python 3" not in output
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"), [
+        ("commands: [python -V], change_dir: gone",
+         "envs.yaml:3: change_dir: no directory 'gone'; create it, or name another one"),
+        ("commands: [{run: no-such-program, external: true}]",
+         "envs.yaml:3: 'no-such-program' is not on this machine; install it"),
+    ],
+)  # fmt: skip
+def test_a_command_that_cannot_run_says_where_it_was_written(project: Project, keys: str, words: str) -> None:
+    code, output = commands(project, keys)
+    assert code == 1
+    assert f"Session demo aborted: {words}" in output
+
+
+def test_commands_see_the_variables_that_pass_and_may_fail_where_the_spec_says_so(project: Project) -> None:
+    project.write("show.py", "import os; print(os.environ.get('KEEP_ME'), os.environ.get('LOSE_ME'))")
+    failing = "{run: \"python -c 'exit(3)'\", allow_failure: true}"
+    keys = f'pass_env: ["KEEP*"], commands: [{failing}, python show.py]'
+    code, output = commands(project, keys, KEEP_ME="a", LOSE_ME="b")
+    assert code == 0, output
+    assert "demo: python failed, which the spec allows" in output
+    assert "a None" in output
+
+
+def test_a_session_without_a_venv_is_refused(demo: Project) -> None:
+    ran = demo.nox("--no-venv", "-s", "demo")
+    assert ran.returncode == 1
+    assert "nox-envs checks virtual environments; run without --no-venv" in ran.output
+
+
+def test_a_command_that_deletes_its_venv_is_reported_and_the_next_run_has_a_new_one(project: Project) -> None:
+    project.write("gone.py", "import shutil, sys; shutil.rmtree(sys.prefix)")
+    for _ in range(2):
+        code, output = commands(project, "requirements: [apple==1.0], commands: [python gone.py]")
+        assert code == 0, output
+        assert "demo: no drift: 1 distribution" in output
+        assert "changed their own venv: 1 python" in output
+        assert report(project)["status"] == "drift"
 
 
 def test_a_command_that_changes_its_own_venv_is_reported(project: Project) -> None:

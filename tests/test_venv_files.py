@@ -276,7 +276,8 @@ def test_only_what_has_another_size_or_was_written_since_the_installation_is_rea
 def test_unowned_files_are_told_and_whole_folders_as_one(bare_venv: BareVenv) -> None:
     install(bare_venv, "apple", {"apple/__init__.py": b"x", "apple/module.py": b"x"})
     site = bare_venv.site
-    for folder in ("apple/new", "apple/module", "apple/deep", "apple/__pycache__", "empty"):
+    # Real wheels leave an empty `apple.libs`, which nothing can import.
+    for folder in ("apple/new", "apple/module", "apple/deep", "apple/__pycache__", "empty", "apple.libs"):
         (site / folder).mkdir()
     for path in (
         "loose.py",

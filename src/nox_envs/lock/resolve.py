@@ -217,8 +217,8 @@ def _bounds(plan: LockPlan) -> str:
 
 def _within(marker: str, bounds: str) -> str:
     """Return a marker without what `bounds`, which it implies, says already."""
-    if marker == bounds:
-        return ""
+    if not bounds or marker == bounds:
+        return "" if bounds else marker
     alternatives = " or " in re.sub(r"\([^()]*\)", "", bounds)
     for part in [] if alternatives else re.split(r" and (?![^()]*\))", bounds):
         marker = marker.replace(f"{part} and ", "").replace(f" and {part}", "")

@@ -248,7 +248,7 @@ class _Files:
         """Return what something is that nothing claims, empty for the bytecode of a module that is there."""
         folder, _, name = path.rpartition(os.sep)
         if path not in self._files:
-            importable = folder in self._tops or f"{path}.py" in self._files
+            importable = (folder in self._tops and name.isidentifier()) or f"{path}.py" in self._files
             return "a folder that no distribution owns" if importable or listed(path) else ""
         if not folder.endswith("__pycache__"):
             known = name.endswith(".pyc") and path[:-1] in self._files
