@@ -19,7 +19,7 @@ from nox_envs.findings import (
     finding,
     recreate_command,
 )
-from nox_envs.host import Host, verdict_key
+from nox_envs.host import Host
 from nox_envs.lock.resolve import refuse_sourced
 from nox_envs.project import Project
 from nox_envs.report import render
@@ -282,7 +282,7 @@ class Repair:
         clean = replace(report, status="clean", findings=())
         verdict = CleanVerdict(
             inputs=tuple((path, digest(self._project.root / path)) for path in inputs),
-            key=verdict_key(self._project, self._point, self._host.location),
+            key=self._project.verdict_key(self._point, self._host.location),
             evidence=evidence(self._host.location),
             line=summary_line(clean),
             report=render(Report(environments=(clean,)), "json"),
