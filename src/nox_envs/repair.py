@@ -62,11 +62,15 @@ class Repair:
         """Leave the venv as its lock says, or as it is where the policy says so; else end the session."""
         self._require_lock()
         receipt = read_receipt(self._host.location)
-        why = self._unusable(receipt)
-        if receipt is None or why:
+        checked, why = None, self._unusable(receipt)
+        if receipt and not why:
+            try:
+                checked = self._check(receipt)
+            except NotAVenv as error:
+                why = str(error)
+        if receipt is None or checked is None:
             self._rebuild(why)
             return
-        checked = self._check(receipt)
         errors = [one for one in (*self._locked, *checked.findings) if one.severity == "error"]
         if errors or _repairable(checked.findings):
             self._drifted(receipt, checked)
@@ -116,13 +120,8 @@ class Repair:
         changed = requirements_changed(self._project, self._plan, self._point, receipt)
         if changed and self._repairs:
             return "its requirements changed"
-        if changed:
-            self._locked += changed
-            self._tell(changed)
-        try:
-            take(location)
-        except NotAVenv as error:
-            return str(error)
+        self._locked += changed
+        self._tell(changed)
         return ""
 
     def _check(self, receipt: Receipt | None, *, proving: bool = False) -> Checked:
