@@ -156,6 +156,7 @@ class Repair:
             else:
                 self._repair(receipt, checked)
             return
+        self._found = checked.findings
         self._write("drift", checked.findings, checked)
         errors = [one for one in (*self._locked, *found) if one.severity == "error"]
         if errors and (self._policy == "fail" or self._repairs):
@@ -198,7 +199,7 @@ class Repair:
         installed, after = self._proved(receipt)
         repaired = _repairable(checked.findings)
         if left := _repairable(after.findings):
-            self._rebuild(f"after the repair {count_kinds(left)} left")
+            self._rebuild(f"the repair left {left[0].kind} {left[0].package or left[0].path}")
         else:
             self._accept("repaired" if repaired else "clean", installed, after, repaired)
 
