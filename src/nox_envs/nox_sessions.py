@@ -153,6 +153,7 @@ def _run_point(project: Project, session: nox.Session, row: Row) -> None:
     with _ending(session):
         python = session.python if isinstance(session.python, str) else None
         point = project.point(row, session=session.name, python=python)
+        project.remember()  # in the first run of all, nox has a folder only now
         run = SessionRun(project, point, _host(session), time.monotonic)
         try:
             run.run()

@@ -57,6 +57,7 @@ class Project:
         self._environ = environ
         self._reserved = reserved
         self._text = _spec_text(spec_path)
+        self._remembered = False
         self._memory = Memory(self.state / "spec", self._text.encode(), (self.origin, *reserved))
         self._locks: dict[str, Lock | None] = {}
         self._foreign: dict[tuple[str, ...], Lock] = {}
@@ -96,9 +97,9 @@ class Project:
         return expand(self.spec, reserved=self._reserved)
 
     def remember(self) -> None:
-        """Keep the points, if they had to be read, for the next run of nox; `nox-envs` writes nothing."""
-        if "points" in self.__dict__:
-            self._memory.remember(self.points)
+        """Keep the points, if they had to be read, for the next run; `nox-envs` writes nothing."""
+        if "points" in self.__dict__ and not self._remembered:
+            self._remembered = self._memory.remember(self.points)
 
     @cached_property
     def composer(self) -> Composer:
