@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path, PurePath
 
 from nox_envs.errors import NoxEnvsError
@@ -18,26 +17,13 @@ def activation(shell: str, venv: Path) -> str:
     folders = (venv.absolute() / folder for folder in ("bin", "Scripts"))
     for script in [script for folder in folders for script in sorted(folder.glob("[aA]ctivate*"))]:
         if script.name.lower() == wanted:
-            if not str(script).isprintable():
+            # Anything else means itself within single quotes, in all of these shells.
+            if not str(script).isprintable() or re.search("['!\u2018-\u201b]", str(script)):
                 raise NoxEnvsError(
-                    f"{str(script)!r} has characters that cannot be printed; rename the folder"
+                    f"{str(script)!r} has a character that shells read within quotes; rename the folder"
                 )
-            return f"{command} {_quoted(str(script), wanted)}"
+            return f"{command} '{script}'"
     raise NoxEnvsError(f"{venv} has no script {wanted!r}: what created it does not support {name}")
-
-
-def _quoted(path: str, script: str) -> str:
-    """Return a path that stays one word in a shell, so that the name of a folder never runs as code."""
-    match script:
-        case "activate.fish":
-            return "'" + re.sub(r"[\\']", r"\\\g<0>", path) + "'"
-        case "activate.ps1":
-            # The typographic quotes from U+2018 to U+201B end a string like the plain one.
-            return "'" + re.sub("['\u2018-\u201b]", r"\g<0>\g<0>", path) + "'"
-        case "activate.csh":
-            # `!` is replaced from the history inside quotes too.
-            return shlex.quote(path).replace("!", "\\!")
-    return shlex.quote(path)
 
 
 # The script in the venv, and the command that reads it.
