@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from typing import TypeAlias
 
-from nox_envs.files import digest, read_bytes, reason
+from nox_envs.files import read_bytes, reason
 from nox_envs.findings import FilesMode, Finding, finding
 from nox_envs.lock.pins import INDEX
 from nox_envs.spec.types import Pairs
@@ -103,13 +103,6 @@ def relative(path: str, snapshot: Snapshot) -> str:
     return path[len(snapshot.location) + 1 :].replace(os.sep, "/")
 
 
-def file_digest(path: str) -> str:
-    """Return what tells one content of a file from another: `sha256:…`, or `link:…` and its target."""
-    if os.path.islink(path):  # noqa: PTH114, hot
-        return f"link:{os.readlink(path)}"  # noqa: PTH115, hot
-    return f"sha256:{digest(path, follow=False)}"
-
-
 def file_findings(
     snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode, told: Told = lambda *_: None
 ) -> tuple[Finding, ...]:
@@ -133,8 +126,9 @@ class _Files:
         programs = snapshot.programs
         self._tops = {*snapshot.sites, programs} - {""}
         # What no RECORD names and is there all the same, or has another finding.
-        self._known = {*snapshot.overrides, *snapshot.leftovers, *snapshot.startup}
-        self._known |= {os.path.dirname(path) for path in snapshot.startup}  # noqa: PTH120
+        self._known = {*snapshot.overrides, *snapshot.leftovers}
+        for path, _ in snapshot.startup:
+            self._known |= {path, os.path.dirname(path)}  # noqa: PTH120
         self._known |= {one.path for one in snapshot.distributions}
         self._known |= {os.path.join(programs, name) for name, _ in snapshot.interpreter.facts}
         if receipt and self._defects:  # any of these may be what the RECORD names
@@ -277,27 +271,23 @@ def startup_findings(snapshot: Snapshot, receipt: Receipt, excused: Collection[s
     `excused` are the names of distributions that have a finding of their own.
     """
     known = {**dict(receipt.created), **dict(receipt.startup)}
-    changed = [path for path in snapshot.startup if known.get(relative(path, snapshot)) != file_digest(path)]
+    changed = [one for one in snapshot.startup if known.get(relative(one[0], snapshot)) != one[1]]
     claims = claims_of(snapshot)[0] if changed else {}
-    for path in changed:
+    for path, actual in changed:
         names = [owner.name for owner, _, _ in claims.get(path, ())]
         expected = known.get(relative(path, snapshot), "")
-        if not set(names).isdisjoint(excused):
-            continue
-        if expected and names:
-            actual = file_digest(path)
+        if expected and names and set(names).isdisjoint(excused):
             yield finding("file-modified", names[0], expected=expected, actual=actual, path=path)
-        else:
+        elif set(names).isdisjoint(excused):
             yield finding("startup-hook", expected=expected, actual=_told(path), path=path)
 
 
 def owned_startup(snapshot: Snapshot) -> Pairs:
     """Return path and digest of the start-up files that are as a RECORD says."""
     claims = claims_of(snapshot)[0] if snapshot.startup else {}
-    digests = {path: file_digest(path) for path in snapshot.startup}
     return tuple(
         (relative(path, snapshot), found)
-        for path, found in digests.items()
+        for path, found in snapshot.startup
         if any(digest_of(expected) in ("", found) for _, expected, _ in claims.get(path, ()))
     )
 
