@@ -327,12 +327,3 @@ def test_programs_that_nothing_owns_and_changed_ones_of_the_creator_are_told(bar
     (folder / "activate.fish").unlink()
     told = [("file-modified", "", "activate"), ("file-missing", "", "activate.fish"), ("unowned", "", "evil")]
     assert kinds(check(bare_venv, receipt)) == kinds(check(bare_venv, receipt, "changed")) == told
-
-
-def test_progress_is_told_in_files(bare_venv: BareVenv) -> None:
-    install(bare_venv, "apple", {f"{number}.py": b"x" * number for number in range(9)})
-    told: list[tuple[int, int]] = []
-    snapshot = take(bare_venv.location)
-    file_findings(snapshot, None, mode="all", told=lambda done, total, label: told.append((done, total)))
-    assert told == sorted(told)
-    assert told[-1] == (told[0][1], told[0][1])

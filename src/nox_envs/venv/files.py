@@ -16,7 +16,6 @@ from nox_envs.files import read_bytes, reason
 from nox_envs.findings import FilesMode, Finding, finding
 from nox_envs.lock.pins import INDEX
 from nox_envs.spec.types import Pairs
-from nox_envs.terminal import Told
 from nox_envs.venv.receipt import Receipt
 from nox_envs.venv.snapshot import Distribution, Snapshot, listed, unread
 
@@ -103,16 +102,14 @@ def relative(path: str, snapshot: Snapshot) -> str:
     return path[len(snapshot.location) + 1 :].replace(os.sep, "/")
 
 
-def file_findings(
-    snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode, told: Told = lambda *_: None
-) -> tuple[Finding, ...]:
+def file_findings(snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode) -> tuple[Finding, ...]:
     """Return what differs between the files of a venv and what its RECORDs and its receipt say of them.
 
     With mode `changed` a file is read only if it has another size than RECORD says, or was written since the
-    receipt's `installed`; with `all` every file is read. `told` gets the number of files read and of all.
+    receipt's `installed`; with `all` every file is read.
     """
     files = _Files(snapshot, receipt, mode)
-    return (*files.claimed(told), *files.unowned())
+    return (*files.claimed(), *files.unowned())
 
 
 class _Files:
@@ -166,13 +163,12 @@ class _Files:
                 actual = f"a folder that cannot be listed: {reason(error)}"
                 self._defects.append(finding("unowned", actual=actual, path=folder))
 
-    def claimed(self, told: Told) -> Iterator[Finding]:
+    def claimed(self) -> Iterator[Finding]:
         """Yield what is wrong with RECORDs, and with the files that they claim."""
         yield from self._defects
-        suspects = sorted(path for path, claims in self._claims.items() if not self._is_right(path, claims))
-        for number, path in enumerate(suspects, start=1):
-            yield from self._compared(path, [claim for claim in self._claims[path] if claim[1]])
-            told(number, len(suspects), "files")
+        for path, claims in sorted(self._claims.items()):
+            if not self._is_right(path, claims):
+                yield from self._compared(path, [claim for claim in claims if claim[1]])
 
     def _is_right(self, path: str, claims: list[Claim]) -> bool:
         """Return whether nothing is said of the content of a file, or nothing can have changed it."""

@@ -108,7 +108,7 @@ def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *,
 def sync(uv: Uv, checked: Checked) -> None:
     """Install, change and remove what differs; what may be damaged does not come from uv's cache."""
     expectation, found, own = checked.expectation, drift_in(checked.findings), checked.expectation.own
-    name = canonical_name(uv.wheel.name.partition("-")[0]) if uv.wheel else expectation.own_name
+    name = canonical_name(uv.wheel.name.partition("-")[0]) if uv.wheel else own.name if own else ""
     pins = [pin for pin in expectation.pins if not own or pin.name != name]
     wanted = {name, *(pin.name for pin in pins)} - {""}
     again = {one.package for one in found if one.kind in _AGAIN} & wanted
