@@ -240,12 +240,12 @@ class _Files:
         if path not in self._files:
             importable = (folder in self._tops and name.isidentifier()) or f"{path}.py" in self._files
             return "a folder that no distribution owns" if importable or listed(path) else ""
-        if not folder.endswith("__pycache__"):
-            known = name.endswith(".pyc") and path[:-1] in self._files
-            return "" if known else "a file that no distribution owns"
-        source = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}.py"
-        if source not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
-            return "a file that is not the bytecode of a module beside it"
+        cached = folder.endswith("__pycache__")
+        stem = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}" if cached else path[:-4]
+        if f"{stem}.py" not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
+            return "a file that no distribution owns"
+        if not cached:
+            return ""
         try:
             with open(path, "rb", opener=_open) as stream:
                 unchecked = stream.read(8)[4:] == b"\1\0\0\0"  # the flags of hash-based files (PEP 552)
