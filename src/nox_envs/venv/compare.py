@@ -105,7 +105,6 @@ class _Packages:
 
     def __init__(self, expectation: Expectation, snapshot: Snapshot) -> None:
         self._expected = expectation
-        own = expectation.own
         recorded = expectation.receipt.distributions if expectation.receipt else ()
         self._recorded = {(one.name, one.version): one for one in recorded}
         self._installed: dict[str, list[Distribution]] = {}
@@ -114,11 +113,10 @@ class _Packages:
         self._pins: dict[str, list[Pin]] = {}
         for pin in expectation.pins:
             self._pins.setdefault(pin.name, []).append(pin)
-        if own:
-            url = Path(own.directory).as_uri()
-            source = Source(kind="archive", url=f"a wheel of {url}")
-            if own.mode == "editable":
-                source = Source(kind="directory", url=url, editable=True)
+        if own := expectation.own:
+            source = source_of_path(own.directory, os.sep, editable=True)
+            if own.mode == "wheel":
+                source = Source(kind="archive", url=f"a wheel of {source.url}")
             name = own.name or PurePath(own.directory).name.lower()
             self._pins[name] = [Pin(name=name, version="", source=source)]
 
@@ -128,8 +126,7 @@ class _Packages:
         for name, pins in self._pins.items():
             found = self._installed.get(name, [])
             if not found:
-                expected = _described(pins[0].version, pins[0].source)
-                differing.append(finding("missing", name, expected=expected))
+                differing.append(finding("missing", name, expected=_described(pins[0])))
             elif len(found) == 1:  # of a duplicate it is not decided which one is used
                 # Overlapping markers make several pins of one name, and any of them will do.
                 told = [[*self._differences(pin, found[0])] for pin in pins]
@@ -154,7 +151,7 @@ class _Packages:
         name, path, source, own = found.name, found.path, found.source, self._expected.own
         apart = differs(pin.source, source)
         if apart and not (own and _is_own(own, found)):
-            expected, actual = _described(pin.version, pin.source), _described(found.version, source)
+            expected, actual = _described(pin), _described(found)
             yield finding(apart, name, expected=expected, actual=actual, path=path)
             if apart != "unverifiable":
                 return
@@ -197,15 +194,14 @@ class _Packages:
         markers = sorted({pin.marker for pin in self._expected.inactive if pin.name == one.name})
         expected = f"nothing here (only where {' or '.join(markers)})" if markers else ""
         expected = f"{seeds[0]}, which came with the venv" if seeds else expected
-        actual = _described(one.version, one.source)
-        yield finding("extraneous", one.name, expected=expected, actual=actual, path=one.path)
+        yield finding("extraneous", one.name, expected=expected, actual=_described(one), path=one.path)
 
 
-def _described(version: str, source: Source) -> str:
-    if source.kind == "index":
-        return version
-    reference = f"{'-e ' if source.editable else ''}{direct_reference(source)}"
-    return f"{version} ({reference})" if version else reference
+def _described(one: Pin | Distribution) -> str:
+    if one.source.kind == "index":
+        return one.version
+    reference = f"{'-e ' if one.source.editable else ''}{direct_reference(one.source)}"
+    return f"{one.version} ({reference})" if one.version else reference
 
 
 def _is_own(own: Own, found: Distribution) -> bool:

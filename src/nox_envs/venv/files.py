@@ -108,8 +108,7 @@ def file_findings(snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMod
     With mode `changed` a file is read only if it has another size than RECORD says, or was written since the
     receipt's `installed`; with `all` every file is read.
     """
-    files = _Files(snapshot, receipt, mode)
-    return (*files.claimed(), *files.unowned())
+    return tuple(_Files(snapshot, receipt, mode).findings())
 
 
 class _Files:
@@ -163,12 +162,15 @@ class _Files:
                 actual = f"a folder that cannot be listed: {reason(error)}"
                 self._defects.append(finding("unowned", actual=actual, path=folder))
 
-    def claimed(self) -> Iterator[Finding]:
-        """Yield what is wrong with RECORDs, and with the files that they claim."""
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong with RECORDs and the files that they claim, and what nothing put there."""
         yield from self._defects
         for path, claims in sorted(self._claims.items()):
             if not self._is_right(path, claims):
                 yield from self._compared(path, [claim for claim in claims if claim[1]])
+        for path in sorted({*self._files, *self._strays} - self._claims.keys() - self._known):
+            if actual := self._strange(path):
+                yield finding("unowned", actual=actual, path=path)
 
     def _is_right(self, path: str, claims: list[Claim]) -> bool:
         """Return whether nothing is said of the content of a file, or nothing can have changed it."""
@@ -227,12 +229,6 @@ class _Files:
         except OSError as error:
             return f"cannot be read: {reason(error)}"
         return f"{algorithm}:{made.hexdigest()}"
-
-    def unowned(self) -> Iterator[Finding]:
-        """Yield what neither a distribution nor the creator put into site-packages and `bin`."""
-        for path in sorted({*self._files, *self._strays} - self._claims.keys() - self._known):
-            if actual := self._strange(path):
-                yield finding("unowned", actual=actual, path=path)
 
     def _strange(self, path: str) -> str:
         """Return what something is that nothing claims, empty for the bytecode of a module that is there."""

@@ -176,10 +176,7 @@ def _look(location: Path) -> tuple[Snapshot, list[os.DirEntry[str]], list[str]]:
     try:
         config = read_bytes(location / "pyvenv.cfg", _SMALL, follow=False)
     except OSError as error:
-        why = f"pyvenv.cfg {unread(error)}"
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            why = "it has no pyvenv.cfg" if location.is_dir() else "there is no such directory"
-        raise NotAVenv(f"{location}: is not a virtual environment: {why}") from None
+        raise NotAVenv(f"{location}: is not a virtual environment: pyvenv.cfg {unread(error)}") from None
     text = config.decode("utf-8", "replace")
     told, kind = re.search(_VERSION, text), re.search(_IMPLEMENTATION, text)
     version = told[1] if told else ""
