@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from nox_envs.host import verdict_key
 from nox_envs.project import Project as OpenedProject
 from nox_envs.values import replace
 from nox_envs.venv.receipt import FILE_NAME, CleanVerdict, Receipt, Recorded, write_receipt
@@ -252,7 +251,7 @@ def test_a_committed_receipt_opens_nothing_that_the_spec_does_not_name(
     project = OpenedProject(tmp_path / "envs.yaml", environ={})
     urls = ("", outside.as_uri(), f"-e {outside.as_uri()}", f"-e {outside}", f"file:{above}")
     rows = [Recorded(name=f"p{n}", version="1", source=url, folder="0") for n, url in enumerate(urls)]
-    key = verdict_key(project, project.points[0], built.location)
+    key = project.verdict_key(project.points[0], built.location)
     for path in (secret, above, "linked/METADATA", f"x/../{above}", "\0", above.replace("/", "\\")):
         pairs = ((path, "sha256:0"), (f"bin/{path}", "sha256:0"))
         verdict = CleanVerdict(inputs=((path, "0"),), key=key, evidence="x", line="", report="{}")

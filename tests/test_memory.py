@@ -95,8 +95,10 @@ def test_a_point_that_is_damaged_is_read_again(tmp_path: Path, line: str) -> Non
 @pytest.mark.functional
 def test_nox_remembers_and_a_changed_spec_is_read_again(project: NoxProject) -> None:
     project.write("envs.yaml", "version: 1\nenvironments: {a: {lock: false, commands: [python -c pass]}}\n")
+    project.nox("-l", check=True)
+    assert not (project.root / ".nox").exists()
     project.nox("-s", "a", check=True)
-    assert "* a" in project.nox("-l", check=True).stdout
     assert (project.root / ".nox/.nox-envs/spec").is_file()
+    assert "* a" in project.nox("-l", check=True).stdout
     project.write("envs.yaml", "version: 1\nenvironments: {b: {requirements: [nowhere]}}\n")
     assert "'nowhere'" in project.nox("-l").output

@@ -529,6 +529,15 @@ def test_a_command_that_changes_its_own_venv_is_reported(project: Project) -> No
     assert kinds(project) == [("extraneous", "plum")]
 
 
+def test_drift_that_was_there_before_the_commands_is_not_put_down_to_them(project: Project) -> None:
+    install = "python -m pip install --quiet --force-reinstall plum"
+    keys = f"backend: venv, drift: warn, requirements: [apple==1.0], commands: ['{install}']"
+    first, second = commands(project, keys)[1], commands(project, keys)[1]
+    assert "changed their own venv: 1 extraneous" in first
+    assert "it was installed: 1 extraneous" in second
+    assert "changed their own venv" not in second
+
+
 @pytest.mark.parametrize("policy", ["repair", "fail"])
 def test_an_edit_by_a_command_is_told_on_every_run(project: Project, policy: str) -> None:
     text = "import glob, sys; f, = glob.glob('.nox/demo/lib/*/site-packages/apple-*/METADATA');"

@@ -18,6 +18,7 @@ from nox_envs.report.report import FORMATS
 from nox_envs.terminal import forget_reader, harmless, wants_colour, write_anything
 
 if TYPE_CHECKING:
+    from nox_envs.errors import Problem
     from nox_envs.project import Project
     from nox_envs.report.report import Report
     from nox_envs.spec.types import Point
@@ -207,9 +208,8 @@ def _spec_path(asked: argparse.Namespace) -> Path:
     if asked.spec:
         return Path(asked.spec).absolute()
     here = Path.cwd()
-    return next(
-        (found for folder in (here, *here.parents) if (found := folder / _SPEC).is_file()), here / _SPEC
-    )
+    specs = (folder / _SPEC for folder in (here, *here.parents))
+    return next((spec for spec in specs if spec.is_file()), here / _SPEC)
 
 
 def _project(asked: argparse.Namespace) -> Project:
@@ -250,9 +250,9 @@ def _check(asked: argparse.Namespace) -> int:
 
 def _list(asked: argparse.Namespace) -> int:
     project = _project(asked)
-    rows = project.select_rows(tuple(asked.environments))
     if asked.format == "json":
         return _list_json(project, tuple(asked.environments))
+    rows = project.select_rows(tuple(asked.environments))
     width = max((len(row.session) for row in rows), default=0)
     for row in rows:
         print(harmless(f"{row.session:{width}}  {row.description}".rstrip()))
@@ -262,7 +262,7 @@ def _list(asked: argparse.Namespace) -> int:
 def _list_json(project: Project, names: tuple[str, ...]) -> int:
     from nox_envs.report.json import json_text
 
-    problems: list[FileProblems] = []
+    problems: list[Problem] = []
     sessions = [
         {
             "environment": point.environment,
@@ -278,23 +278,19 @@ def _list_json(project: Project, names: tuple[str, ...]) -> int:
         for point in project.select(names)
     ]
     sys.stdout.write(json_text({"schema": 1, "sessions": sessions}))
-    return _conclude_problems(problems)
+    if problems:
+        raise FileProblems(problems)
+    return 0
 
 
-def _lock_of(project: Project, point: Point, problems: list[FileProblems]) -> tuple[str, str]:
+def _lock_of(project: Project, point: Point, problems: list[Problem]) -> tuple[str, str]:
     """Return the path and digest of a point's lock; nothing where its requirements cannot be read."""
     try:
         plan = project.plan_of(point)
         return plan.path, project.lock_digest(plan)
     except FileProblems as error:
-        problems.append(error)
+        problems += error.problems
         return "", ""
-
-
-def _conclude_problems(problems: list[FileProblems]) -> int:
-    if problems:
-        raise FileProblems(problem for error in problems for problem in error.problems)
-    return 0
 
 
 def _drift(asked: argparse.Namespace) -> int:
@@ -379,7 +375,7 @@ def _matrix(asked: argparse.Namespace) -> int:
     from nox_envs.ci import matrix_rows, parse_shard, render_matrix
 
     shard, project = parse_shard(asked.shard), _project(asked)
-    problems: list[FileProblems] = []
+    problems: list[Problem] = []
     points = project.select(tuple(asked.environments))
     named = asked.environments or asked.tag
     jobs = matrix_rows(
@@ -391,7 +387,9 @@ def _matrix(asked: argparse.Namespace) -> int:
         lock_of=lambda point: _lock_of(project, point, problems),
     )
     sys.stdout.write(render_matrix(jobs, asked.format))
-    return _conclude_problems(problems)
+    if problems:
+        raise FileProblems(problems)
+    return 0
 
 
 # diff, schema, init

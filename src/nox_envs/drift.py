@@ -20,7 +20,6 @@ from nox_envs.findings import (
     finding,
     run_command,
 )
-from nox_envs.host import recall
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
 from nox_envs.report.report import EnvironmentReport, Report, Status, counted, status_of
@@ -186,7 +185,7 @@ def check_drift(
         mode = files or point.drift.files or otherwise
         rules += point.drift.ignore
         shallow |= mode == "off"
-        verdict = recall(project, point, project.location(row.session)) if mode == "off" else None
+        verdict = project.recall(point, project.location(row.session)) if mode == "off" else None
         if verdict:
             environments += read_report(verdict.report, origin=row.session).environments
             read = read if read is None else read.union(path for path, _ in verdict.inputs)

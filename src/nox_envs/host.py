@@ -1,16 +1,12 @@
-"""What a session starts from: what nox does for it, and the last clean verdict on its venv."""
+"""What nox does for a session."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from nox_envs.project import Project
-from nox_envs.spec.types import Command, Pairs, Point
+from nox_envs.spec.types import Command, Pairs
 from nox_envs.values import value
-from nox_envs.venv.receipt import CleanVerdict, read_verdict, unchanged
-from nox_envs.venv.snapshot import evidence
 
 
 @value
@@ -32,23 +28,3 @@ class Host:
     run: Callable[[Command, Pairs, tuple[str, ...] | None], None]
     say: Callable[[str], None]
     warn: Callable[[str], None]
-
-
-def verdict_key(project: Project, point: Point, location: Path) -> str:
-    """Return a digest of everything but files that a check of the venv at `location` depends on."""
-    parts = (project.key, point.session, str(point.python), str(location), *project.host.values())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def recall(project: Project, point: Point, location: Path) -> CleanVerdict | None:
-    """Return the last clean verdict on a venv if a check now would look at nothing but what it saw."""
-    if (point.drift.files or "off") != "off":
-        return None
-    verdict = read_verdict(location)
-    if (
-        verdict is None
-        or verdict.key != verdict_key(project, point, location)
-        or not unchanged(verdict, project.root)
-    ):
-        return None
-    return verdict if verdict.evidence and verdict.evidence == evidence(location) else None

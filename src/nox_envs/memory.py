@@ -82,14 +82,15 @@ class Memory:
         known = tuple(point for point in found if point is not None)
         return known if known and len(known) == len(found) else None
 
-    def remember(self, points: tuple[Point, ...]) -> None:
-        """Remember the points of the spec, if nox already has a folder to keep them in."""
+    def remember(self, points: tuple[Point, ...]) -> bool:
+        """Remember the points of the spec; return False where nox has no folder to keep them in yet."""
         if not self._file.parent.parent.is_dir():
-            return
+            return False
         lines = [list(map(row_of, points)), *points]
         text = "\n".join([json.dumps(line, separators=(",", ":"), default=given) for line in lines])
         with suppress(NoxEnvsError):  # a folder that cannot be written costs time, nothing else
             write_atomically(self._file, f"{self.key} {crc32(text.encode())}\n{text}", durable=False)
+        return True
 
 
 def _key(spec: bytes, names: tuple[str, ...]) -> str:

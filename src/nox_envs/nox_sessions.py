@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import argparse
 
     from nox_envs.cli import Parser
-    from nox_envs.lock.plan import LockPlan
     from nox_envs.lock.run import LockResult
     from nox_envs.report.report import Report
     from nox_envs.spec.types import Command, Pairs
@@ -154,6 +153,7 @@ def _run_point(project: Project, session: nox.Session, row: Row) -> None:
     with _ending(session):
         python = session.python if isinstance(session.python, str) else None
         point = project.point(row, session=session.name, python=python)
+        project.remember()  # in the first run of all, nox has a folder only now
         run = SessionRun(project, point, _host(session), time.monotonic)
         try:
             run.run()
@@ -356,11 +356,11 @@ def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespac
     from nox_envs.drift import orphans
     from nox_envs.lock.run import closing_lines, prune
 
-    chosen = {point.session for point in project.select(tuple(asked.environments))}
+    chosen = {row.session for row in project.select_rows(tuple(asked.environments))}
     for line in project.outside_settings():
         session.warn("%s", line)
     results = list(_results(project, chosen, asked))
-    for line in closing_lines(results):
+    for line in closing_lines(results) or ["no environment has a lock"]:
         session.log("%s", line)
     failed = [result.plan.path for result in results if result.outcome == "failed"]
     broken = {name: error for name, error in project.broken.items() if name in chosen}
@@ -396,16 +396,15 @@ def _results(project: Project, chosen: set[str], asked: argparse.Namespace) -> I
         jobs=max(8, 2 * (os.cpu_count() or 1)),
     )
     done: set[tuple[str, ...]] = set()
-    again = True
-    while again and (plans := _chosen_plans(project, chosen, done)):
+    while True:
+        left = [plan for plan in project.plans if plan.files not in done]
+        plans = tuple(plan for plan in left if any(point.session in chosen for point in plan.points))
+        if not plans:
+            return
         again = bool(project.broken)
-        run = replace(run, plans=plans, packages=() if done else run.packages)
-        yield from lock_all(run, progress_on(sys.stderr))
+        yield from lock_all(replace(run, plans=plans), progress_on(sys.stderr))
+        if not again:
+            return
+        run = replace(run, packages=())
         done |= {plan.files for plan in plans}
-        if again:
-            project.forget()
-
-
-def _chosen_plans(project: Project, chosen: set[str], done: set[tuple[str, ...]]) -> tuple[LockPlan, ...]:
-    plans = (plan for plan in project.plans if plan.files not in done)
-    return tuple(plan for plan in plans if any(point.session in chosen for point in plan.points))
+        project.forget()

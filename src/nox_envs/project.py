@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
+from nox_envs.errors import FileProblems, NoxEnvsError, Place, Problem, did_you_mean
 from nox_envs.files import digest, read_text
 from nox_envs.findings import apply_options
 from nox_envs.memory import Memory, Row, row_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nox_envs.requirements.compose import Composer, Composition
     from nox_envs.spec.types import Pairs, Spec
     from nox_envs.venv.compare import Own
+    from nox_envs.venv.receipt import CleanVerdict
 
 STATE = ".nox-envs"
 SPEC_LIMIT = 1 << 22
@@ -55,6 +57,7 @@ class Project:
         self._environ = environ
         self._reserved = reserved
         self._text = _spec_text(spec_path)
+        self._remembered = False
         self._memory = Memory(self.state / "spec", self._text.encode(), (self.origin, *reserved))
         self._locks: dict[str, Lock | None] = {}
         self._foreign: dict[tuple[str, ...], Lock] = {}
@@ -94,9 +97,9 @@ class Project:
         return expand(self.spec, reserved=self._reserved)
 
     def remember(self) -> None:
-        """Keep the points, if they had to be read, for the next run of nox; `nox-envs` writes nothing."""
-        if "points" in self.__dict__:
-            self._memory.remember(self.points)
+        """Keep the points, if they had to be read, for the next run; `nox-envs` writes nothing."""
+        if "points" in self.__dict__ and not self._remembered:
+            self._remembered = self._memory.remember(self.points)
 
     @cached_property
     def composer(self) -> Composer:
@@ -111,11 +114,6 @@ class Project:
         from nox_envs.lock.pins import host_markers
 
         return host_markers()
-
-    @property
-    def key(self) -> str:
-        """Return a digest of the spec's bytes and of the code that reads and checks it."""
-        return self._memory.key
 
     @property
     def state(self) -> Path:
@@ -182,6 +180,22 @@ class Project:
         forced = expand(self.spec, reserved=(), python=python)
         found = [one for one in forced if (one.environment, one.axes) == (row.environment, declared.axes)]
         return replace(found[0] if found else replace(declared, python=python), session=session)
+
+    def verdict_key(self, point: Point, location: Path) -> str:
+        """Return a digest of everything but files that a check of the venv at `location` depends on."""
+        parts = (self._memory.key, point.session, str(point.python), str(location), *self.host.values())
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def recall(self, point: Point, location: Path) -> CleanVerdict | None:
+        """Return the last clean verdict on a venv if a check now would look at nothing but what it saw."""
+        from nox_envs.venv.receipt import read_verdict, unchanged  # `nox -l` looks at no venv
+        from nox_envs.venv.snapshot import evidence
+
+        verdict = read_verdict(location) if point.drift.files in (None, "off") else None
+        if verdict is None or verdict.key != self.verdict_key(point, location):
+            return None
+        shown = evidence(location) if unchanged(verdict, self.root) else ""
+        return verdict if shown and verdict.evidence == shown else None
 
     def compose(self, point: Point) -> Composition:
         """Return what a point asks for, and remember whether it can be read; raises FileProblems."""
@@ -384,13 +398,8 @@ def _pins_digest(lock: Lock | None) -> str:
 
 
 def _spec_text(path: Path) -> str:
-    try:
+    if os.path.lexists(path):
         return read_text(path, shown=path.name, limit=SPEC_LIMIT)
-    except FileProblems as error:
-        if any(problem.message != "no such file" for problem in error.problems):
-            raise
-        other = path.with_suffix(".yml")
-        hint = (
-            f"rename {other.name}" if other.is_file() else "nox-envs init writes one; or name it with --spec"
-        )
-        raise FileProblems([replace(problem, hint=hint) for problem in error.problems]) from None
+    other = path.with_suffix(".yml")
+    hint = f"rename {other.name}" if other.is_file() else "nox-envs init writes one; or name it with --spec"
+    raise FileProblems([Problem(place=Place(origin=path.name), message="no such file", hint=hint)])

@@ -19,7 +19,7 @@ from nox_envs.findings import (
     finding,
     recreate_command,
 )
-from nox_envs.host import Host, verdict_key
+from nox_envs.host import Host
 from nox_envs.lock.resolve import refuse_sourced
 from nox_envs.project import Project
 from nox_envs.report import render
@@ -62,11 +62,15 @@ class Repair:
         """Leave the venv as its lock says, or as it is where the policy says so; else end the session."""
         self._require_lock()
         receipt = read_receipt(self._host.location)
-        why = self._unusable(receipt)
-        if receipt is None or why:
+        checked, why = None, self._unusable(receipt)
+        if receipt and not why:
+            try:
+                checked = self._check(receipt)
+            except NotAVenv as error:
+                why = str(error)
+        if receipt is None or checked is None:
             self._rebuild(why)
             return
-        checked = self._check(receipt)
         errors = [one for one in (*self._locked, *checked.findings) if one.severity == "error"]
         if errors or _repairable(checked.findings):
             self._drifted(receipt, checked)
@@ -116,13 +120,8 @@ class Repair:
         changed = requirements_changed(self._project, self._plan, self._point, receipt)
         if changed and self._repairs:
             return "its requirements changed"
-        if changed:
-            self._locked += changed
-            self._tell(changed)
-        try:
-            take(location)
-        except NotAVenv as error:
-            return str(error)
+        self._locked += changed
+        self._tell(changed)
         return ""
 
     def _check(self, receipt: Receipt | None, *, proving: bool = False) -> Checked:
@@ -157,6 +156,7 @@ class Repair:
             else:
                 self._repair(receipt, checked)
             return
+        self._found = checked.findings
         self._write("drift", checked.findings, checked)
         errors = [one for one in (*self._locked, *found) if one.severity == "error"]
         if errors and (self._policy == "fail" or self._repairs):
@@ -199,7 +199,7 @@ class Repair:
         installed, after = self._proved(receipt)
         repaired = _repairable(checked.findings)
         if left := _repairable(after.findings):
-            self._rebuild(f"after the repair {count_kinds(left)} left")
+            self._rebuild(f"the repair left {left[0].kind} {left[0].package or left[0].path}")
         else:
             self._accept("repaired" if repaired else "clean", installed, after, repaired)
 
@@ -282,7 +282,7 @@ class Repair:
         clean = replace(report, status="clean", findings=())
         verdict = CleanVerdict(
             inputs=tuple((path, digest(self._project.root / path)) for path in inputs),
-            key=verdict_key(self._project, self._point, self._host.location),
+            key=self._project.verdict_key(self._point, self._host.location),
             evidence=evidence(self._host.location),
             line=summary_line(clean),
             report=render(Report(environments=(clean,)), "json"),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nox_envs.files import FileLock, write_atomically
-from nox_envs.host import Host, recall
+from nox_envs.host import Host
 from nox_envs.project import Project
 from nox_envs.spec.types import Command, Point
 from nox_envs.spec.words import expand_command, fill
@@ -42,7 +42,7 @@ class SessionRun:
         """Check or build the venv, run the commands, look again, and write the report."""
         self._lock.acquire(shared=True)
         try:
-            self._verdict = recall(self._project, self._point, self._host.location)
+            self._verdict = self._project.recall(self._point, self._host.location)
             if self._verdict:
                 self._host.say(self._verdict.line)
                 self._save(self._verdict)
