@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,12 +22,11 @@ from nox_envs.values import replace
 from nox_envs.venv.check import Checked, check_venv
 from nox_envs.venv.compare import (
     Expectation,
-    Fingerprint,
     Own,
     absolute_pins,
     compare,
     hashes_digest,
-    own_name,
+    named,
 )
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import Distribution, Interpreter, Snapshot, record_digest, take
@@ -70,9 +70,9 @@ def brief(found: tuple[Finding, ...]) -> Brief:
 
 def findings(expectation: Expectation, installed: Snapshot) -> Brief:
     """Compare, with paths in pins relative to the project."""
-    own, name = expectation.own, own_name(expectation.own, installed)
-    pins = absolute_pins(expectation.pins, PROJECT, own, name)
-    return brief(compare(replace(expectation, pins=pins, own_name=name), installed))
+    own = named(expectation.own, installed)
+    pins = absolute_pins(expectation.pins, PROJECT, own)
+    return brief(compare(replace(expectation, pins=pins, own=own), installed))
 
 
 # Packages.
@@ -333,7 +333,7 @@ def check(
     plan: LockPlan = PLAN,
     receipt: Receipt | None = None,
     consistency: bool = False,
-    fingerprint: Fingerprint = lambda _: "",
+    fingerprint: Callable[[str], str] = lambda _: "",
 ) -> Checked:
     """Check a venv; without a path of the lock, by its receipt."""
     lock = Lock(origin=LOCK, header=(), pins=pins) if plan.path else None

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.markers import default_environment
 
-from nox_envs.venv.consistency import unmet_requirements
+from nox_envs.venv.check import unmet_requirements
 from nox_envs.venv.snapshot import take
 from tests.conftest import BareVenv, Machine, MakeVenv, uv
 from tests.index import Index

@@ -290,8 +290,7 @@ def test_unowned_files_are_told_and_whole_folders_as_one(bare_venv: BareVenv) ->
         (site / "apple" / path).write_bytes(b"")
     alone, folder = "a file that no distribution owns", "a folder that no distribution owns"
     assert [(Path(f.path).relative_to(site).as_posix(), f.actual) for f in check(bare_venv)] == [
-        ("apple/__pycache__/gone.c.pyc", "a file that is not the bytecode of a module beside it"),
-        ("apple/__pycache__/x.json", "a file that is not the bytecode of a module beside it"),
+        ("apple/__pycache__/gone.c.pyc", alone), ("apple/__pycache__/x.json", alone),
         ("apple/loose.py", alone), ("apple/module", folder), ("apple/new", folder), ("apple/only.pyc", alone),
         ("empty", folder),
     ]  # fmt: skip
@@ -327,12 +326,3 @@ def test_programs_that_nothing_owns_and_changed_ones_of_the_creator_are_told(bar
     (folder / "activate.fish").unlink()
     told = [("file-modified", "", "activate"), ("file-missing", "", "activate.fish"), ("unowned", "", "evil")]
     assert kinds(check(bare_venv, receipt)) == kinds(check(bare_venv, receipt, "changed")) == told
-
-
-def test_progress_is_told_in_files(bare_venv: BareVenv) -> None:
-    install(bare_venv, "apple", {f"{number}.py": b"x" * number for number in range(9)})
-    told: list[tuple[int, int]] = []
-    snapshot = take(bare_venv.location)
-    file_findings(snapshot, None, mode="all", told=lambda done, total, label: told.append((done, total)))
-    assert told == sorted(told)
-    assert told[-1] == (told[0][1], told[0][1])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean, nearest
 from nox_envs.findings import FILES_MODES, fail_conditions
 from nox_envs.report.report import FORMATS
-from nox_envs.terminal import forget_reader, harmless, progress_on, wants_colour, write_anything
+from nox_envs.terminal import forget_reader, harmless, wants_colour, write_anything
 
 if TYPE_CHECKING:
     from nox_envs.errors import Problem
@@ -299,8 +299,7 @@ def _drift(asked: argparse.Namespace) -> int:
     project = _project(asked)
     if asked.envdir != ".nox" and not (project.root / asked.envdir).is_dir():
         _say(asked, f"note: --envdir: there is no folder {asked.envdir}")
-    told = progress_on(sys.stderr)
-    return _conclude(check_drift(project, tuple(asked.environments), files=asked.files, told=told), asked)
+    return _conclude(check_drift(project, tuple(asked.environments), files=asked.files), asked)
 
 
 def _report(asked: argparse.Namespace) -> int:
@@ -348,7 +347,7 @@ def _built(asked: argparse.Namespace) -> tuple[Project, Point, Path]:
 
 
 def _freeze(asked: argparse.Namespace) -> int:
-    from nox_envs.venv.compare import own_name
+    from nox_envs.venv.compare import named
     from nox_envs.venv.receipt import read_receipt
     from nox_envs.venv.snapshot import SEEDS, freeze_lines, take
 
@@ -356,10 +355,10 @@ def _freeze(asked: argparse.Namespace) -> int:
     receipt, snapshot = read_receipt(location), take(location)
     seeds = {one.name for one in receipt.distributions if one.seed} if receipt else SEEDS
     left = set() if asked.all else set(seeds)
-    if point.package.mode == "wheel":  # the file that it was installed from is gone
-        own = own_name(project.own(point), snapshot)
-        print(f"# {own}: this project, installed from a wheel of its sources", file=sys.stderr)
-        left.add(own)
+    own = named(project.own(point), snapshot)
+    if own and own.mode == "wheel":  # the file that it was installed from is gone
+        print(f"# {own.name}: this project, installed from a wheel of its sources", file=sys.stderr)
+        left.add(own.name)
     sys.stdout.write("".join(f"{harmless(line)}\n" for line in freeze_lines(snapshot, without=left)))
     return 0
 

@@ -23,7 +23,6 @@ from nox_envs.findings import (
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
 from nox_envs.report.report import EnvironmentReport, Report, Status, counted, status_of
-from nox_envs.terminal import Told
 from nox_envs.values import replace, value
 from nox_envs.venv.receipt import Receipt, read_receipt
 from nox_envs.venv.snapshot import NotAVenv
@@ -169,7 +168,6 @@ def check_drift(
     *,
     files: FilesMode | None = None,
     otherwise: FilesMode = "off",
-    told: Told,
 ) -> Report:
     """Check the locks and venvs of the selected environments (default: all).
 
@@ -194,7 +192,7 @@ def check_drift(
             continue
         read = None
         try:
-            environments.append(_environment(project, point, mode, told))
+            environments.append(_environment(project, point, mode))
         except FileProblems as error:
             problems.update(dict.fromkeys(map(str, error.problems)))
             reason = "its requirements or its lock cannot be read"
@@ -208,7 +206,7 @@ def check_drift(
     return replace(report, findings=found, notes=tuple(idle))
 
 
-def _environment(project: Project, point: Point, files: FilesMode, told: Told) -> EnvironmentReport:
+def _environment(project: Project, point: Point, files: FilesMode) -> EnvironmentReport:
     location, plan = project.location(point.session), project.plan_of(point)
     found, checked, reason = project.lock_findings(plan, (point,)), None, ""
     receipt = read_receipt(location)
@@ -224,9 +222,7 @@ def _environment(project: Project, point: Point, files: FilesMode, told: Told) -
             found += requirements_changed(project, plan, point, receipt)
             from nox_envs.venv.check import check_venv  # only where there is something to check
 
-            checked = check_venv(
-                project, point, plan, location, receipt, files=files, consistency=True, told=told
-            )
+            checked = check_venv(project, point, plan, location, receipt, files=files, consistency=True)
             found += checked.findings
         except NotAVenv as error:
             reason = f"{error}; {run}"

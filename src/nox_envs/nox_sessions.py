@@ -319,10 +319,7 @@ def _drift(project: Project, session: nox.Session, parser: Parser) -> None:
 
     parser.add_drift_options()
     asked = parser.parse_args(session.posargs)
-    told = progress_on(sys.stderr)
-    report = check_drift(
-        project, tuple(asked.environments), files=asked.files, otherwise="changed", told=told
-    )
+    report = check_drift(project, tuple(asked.environments), files=asked.files, otherwise="changed")
     sys.stdout.write(render(report, asked.format, colour=wants_colour(sys.stdout, os.environ)))
     sys.stdout.flush()
     if os.environ.get("GITHUB_ACTIONS"):

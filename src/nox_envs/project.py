@@ -362,7 +362,7 @@ class Project:
         return Own(
             directory=str(self.root),
             mode=point.package.mode,
-            wheels=str(self.state / "wheels"),
+            wheels=os.path.realpath(self.state / "wheels"),
             name=self.composer.project.name,
         )
 

@@ -6,7 +6,7 @@ time. Type checkers see dataclasses (PEP 681).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -17,12 +17,6 @@ else:
 
 
 T = TypeVar("T")
-
-_set = object.__setattr__
-
-
-class _Constructor(Protocol):
-    def __call__(self, made: object, /, **contents: object) -> None: ...
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -50,20 +44,15 @@ def _lazy_init(names: tuple[str, ...], defaults: dict[str, object]) -> object:
     """Return a constructor that compiles the real one at the first call: most classes are never created."""
 
     def initialize(self: object, **contents: object) -> None:
-        made = _compiled_init(names, defaults)
-        type.__setattr__(type(self), "__init__", made)
-        made(self, **contents)
+        words = (f"{name}=default_{name}" if name in defaults else name for name in names)
+        parameters = f", *, {', '.join(words)}" if names else ""
+        body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or " pass"
+        scope = {"_set": object.__setattr__, **{f"default_{name}": one for name, one in defaults.items()}}
+        exec(f"def __init__(self{parameters}):{body}", scope)
+        type.__setattr__(type(self), "__init__", scope["__init__"])
+        type(self).__init__(self, **contents)
 
     return initialize
-
-
-def _compiled_init(names: tuple[str, ...], defaults: dict[str, object]) -> _Constructor:
-    words = (f"{name}=default_{name}" if name in defaults else name for name in names)
-    parameters = f", *, {', '.join(words)}" if names else ""
-    body = "".join(f"\n _set(self, {name!r}, {name})" for name in names) or " pass"
-    scope = {"_set": _set, **{f"default_{name}": default for name, default in defaults.items()}}
-    exec(f"def __init__(self{parameters}):{body}", scope)
-    return cast("_Constructor", scope["__init__"])
 
 
 def fields(instance: object) -> tuple[str, ...]:
@@ -74,8 +63,7 @@ def fields(instance: object) -> tuple[str, ...]:
 
 def replace(instance: T, **changes: object) -> T:
     """Return the value with some fields changed; raises TypeError for a name that is not a field."""
-    unchanged = {name: getattr(instance, name) for name in fields(instance) if name not in changes}
-    return type(instance)(**unchanged, **changes)
+    return type(instance)(**{**contents(instance), **changes})
 
 
 def defaults(kind: type[object]) -> dict[str, object]:
@@ -95,18 +83,12 @@ def given(instance: object) -> dict[str, object]:
     return {name: one for name, one in contents(instance).items() if name not in usual or one != usual[name]}
 
 
-def _contents(instance: object) -> tuple[object, ...]:
-    return tuple([getattr(instance, name) for name in fields(instance)])
-
-
 def _equal(self: object, other: object) -> bool:
-    if self is other:
-        return True
-    return type(other) is type(self) and _contents(self) == _contents(other)
+    return self is other or (type(other) is type(self) and contents(self) == contents(other))
 
 
 def _hash(self: object) -> int:
-    return hash(_contents(self))
+    return hash((*contents(self).values(),))
 
 
 def _represent(self: object) -> str:

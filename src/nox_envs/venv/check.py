@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from nox_envs.findings import FilesMode, Finding, lock_command, recreate_command, run_command, worst_first
-from nox_envs.lock.pins import INDEX, Markers, Pin, interpreter_markers, source_of_url
+from nox_envs import findings
+from nox_envs.errors import Invalid, NoxEnvsError, Place
+from nox_envs.findings import FilesMode, Finding, Severity, finding
+from nox_envs.lock import pins as locked
+from nox_envs.lock.pins import Markers, Pin
 from nox_envs.lock.plan import LockPlan, requested_by
 from nox_envs.project import Project
+from nox_envs.requirements.text import Declared, parse_requirement
 from nox_envs.spec.types import Point
-from nox_envs.terminal import Told
+from nox_envs.spec.words import canonical_name
 from nox_envs.values import replace, value
-from nox_envs.venv.compare import Expectation, absolute_pins, compare, own_name
-from nox_envs.venv.consistency import unmet_requirements
+from nox_envs.venv.compare import Expectation, absolute_pins, compare, named
 from nox_envs.venv.files import file_findings, startup_findings
 from nox_envs.venv.receipt import Receipt
-from nox_envs.venv.snapshot import Snapshot, take
+from nox_envs.venv.snapshot import SEEDS, Snapshot, read_headers, take
 
 # A package that is not the one expected is not held to the files and requirements of that one.
 _OTHERWISE = frozenset({"version", "source", "artifact", "duplicate", "missing", "extraneous"})
 _DAMAGE = frozenset({"file-modified", "file-missing"})
+_REQUIRES = r"(?mi)^Requires-Dist[ \t]*:(.*(?:\n[ \t]+.*)*)"
 
 
 @value
@@ -42,30 +48,27 @@ def check_venv(
     *,
     files: FilesMode = "off",
     consistency: bool = False,
-    told: Told = lambda *_: None,
 ) -> Checked:
     """Compare the venv of a point with its lock, or without one with its receipt.
 
     `files` says which files are compared with their RECORD; `consistency` asks whether the requirements of
     all distributions are met. Raises NotAVenv, and NoxEnvsError for a marker that cannot be evaluated.
     """
-    snapshot, own, lock = take(location), project.own(point), project.lock_of(plan)
-    python = snapshot.interpreter
-    variables = interpreter_markers(
+    snapshot, lock = take(location), project.lock_of(plan)
+    own, python = named(project.own(point), snapshot), snapshot.interpreter
+    variables = locked.interpreter_markers(
         project.host, version=python.version, implementation=python.implementation
     )
     markers = Markers(variables)
     pins = lock.pins if lock else tuple(_recorded_pins(receipt)) if receipt and not plan.path else ()
     active = [pin for pin in pins if not pin.marker or markers.hold(pin.marker)]
-    name = own_name(own, snapshot)
     # Without a lock, pins come from the receipt, which does not decide what is opened.
     opened = {os.path.realpath(project.root / one.path) for one in plan.requirements if one.path}
     opened |= {os.path.realpath(own.directory)} if own else set()
     expectation = Expectation(
-        pins=absolute_pins(active, project.root, own, name),
+        pins=absolute_pins(active, project.root, own),
         inactive=tuple([pin for pin in pins if pin.marker and not markers.hold(pin.marker)]),
         own=own,
-        own_name=name,
         python=point.python,
         receipt=receipt,
         fingerprint=lambda at: project.fingerprint(at) if lock or os.path.realpath(at) in opened else "",
@@ -73,38 +76,24 @@ def check_venv(
     found = [*compare(expectation, snapshot)]
     wrong = {one.package for one in found if one.kind in _OTHERWISE and one.severity == "error"}
     found += startup_findings(snapshot, receipt, wrong) if receipt else ()
-    if files != "off":
-        inside = file_findings(snapshot, receipt, mode=files, told=told)
-        found += [one for one in inside if one.package not in wrong]
-    elif receipt and not set(snapshot.names).issuperset(receipt.names):
-        # Something was deleted that is not a record of an installer.
-        inside = file_findings(snapshot, receipt, mode="changed", told=told)
-        found += [one for one in inside if one.kind == "file-missing"]
+    # Something may have been deleted that is not a record of an installer.
+    deleted = receipt is not None and not set(snapshot.names).issuperset(receipt.names)
+    if files != "off" or deleted:
+        for one in file_findings(snapshot, receipt, mode="changed" if files == "off" else files):
+            if one.package not in wrong and (files != "off" or one.kind == "file-missing"):
+                found.append(one)
     if consistency:
         extras = [(pin.name, pin.extras) for pin in active if pin.extras]
-        extras += [(name, point.package.extras)] if own else []
+        extras += [(own.name, point.package.extras)] if own else []
         # The repair of another finding fixes what follows from it.
         unmet = unmet_requirements(snapshot, variables, extras=extras)
         found += [one for needed, one in unmet if not {needed, one.package} & wrong]
-    finished = _finished(dict.fromkeys(found), (*active, *expectation.inactive), point, plan)
-    return Checked(snapshot=snapshot, expectation=expectation, findings=worst_first(finished))
-
-
-def _recorded_pins(receipt: Receipt) -> Iterator[Pin]:
-    for one in receipt.distributions:
-        if not one.seed:
-            source = source_of_url(one.source.removeprefix("-e "), editable=one.source.startswith("-e "))
-            yield Pin(name=one.name, version=one.version, source=source if one.source else INDEX)
-
-
-def _finished(
-    found: Iterable[Finding], pins: Sequence[Pin], point: Point, plan: LockPlan
-) -> Iterator[Finding]:
-    """Yield findings with the line of the pin, who asked for the package, and what to type."""
-    lines = {pin.name: f"{pin.origin or plan.path}:{pin.line}" for pin in reversed(pins) if pin.line}
-    asked_by = requested_by(plan, pins)
-    for one in found:
-        yield replace(
+    # The line of its pin, who asked for the package, and what to type.
+    known = (*active, *expectation.inactive)
+    lines = {pin.name: f"{pin.origin or plan.path}:{pin.line}" for pin in reversed(known) if pin.line}
+    asked_by = requested_by(plan, known)
+    finished = [
+        replace(
             one,
             environment=point.environment,
             session=point.session,
@@ -112,6 +101,17 @@ def _finished(
             why=asked_by(one.package) if one.package else (),
             fix=_fix(one, point, plan),
         )
+        for one in dict.fromkeys(found)
+    ]
+    return Checked(snapshot=snapshot, expectation=expectation, findings=findings.worst_first(finished))
+
+
+def _recorded_pins(receipt: Receipt) -> Iterator[Pin]:
+    for one in receipt.distributions:
+        if not one.seed:
+            editable, url = one.source.startswith("-e "), one.source.removeprefix("-e ")
+            source = locked.source_of_url(url, editable=editable) if url else locked.INDEX
+            yield Pin(name=one.name, version=one.version, source=source)
 
 
 def _fix(one: Finding, point: Point, plan: LockPlan) -> str:
@@ -121,12 +121,66 @@ def _fix(one: Finding, point: Point, plan: LockPlan) -> str:
         case "unowned", _:
             return f"delete it, or ignore its path in {point.place.origin}"
         case "clobbered", _:
-            origin = point.place.origin
-            return f"if both packages are needed, ignore the path in {origin}; else require one of them"
+            how = f"ignore the path in {point.place.origin}; else require one of them"
+            return f"if both packages are needed, {how}"
         case "inconsistent", _ if plan.path and plan.managed:
-            return lock_command(plan.environments)
+            return findings.lock_command(plan.environments)
         case "inconsistent", _ if plan.path:
             return plan.command or f"regenerate {', '.join(plan.files)} with the tool that writes it"
     unseen = one.kind in _DAMAGE and (point.drift.files or "off") == "off"
     repaired = (point.drift.policy or "repair") == "repair" and not unseen and one.kind != "inconsistent"
-    return run_command(point.session) if repaired else recreate_command(point.session)
+    return findings.run_command(point.session) if repaired else findings.recreate_command(point.session)
+
+
+# Requirements among installed distributions.
+
+
+def unmet_requirements(
+    snapshot: Snapshot, variables: locked.Variables, *, extras: Iterable[tuple[str, Iterable[str]]] = ()
+) -> Iterator[tuple[str, Finding]]:
+    """Yield every requirement of an installed distribution that no installed one meets.
+
+    Each comes with the name of the package that is required. `variables` are the marker variables of the
+    venv's interpreter. The requirements of an extra count where it is asked for: by `extras` (canonical name,
+    extras), or by another installed distribution.
+    """
+    installed = {one.name: one for one in snapshot.distributions}
+    heads = {one.name: "" if one.defect else read_headers(one.path) for one in snapshot.distributions}
+    asked = {name: {""} for name in installed}
+    for name, some in extras:
+        asked.setdefault(name, set()).update(map(canonical_name, some))
+    markers: dict[str, Markers] = {}
+    needs: dict[str, list[tuple[str, Declared]]] = {}
+    waiting = list(installed)
+    while waiting:
+        name = waiting.pop()
+        for extra in asked[name] - markers.keys():
+            markers[extra] = Markers({**variables, "extra": extra})
+        needs[name] = [*_active(heads[name], [markers[extra] for extra in asked[name]])]
+        for _, need in needs[name]:
+            if new := {*need.extras} - asked.get(need.name, {*need.extras}):
+                asked[need.name] |= new
+                waiting.append(need.name)
+    for name, one in installed.items():
+        for text, need in needs[name]:
+            other = installed.get(need.name)
+            # A broken version has a finding of its own.
+            broken = other is not None and not locked.normal_version(other.version)
+            if not need.name or broken or (other and locked.satisfies(need.specifier, other.version)):
+                continue
+            actual = f"{other.name} {other.version}" if other else f"{need.name} is not installed"
+            # Locks of some tools leave seeds out.
+            how: Severity = "warning" if other is None and need.name in SEEDS else "error"
+            told = finding("inconsistent", name, severity=how, expected=text, actual=actual)
+            yield need.name, replace(told, path=one.path)
+
+
+def _active(metadata: str, markers: list[Markers]) -> Iterator[tuple[str, Declared]]:
+    """Yield the requirements whose marker holds for any of some extras."""
+    for text in map(" ".join, map(str.split, re.findall(_REQUIRES, metadata))):
+        # Most are for extras that nothing asks for.
+        if len(markers) > 1 or "extra" not in text.partition(";")[2]:
+            with suppress(Invalid, NoxEnvsError):  # pip and uv read such metadata leniently too
+                need = parse_requirement(text, place=Place(origin="METADATA"))
+                if any(one.hold(need.marker) for one in markers):
+                    yield text, need

@@ -22,12 +22,10 @@ from nox_envs.values import replace, value
 from nox_envs.venv.receipt import Receipt, moved
 from nox_envs.venv.snapshot import SEEDS, Distribution, Interpreter, Snapshot, record_digest
 
-Fingerprint = Callable[[str], str]
-
 
 @value
 class Own:
-    """This project itself, in an absolute `directory`, with a canonical name if it takes no build to know it.
+    """This project itself, in an absolute `directory`, with a canonical name as far as it is known.
 
     `mode` is editable or wheel, `wheels` the folder of the wheels that we build.
     """
@@ -42,18 +40,17 @@ class Own:
 class Expectation:
     """What a venv should hold.
 
-    `pins` are those whose marker holds in the venv, with absolute paths, `inactive` the others; `own_name` is
-    the name of the project itself as far as it is known. `python` is the point's interpreter as written.
-    `fingerprint` returns that of the metadata of a local folder (see LocalProject).
+    `pins` are those whose marker holds in the venv, with absolute paths, `inactive` the others; `own` is none
+    of them. `python` is the point's interpreter as written. `fingerprint` returns that of the metadata of a
+    local folder (see LocalProject).
     """
 
     pins: tuple[Pin, ...]
     inactive: tuple[Pin, ...] = ()
     own: Own | None = None
-    own_name: str = ""
     python: str | None = None
     receipt: Receipt | None = None
-    fingerprint: Fingerprint = lambda folder: ""
+    fingerprint: Callable[[str], str] = lambda folder: ""
 
 
 def compare(expectation: Expectation, snapshot: Snapshot) -> tuple[Finding, ...]:
@@ -108,7 +105,6 @@ class _Packages:
 
     def __init__(self, expectation: Expectation, snapshot: Snapshot) -> None:
         self._expected = expectation
-        own = expectation.own
         recorded = expectation.receipt.distributions if expectation.receipt else ()
         self._recorded = {(one.name, one.version): one for one in recorded}
         self._installed: dict[str, list[Distribution]] = {}
@@ -117,12 +113,11 @@ class _Packages:
         self._pins: dict[str, list[Pin]] = {}
         for pin in expectation.pins:
             self._pins.setdefault(pin.name, []).append(pin)
-        if own:
-            url = Path(own.directory).as_uri()
-            source = Source(kind="archive", url=f"a wheel of {url}")
-            if own.mode == "editable":
-                source = Source(kind="directory", url=url, editable=True)
-            name = expectation.own_name or PurePath(own.directory).name.lower()
+        if own := expectation.own:
+            source = source_of_path(own.directory, os.sep, editable=True)
+            if own.mode == "wheel":
+                source = Source(kind="archive", url=f"a wheel of {source.url}")
+            name = own.name or PurePath(own.directory).name.lower()
             self._pins[name] = [Pin(name=name, version="", source=source)]
 
     def findings(self) -> Iterator[Finding]:
@@ -131,8 +126,7 @@ class _Packages:
         for name, pins in self._pins.items():
             found = self._installed.get(name, [])
             if not found:
-                expected = _described(pins[0].version, pins[0].source)
-                differing.append(finding("missing", name, expected=expected))
+                differing.append(finding("missing", name, expected=_described(pins[0])))
             elif len(found) == 1:  # of a duplicate it is not decided which one is used
                 # Overlapping markers make several pins of one name, and any of them will do.
                 told = [[*self._differences(pin, found[0])] for pin in pins]
@@ -156,8 +150,8 @@ class _Packages:
     def _differences(self, pin: Pin, found: Distribution) -> Iterator[Finding]:
         name, path, source, own = found.name, found.path, found.source, self._expected.own
         apart = differs(pin.source, source)
-        if apart and not (own and is_own(own, found)):
-            expected, actual = _described(pin.version, pin.source), _described(found.version, source)
+        if apart and not (own and _is_own(own, found)):
+            expected, actual = _described(pin), _described(found)
             yield finding(apart, name, expected=expected, actual=actual, path=path)
             if apart != "unverifiable":
                 return
@@ -182,7 +176,7 @@ class _Packages:
     def _record(self, one: Distribution) -> Iterator[Finding]:
         """Yield that a RECORD is not the one of the installation: it belongs to another artifact."""
         recorded, own = self._recorded.get((one.name, one.version)), self._expected.own
-        if own and own.mode == "wheel" and one.name == self._expected.own_name:
+        if own and own.mode == "wheel" and one.name == own.name:
             return  # each session installs it again
         if recorded is None or recorded.record in ("", now := record_digest(one)):
             return
@@ -200,36 +194,33 @@ class _Packages:
         markers = sorted({pin.marker for pin in self._expected.inactive if pin.name == one.name})
         expected = f"nothing here (only where {' or '.join(markers)})" if markers else ""
         expected = f"{seeds[0]}, which came with the venv" if seeds else expected
-        actual = _described(one.version, one.source)
-        yield finding("extraneous", one.name, expected=expected, actual=actual, path=one.path)
+        yield finding("extraneous", one.name, expected=expected, actual=_described(one), path=one.path)
 
 
-def _described(version: str, source: Source) -> str:
-    if source.kind == "index":
-        return version
-    reference = f"{'-e ' if source.editable else ''}{direct_reference(source)}"
-    return f"{version} ({reference})" if version else reference
+def _described(one: Pin | Distribution) -> str:
+    if one.source.kind == "index":
+        return one.version
+    reference = f"{'-e ' if one.source.editable else ''}{direct_reference(one.source)}"
+    return f"{one.version} ({reference})" if one.version else reference
 
 
-def is_own(own: Own, found: Distribution) -> bool:
+def _is_own(own: Own, found: Distribution) -> bool:
     """Return whether a distribution is this project, installed in the way that is asked for."""
-    source = found.source
+    url = found.source.url
     if own.mode == "editable":
-        return source.editable and not differs(source_of_path(own.directory, os.sep, editable=True), source)
-    if source.kind != "archive" or not source.url.startswith("file:") or not own.wheels:
-        return False
-    return Path(local_path(source.url)).resolve().is_relative_to(os.path.realpath(own.wheels))
+        return not differs(source_of_path(own.directory, os.sep, editable=True), found.source)
+    return url.startswith("file:") and Path(local_path(url)).resolve().is_relative_to(own.wheels)
 
 
-def own_name(own: Own | None, snapshot: Snapshot) -> str:
-    """Return the name of the project itself, as it is installed, or else as far as it is known."""
-    if own is None:
-        return ""
-    return next((one.name for one in snapshot.distributions if is_own(own, one)), own.name)
+def named(own: Own | None, snapshot: Snapshot) -> Own | None:
+    """Return the project itself; if its name takes a build to know, with the one that it is installed by."""
+    if own is None or own.name:
+        return own
+    return replace(own, name=next((one.name for one in snapshot.distributions if _is_own(own, one)), ""))
 
 
-def absolute_pins(pins: Iterable[Pin], root: Path, own: Own | None, name: str) -> tuple[Pin, ...]:
-    """Return pins with absolute paths, without those of the project itself, which is called `name`."""
+def absolute_pins(pins: Iterable[Pin], root: Path, own: Own | None) -> tuple[Pin, ...]:
+    """Return pins with absolute paths, without those of the project itself."""
     here = source_of_path(own.directory, os.sep) if own else None
     found: list[Pin] = []
     for pin in pins:
@@ -239,7 +230,7 @@ def absolute_pins(pins: Iterable[Pin], root: Path, own: Own | None, name: str) -
             source = replace(local, hashes=source.hashes, subdirectory=source.subdirectory)
         if source.kind == "archive" and not source.hashes:
             source = replace(source, hashes=pin.hashes)
-        if not here or (pin.name != name and differs(here, replace(source, editable=False))):
+        if not own or not here or (pin.name != own.name and differs(here, replace(source, editable=False))):
             found.append(replace(pin, source=source))
     return tuple(found)
 

@@ -12,11 +12,10 @@ from collections.abc import Collection, Iterator
 from pathlib import PurePath
 from typing import TypeAlias
 
-from nox_envs.files import digest, read_bytes, reason
+from nox_envs.files import read_bytes, reason
 from nox_envs.findings import FilesMode, Finding, finding
 from nox_envs.lock.pins import INDEX
 from nox_envs.spec.types import Pairs
-from nox_envs.terminal import Told
 from nox_envs.venv.receipt import Receipt
 from nox_envs.venv.snapshot import Distribution, Snapshot, listed, unread
 
@@ -103,23 +102,13 @@ def relative(path: str, snapshot: Snapshot) -> str:
     return path[len(snapshot.location) + 1 :].replace(os.sep, "/")
 
 
-def file_digest(path: str) -> str:
-    """Return what tells one content of a file from another: `sha256:…`, or `link:…` and its target."""
-    if os.path.islink(path):  # noqa: PTH114, hot
-        return f"link:{os.readlink(path)}"  # noqa: PTH115, hot
-    return f"sha256:{digest(path, follow=False)}"
-
-
-def file_findings(
-    snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode, told: Told = lambda *_: None
-) -> tuple[Finding, ...]:
+def file_findings(snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode) -> tuple[Finding, ...]:
     """Return what differs between the files of a venv and what its RECORDs and its receipt say of them.
 
     With mode `changed` a file is read only if it has another size than RECORD says, or was written since the
-    receipt's `installed`; with `all` every file is read. `told` gets the number of files read and of all.
+    receipt's `installed`; with `all` every file is read.
     """
-    files = _Files(snapshot, receipt, mode)
-    return (*files.claimed(told), *files.unowned())
+    return tuple(_Files(snapshot, receipt, mode).findings())
 
 
 class _Files:
@@ -133,8 +122,9 @@ class _Files:
         programs = snapshot.programs
         self._tops = {*snapshot.sites, programs} - {""}
         # What no RECORD names and is there all the same, or has another finding.
-        self._known = {*snapshot.overrides, *snapshot.leftovers, *snapshot.startup}
-        self._known |= {os.path.dirname(path) for path in snapshot.startup}  # noqa: PTH120
+        self._known = {*snapshot.overrides, *snapshot.leftovers}
+        for path, _ in snapshot.startup:
+            self._known |= {path, os.path.dirname(path)}  # noqa: PTH120
         self._known |= {one.path for one in snapshot.distributions}
         self._known |= {os.path.join(programs, name) for name, _ in snapshot.interpreter.facts}
         if receipt and self._defects:  # any of these may be what the RECORD names
@@ -172,13 +162,15 @@ class _Files:
                 actual = f"a folder that cannot be listed: {reason(error)}"
                 self._defects.append(finding("unowned", actual=actual, path=folder))
 
-    def claimed(self, told: Told) -> Iterator[Finding]:
-        """Yield what is wrong with RECORDs, and with the files that they claim."""
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong with RECORDs and the files that they claim, and what nothing put there."""
         yield from self._defects
-        suspects = sorted(path for path, claims in self._claims.items() if not self._is_right(path, claims))
-        for number, path in enumerate(suspects, start=1):
-            yield from self._compared(path, [claim for claim in self._claims[path] if claim[1]])
-            told(number, len(suspects), "files")
+        for path, claims in sorted(self._claims.items()):
+            if not self._is_right(path, claims):
+                yield from self._compared(path, [claim for claim in claims if claim[1]])
+        for path in sorted({*self._files, *self._strays} - self._claims.keys() - self._known):
+            if actual := self._strange(path):
+                yield finding("unowned", actual=actual, path=path)
 
     def _is_right(self, path: str, claims: list[Claim]) -> bool:
         """Return whether nothing is said of the content of a file, or nothing can have changed it."""
@@ -238,24 +230,18 @@ class _Files:
             return f"cannot be read: {reason(error)}"
         return f"{algorithm}:{made.hexdigest()}"
 
-    def unowned(self) -> Iterator[Finding]:
-        """Yield what neither a distribution nor the creator put into site-packages and `bin`."""
-        for path in sorted({*self._files, *self._strays} - self._claims.keys() - self._known):
-            if actual := self._strange(path):
-                yield finding("unowned", actual=actual, path=path)
-
     def _strange(self, path: str) -> str:
         """Return what something is that nothing claims, empty for the bytecode of a module that is there."""
         folder, _, name = path.rpartition(os.sep)
         if path not in self._files:
             importable = (folder in self._tops and name.isidentifier()) or f"{path}.py" in self._files
             return "a folder that no distribution owns" if importable or listed(path) else ""
-        if not folder.endswith("__pycache__"):
-            known = name.endswith(".pyc") and path[:-1] in self._files
-            return "" if known else "a file that no distribution owns"
-        source = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}.py"
-        if source not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
-            return "a file that is not the bytecode of a module beside it"
+        cached = folder.endswith("__pycache__")
+        stem = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}" if cached else path[:-4]
+        if f"{stem}.py" not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
+            return "a file that no distribution owns"
+        if not cached:
+            return ""
         try:
             with open(path, "rb", opener=_open) as stream:
                 unchecked = stream.read(8)[4:] == b"\1\0\0\0"  # the flags of hash-based files (PEP 552)
@@ -277,27 +263,23 @@ def startup_findings(snapshot: Snapshot, receipt: Receipt, excused: Collection[s
     `excused` are the names of distributions that have a finding of their own.
     """
     known = {**dict(receipt.created), **dict(receipt.startup)}
-    changed = [path for path in snapshot.startup if known.get(relative(path, snapshot)) != file_digest(path)]
+    changed = [one for one in snapshot.startup if known.get(relative(one[0], snapshot)) != one[1]]
     claims = claims_of(snapshot)[0] if changed else {}
-    for path in changed:
+    for path, actual in changed:
         names = [owner.name for owner, _, _ in claims.get(path, ())]
         expected = known.get(relative(path, snapshot), "")
-        if not set(names).isdisjoint(excused):
-            continue
-        if expected and names:
-            actual = file_digest(path)
+        if expected and names and set(names).isdisjoint(excused):
             yield finding("file-modified", names[0], expected=expected, actual=actual, path=path)
-        else:
+        elif set(names).isdisjoint(excused):
             yield finding("startup-hook", expected=expected, actual=_told(path), path=path)
 
 
 def owned_startup(snapshot: Snapshot) -> Pairs:
     """Return path and digest of the start-up files that are as a RECORD says."""
     claims = claims_of(snapshot)[0] if snapshot.startup else {}
-    digests = {path: file_digest(path) for path in snapshot.startup}
     return tuple(
         (relative(path, snapshot), found)
-        for path, found in digests.items()
+        for path, found in snapshot.startup
         if any(digest_of(expected) in ("", found) for _, expected, _ in claims.get(path, ()))
     )
 

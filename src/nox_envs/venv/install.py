@@ -19,9 +19,9 @@ from nox_envs.spec.words import canonical_name, is_name
 from nox_envs.values import replace, value
 from nox_envs.venv.check import Checked
 from nox_envs.venv.compare import Expectation, Own, hashes_digest
-from nox_envs.venv.files import claims_of, file_digest, owned_startup, relative
+from nox_envs.venv.files import claims_of, owned_startup, relative
 from nox_envs.venv.receipt import Receipt, Recorded
-from nox_envs.venv.snapshot import SEEDS, Snapshot, listed, record_digest
+from nox_envs.venv.snapshot import SEEDS, Snapshot, file_digest, listed, record_digest
 
 # What makes uv install again, and what may come damaged from its cache: a link leads there.
 _AGAIN = frozenset({"source", "artifact", "file-modified", "file-missing", "broken-metadata"})
@@ -108,7 +108,7 @@ def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *,
 def sync(uv: Uv, checked: Checked) -> None:
     """Install, change and remove what differs; what may be damaged does not come from uv's cache."""
     expectation, found, own = checked.expectation, drift_in(checked.findings), checked.expectation.own
-    name = canonical_name(uv.wheel.name.partition("-")[0]) if uv.wheel else expectation.own_name
+    name = canonical_name(uv.wheel.name.partition("-")[0]) if uv.wheel else own.name if own else ""
     pins = [pin for pin in expectation.pins if not own or pin.name != name]
     wanted = {name, *(pin.name for pin in pins)} - {""}
     again = {one.package for one in found if one.kind in _AGAIN} & wanted
@@ -184,7 +184,8 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
         # uv reads a RECORD to remove a package, and starts the venv's Python.
         record = one.kind == "broken-metadata" and ("RECORD" in one.actual or "is a link" in one.actual)
         hook = one.path.replace(os.sep, "/").endswith(tuple(f"/{path}" for path, _ in startup))
-        odd = PurePath(one.path).suffix in (".egg-info", ".egg-link", ".DIST-INFO") or not is_name(one.package or "x")
+        ending = PurePath(one.path).suffix
+        odd = ending in (".egg-info", ".egg-link", ".DIST-INFO") or not is_name(one.package or "x")
         # uv leaves these alone in a venv that it did not create.
         seed = one.kind == "extraneous" and one.package in (*SEEDS, "uv")
         other = one.kind in _AGAIN and one.package not in installed

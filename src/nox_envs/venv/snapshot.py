@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from operator import attrgetter
@@ -16,7 +16,7 @@ from nox_envs.files import digest, read_bytes, reason
 from nox_envs.lock import pins
 from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import canonical_name, is_name
-from nox_envs.values import value
+from nox_envs.values import replace, value
 
 # What creators of venvs put there.
 SEEDS = frozenset({"pip", "setuptools", "wheel", "distribute"})
@@ -30,11 +30,10 @@ _IMPLEMENTATION = r"(?mi)^implementation[ \t]*=[ \t]*(\w+)"
 # On Windows the library directory is always Lib.
 _FREE_THREADED = r"(?i)\bpython\d+\.\d+t\b|freethreaded"
 _INTERPRETER = r"(?:python|pypy|graalpy)[0-9.]*[tdw]*(?:\.exe)?"
-_CUSTOMIZE = ("sitecustomize", "usercustomize")
+_CUSTOMIZE = ("sitecustomize.", "usercustomize.")
 _IMPORTED = r"""(?:import(?:__\(["']|[ \t]+)|from[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)"""
 _LEGACY = (".egg-info", ".egg-link")
 _RECORDS = (".dist-info", *_LEGACY)
-_SHOWN = ("METADATA", "RECORD", "direct_url.json")
 
 _Sites: TypeAlias = dict[str, list[os.DirEntry[str]]]
 
@@ -81,16 +80,17 @@ class Snapshot:
     """What the venv at `location` has installed, sorted by name, version and path.
 
     `leftovers` are `~name` directories that an interrupted uninstall left; `startup` are the files that
-    Python runs at every start, and the modules that `.pth` files import; `overrides` are files beside the
-    interpreter that decide where it looks for modules. `sites` are the site-packages directories, `names`
-    what is at the top of them, `programs` is the directory of the programs (empty: none).
+    Python runs at every start, and the modules that `.pth` files import, each with its `file_digest`;
+    `overrides` are files beside the interpreter that decide where it looks for modules. `sites` are the
+    site-packages directories, `names` what is at the top of them, `programs` is the directory of the
+    programs (empty: none).
     """
 
     location: str
     interpreter: Interpreter
-    distributions: tuple[Distribution, ...]
+    distributions: tuple[Distribution, ...] = ()
     leftovers: tuple[str, ...] = ()
-    startup: tuple[str, ...] = ()
+    startup: Pairs = ()
     overrides: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -103,42 +103,62 @@ def take(location: Path) -> Snapshot:
     Name and version are those of the `*.dist-info` directory (PEP 376 and 427); METADATA is only read to see
     that it agrees. Raises NotAVenv, and NoxEnvsError if site-packages cannot be listed.
     """
-    location = location.absolute()
-    interpreter, sites, folder, programs = _look(location)
-    entries = [entry for site in sites.values() for entry in site]
+    snapshot, entries, _ = _look(location.absolute())
     found = [_distribution(entry) for entry in entries if entry.name.lower().endswith(_RECORDS)]
-    leftovers = [one.path for one in entries if one.name[0] == "~" and one.is_dir(follow_symlinks=False)]
-    overrides = [name for name in programs if name.endswith("._pth") or name == "pyvenv.cfg"]
-    return Snapshot(
-        location=str(location),
-        interpreter=interpreter,
-        distributions=tuple(sorted(found, key=attrgetter("name", "version", "path"))),
-        leftovers=tuple(leftovers),
-        startup=tuple(_startup(sites)),
-        overrides=tuple([os.path.join(folder, name) for name in overrides]),
-        sites=tuple(sites),
-        names=tuple([entry.name for entry in entries]),
-        programs=folder,
-    )
+    return replace(snapshot, distributions=tuple(sorted(found, key=attrgetter("name", "version", "path"))))
 
 
-def _startup(sites: _Sites) -> list[str]:
-    """Return the files that run at every start, and the modules that `.pth` files import."""
-    found: list[str] = []
+def evidence(location: Path) -> str:
+    """Return a digest of what the venv at `location` shows, empty where that is not enough to go by.
+
+    Shown are the interpreter, the names of all programs and of everything at the top of site-packages, size,
+    time and inode of metadata, and the content of what Python runs at every start.
+    """
+    try:
+        snapshot, entries, programs = _look(location.absolute())
+        shown: list[object] = [snapshot, programs]
+        paths = [f"{snapshot.programs}/{name}" for name in ("python", "python.exe") if name in programs]
+        for entry in entries:
+            ending, path = entry.name[-10:].lower(), entry.path
+            if ending.endswith(_LEGACY) or entry.is_symlink():
+                return ""
+            if ending == ".dist-info":
+                paths += (f"{path}/METADATA", f"{path}/RECORD")
+                # Few have one, and an exception for each of the others takes longer.
+                if os.access(f"{path}/direct_url.json", os.F_OK):
+                    paths.append(f"{path}/direct_url.json")
+        for path in paths:
+            status = os.stat(path)  # noqa: PTH116, hot
+            shown += (status.st_size, status.st_mtime_ns, status.st_ino)
+    except (OSError, NoxEnvsError):  # the link to a Python may lead nowhere
+        return ""
+    odd = [found for _, found in snapshot.startup if not re.fullmatch("sha256:[0-9a-f]{64}", found)]
+    return "" if odd or snapshot.leftovers else sha256(repr(shown).encode()).hexdigest()
+
+
+def _startup(sites: _Sites) -> Iterator[str]:
+    """Yield the files that run at every start, and the modules that `.pth` files import."""
     for site, entries in sites.items():
         names = [entry.name for entry in entries]
-        hooks = [one for one in names if one.endswith(".pth") or one.partition(".")[0] in _CUSTOMIZE]
-        modules = {name for name in hooks if "." not in name}
+        hooks = {name for name in names if name.endswith(".pth") or name.startswith(_CUSTOMIZE)}
+        modules = {name.removesuffix(".") for name in _CUSTOMIZE}
         for name in hooks:
             if name.endswith(".pth"):
                 with suppress(OSError):
                     text = read_bytes(f"{site}/{name}", _LARGE, follow=False).decode("utf-8", "replace")
                     lists = re.findall(_IMPORTED, "\n".join(re.findall(r"(?m)^import[ \t].*", text)))
                     modules |= {word.strip().partition(".")[0] for some in lists for word in some.split(",")}
-        files = {file for name in modules for file in (f"{name}.py", os.path.join(name, "__init__.py"))}
-        files = {file for file in files if os.path.lexists(os.path.join(site, file))}
-        found += [os.path.join(site, file) for file in sorted(files.union(n for n in hooks if "." in n))]
-    return found
+        found = {f"{name}.py" for name in modules}.intersection(names)
+        packages = [os.path.join(name, "__init__.py") for name in modules.intersection(names)]
+        found |= {file for file in packages if os.path.lexists(os.path.join(site, file))}
+        yield from [os.path.join(site, file) for file in sorted(hooks | found)]
+
+
+def file_digest(path: str) -> str:
+    """Return what tells one content of a file from another: `sha256:…`, or `link:…` and its target."""
+    if os.path.islink(path):  # noqa: PTH114, hot
+        return f"link:{os.readlink(path)}"  # noqa: PTH115, hot
+    return f"sha256:{digest(path, follow=False)}"
 
 
 def record_digest(distribution: Distribution) -> str:
@@ -151,15 +171,12 @@ def record_digest(distribution: Distribution) -> str:
 # The layout of a venv.
 
 
-def _look(location: Path) -> tuple[Interpreter, _Sites, str, list[str]]:
-    """Return the interpreter of a venv, what its site-packages list, and the folder and names of programs."""
+def _look(location: Path) -> tuple[Snapshot, list[os.DirEntry[str]], list[str]]:
+    """Return a snapshot without distributions, what is in site-packages, and the names of the programs."""
     try:
         config = read_bytes(location / "pyvenv.cfg", _SMALL, follow=False)
     except OSError as error:
-        why = f"pyvenv.cfg {unread(error)}"
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            why = "it has no pyvenv.cfg" if location.is_dir() else "there is no such directory"
-        raise NotAVenv(f"{location}: is not a virtual environment: {why}") from None
+        raise NotAVenv(f"{location}: is not a virtual environment: pyvenv.cfg {unread(error)}") from None
     text = config.decode("utf-8", "replace")
     told, kind = re.search(_VERSION, text), re.search(_IMPLEMENTATION, text)
     version = told[1] if told else ""
@@ -170,14 +187,28 @@ def _look(location: Path) -> tuple[Interpreter, _Sites, str, list[str]]:
     library = re.fullmatch(_LIBRARY, Path(next(iter(sites))).parent.name)
     # uv and virtualenv record the implementation, in the words of platform.python_implementation().
     implementation = (kind[1] if kind else library["name"] if library else "cpython").lower()
-    leads = [(name, _lead(Path(folder, name))) for name in programs if re.fullmatch(_INTERPRETER, name)]
+    pythons = filter(re.compile(_INTERPRETER).fullmatch, programs)
+    leads = [(name, _lead(os.path.join(folder, name))) for name in pythons]
     interpreter = Interpreter(
         version=version or (library["minor"] if library else ""),
         implementation={"python": "cpython", "graalvm": "graalpy"}.get(implementation, implementation),
         free_threaded=bool(library["threads"] if library else re.search(_FREE_THREADED, text)),
         facts=(*leads, ("pyvenv.cfg", f"a file with sha256 {sha256(config).hexdigest()[:16]}")),
     )
-    return interpreter, sites, folder, programs
+    entries = [entry for site in sites.values() for entry in site]
+    leftovers = [one.path for one in entries if one.name[0] == "~" and one.is_dir(follow_symlinks=False)]
+    overrides = [name for name in programs if name.endswith("._pth") or name == "pyvenv.cfg"]
+    snapshot = Snapshot(
+        location=str(location),
+        interpreter=interpreter,
+        leftovers=tuple(leftovers),
+        startup=tuple([(path, file_digest(path)) for path in _startup(sites)]),
+        overrides=tuple([os.path.join(folder, name) for name in overrides]),
+        sites=tuple(sites),
+        names=tuple([entry.name for entry in entries if entry.name != "__pycache__"]),
+        programs=folder,
+    )
+    return snapshot, entries, programs
 
 
 def unread(error: OSError) -> str:
@@ -190,8 +221,9 @@ def unread(error: OSError) -> str:
 
 def _sites(location: Path, minor: str) -> _Sites:
     """Return the sorted entries of the site-packages of a version, purelib first; raises NotAVenv."""
-    names = [os.path.join(parent, name) for parent in ("lib", "lib64") for name in listed(location / parent)]
-    libraries = [name for name in names if re.fullmatch(_LIBRARY, Path(name).name)]
+    parents = ("lib", "lib64")
+    names = [f"{parent}/{name}" for parent in parents for name in listed(f"{location}/{parent}")]
+    libraries = [name for name in names if re.fullmatch(f"lib(64)?/{_LIBRARY}", name)]
     # An upgrade in place leaves the directory of the older interpreter behind.
     current = [name for name in libraries if re.search(rf"[a-z]{minor}t?$", name)] or libraries or ["Lib"]
     root = os.path.join(os.path.realpath(location), "")
@@ -219,10 +251,11 @@ def listed(folder: str | Path) -> list[str]:
         return []
 
 
-def _lead(path: Path) -> str:
-    if not path.is_symlink():
-        return f"a file of {path.stat().st_size} bytes"
-    return _shown(f"a link to {path.readlink()} ({path.resolve().name if path.exists() else 'nowhere'})")
+def _lead(path: str) -> str:
+    if not os.path.islink(path):  # noqa: PTH114, hot
+        return f"a file of {os.stat(path).st_size} bytes"  # noqa: PTH116, hot
+    target = os.path.basename(os.path.realpath(path)) if os.path.exists(path) else "nowhere"  # noqa: PTH110, PTH119
+    return _shown(f"a link to {os.readlink(path)} ({target})")  # noqa: PTH115, hot
 
 
 # Distributions.
@@ -254,8 +287,8 @@ def _distribution(entry: os.DirEntry[str]) -> Distribution:
         defects.append("its name is not the name of a package")
     if version and not pins.normal_version(version):
         defects.append(f"{_shown(version)} is not a version (PEP 440)")
-    told = {"name": _shown(name), "version": _shown(version), "defect": "; ".join(defects)}
-    return Distribution(path=path, source=source, **told)
+    shown, defect = _shown(version), "; ".join(defects)
+    return Distribution(name=_shown(name), version=shown, path=path, source=source, defect=defect)
 
 
 def _agreed(name: str, version: str, path: str, defects: list[str]) -> str:
@@ -307,35 +340,3 @@ def freeze_lines(snapshot: Snapshot, *, without: Collection[str] = ()) -> list[s
             line = f"{one.name}=={version}"
         lines += [line] if one.name not in without else []
     return lines
-
-
-def evidence(location: Path) -> str:
-    """Return a digest of what the venv at `location` shows, empty where that is not enough to go by.
-
-    Shown are the interpreter, the names of all programs and of everything at the top of site-packages, size,
-    time and inode of metadata, and the content of what Python runs at every start.
-    """
-    try:
-        interpreter, sites, folder, programs = _look(location.absolute())
-        shown = [repr(interpreter), *programs]
-        shown += [_stamp(os.path.join(folder, name)) for name in ("python", "python.exe")]
-        for name, entry in [(entry.name, entry) for site in sites.values() for entry in site]:
-            if entry.is_symlink() or name[0] == "~" or name.lower().endswith(_LEGACY):
-                return ""
-            if name != "__pycache__":
-                shown.append(name)
-            if name.lower().endswith(".dist-info"):
-                shown += [_stamp(f"{entry.path}/{file}") for file in _SHOWN]
-        shown += [f"{path} {sha256(read_bytes(path, follow=False)).hexdigest()}" for path in _startup(sites)]
-    except (OSError, NoxEnvsError):
-        return ""
-    return sha256("\0".join(shown).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _stamp(path: str) -> str:
-    """Return size, time and inode of a file, empty if there is none."""
-    try:
-        status = os.stat(path)  # noqa: PTH116, hot
-    except FileNotFoundError:
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
