@@ -29,6 +29,9 @@ _SCALARS: dict[object, tuple[str, Schema]] = {
 }
 
 
+_PAIRS = (tuple[str, str], ...)
+
+
 def decode(kind: type[T], content: object, path: str = "", text: Callable[[str], str] = str) -> T:
     """Return the value of a type that JSON has as `content`, with `text` applied to every string in it.
 
@@ -46,6 +49,8 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
         return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
     expected, _ = _SCALARS.get(kind, _SCALARS[str])
     if origin is tuple:
+        if args == _PAIRS and isinstance(content, list) and all(map(_is_pair, content)):
+            return tuple([(text(name), text(other)) for name, other in content])  # a venv has hundreds
         expected = "a list" if args[1] is ... else f"a list of {len(args)}"
         if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
             kinds = [args[0]] * len(content) if args[1] is ... else args
@@ -66,6 +71,10 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
         if isinstance(content, str):
             raise Invalid(f"{path}: {content[:100]!r} is not one of {', '.join(words)}")
     raise _unexpected(expected, content, path)
+
+
+def _is_pair(item: object) -> bool:
+    return isinstance(item, list) and len(item) == 2 and type(item[0]) is type(item[1]) is str
 
 
 def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:
