@@ -34,9 +34,9 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     joined: dict[tuple[str, str, Source], Pin] = {}
     for one in walk.requirements:
         with walk.at(one.place):
-            askers = walk.lines[one.place].via
-            via = tuple([canonical_name(text) if is_bare(text) else text for text in askers])
-            pin = replace(pin_of(one, via=via), origin=one.place.origin)
+            pin = pin_of(one, walk.lines[one.place])
+            via = tuple([canonical_name(text) if is_bare(text) else text for text in pin.via])
+            pin = replace(pin, via=via, origin=one.place.origin)
             known = joined.setdefault((pin.name, pin.version, pin.source), pin)
             either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
             joined[pin.name, pin.version, pin.source] = replace(

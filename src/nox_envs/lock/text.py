@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 
 from nox_envs.errors import FileProblems, Invalid, Place
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
 from nox_envs.requirements.project import digest_of
-from nox_envs.requirements.text import Declared, parse_requirement, read_requirements_file
+from nox_envs.requirements.text import Declared, Line, parse_requirement, read_requirement, read_requirements_file
 from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import canonical_name
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
 
-_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-# A pin as it is rendered. Nothing in it is a comment, an option, a continuation or a variable, and nothing
-# runs on into the next one, so that it means the same to every reader of pip's format.
-_WORDS = r"[!-~](?:[ -~]*[!-~])?"
-_RENDERED = re.compile(
-    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==([0-9][0-9a-z.+]*)(?: ; ([^\\#$\n]+))?"
-    r"((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
-    rf"(?:    # via (?![^\n]*, )({_WORDS})\n|    # via\n((?:    #   (?!via[ \n]){_WORDS}\n)+))?"
-)
+_EXACT = re.compile(r"===?\s*([^\s,*]+)")
 
 
 @value
@@ -51,31 +42,27 @@ def parse_lock(text: str, origin: str) -> Lock:
 
     Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
-    header = read_header(text)
-    with suppress(Invalid):
-        return Lock(origin=origin, header=header, pins=_rendered_pins(text), leaks=_leaks(text, origin, ()))
-    conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
-    if starts := [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]:
-        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in starts)
     lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
     problems, pins = [*wrong], list[Pin]()
     options: list[tuple[str, str]] = []
     for line in lines:
-        place = Place(origin=origin, line=line.number)
         try:
-            if line.kind == "option":
-                options.append((f"the option {line.text} of an installer", str(place)))
-            elif line.kind != "requirement":
+            if line.kind == "requirement":
+                one = read_requirement(line.text, loose=True)
+                pins.append(pin_of(_named(one, line, text) if one.path else one, line))
+            elif line.kind == "option":
+                options.append((f"the option {line.text} of an installer", f"{origin}:{line.number}"))
+            else:
                 what = f"a lock includes no other file, found {line.text!r}"
                 raise Invalid(what, "regenerate the file: nox -s lock")
-            else:
-                one = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
-                pins.append(pin_of(_named(one, text.split("\n")) if one.path else one, via=line.via))
         except Invalid as invalid:
-            problems.append(invalid.at(place))
+            problems.append(invalid.at(Place(origin=origin, line=line.number)))
     if problems:
-        raise FileProblems(problems)
-    return Lock(origin=origin, header=header, pins=tuple(pins), leaks=(*options, *_leaks(text, origin, pins)))
+        conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
+        starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]
+        raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts] or problems)
+    leaks = (*options, *_leaks(text, origin, pins))
+    return Lock(origin=origin, header=read_header(text), pins=tuple(pins), leaks=leaks)
 
 
 def _head(text: str) -> str:
@@ -84,43 +71,18 @@ def _head(text: str) -> str:
     return match[0] if match else ""
 
 
-def _rendered_pins(text: str) -> tuple[Pin, ...]:
-    """Return the pins of a text that `render_lock` could have written, quickly; raises Invalid for others."""
-    pins: list[Pin] = []
-    at = len(_head(text))
-    number = text.count("\n", 0, at) + 1
-    while at < len(text):
-        match = _RENDERED.match(text, at)
-        if match is None or normal_version(match[3]) != match[3]:
-            raise Invalid("is laid out otherwise")
-        name, extras, version, marker, hashes, asker, askers = match.groups("")
-        marker = marker and parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
-        pin = Pin(
-            name=name,
-            version=version,
-            extras=tuple(extras.split(",")) if extras else (),
-            marker=marker,
-            hashes=tuple(hashes.split(" \\\n    --hash=")[1:]),
-            via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
-            line=number,
-        )
-        pins.append(pin)
-        number += match[0].count("\n")
-        at = match.end()
-    return tuple(pins)
-
-
-def _named(declared: Declared, physical: list[str]) -> Declared:
+def _named(declared: Declared, line: Line, text: str) -> Declared:
     """Return a local path with the name and version that its comment gives (`./folder  # name==1.0`)."""
-    last = next((line for line in physical[declared.place.line - 1 :] if not line.endswith("\\")), "")
+    physical = text.split("\n")[line.number - 1 :]
+    last = next((one for one in physical if not one.endswith("\\")), "")
     match = re.search(r"\s#\s*([\w.-]+)(==\S+)?\s*$", last)
     return replace(declared, name=canonical_name(match[1]), specifier=match[2] or "") if match else declared
 
 
-def pin_of(declared: Declared, *, via: tuple[str, ...] = ()) -> Pin:
+def pin_of(declared: Declared, line: Line) -> Pin:
     """Return the pin that a line of a lock declares; raises Invalid for one that is not a pin."""
     url = declared.url or declared.path
-    exact = re.fullmatch(r"===?\s*([^\s,*]+)", declared.specifier)
+    exact = _EXACT.fullmatch(declared.specifier)
     if not declared.name or not (exact or url):
         shown = redact(f"{declared.name or url}{declared.specifier}")[:200]
         if declared.name:
@@ -133,9 +95,9 @@ def pin_of(declared: Declared, *, via: tuple[str, ...] = ()) -> Pin:
         source=source_of_url(url, editable=declared.editable) if url else INDEX,
         extras=declared.extras,
         marker=declared.marker,
-        hashes=declared.hashes,
-        via=via,
-        line=declared.place.line,
+        hashes=tuple(sorted({*declared.hashes, *line.hashes})) if declared.hashes else line.hashes,
+        via=line.via,
+        line=line.number,
     )
 
 
