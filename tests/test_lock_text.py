@@ -99,7 +99,8 @@ def without_lines(found: tuple[Pin, ...]) -> list[Pin]:
 
 def test_a_lock_is_read_whole_and_printed_as_it_was() -> None:
     lock = parse_lock(LOCK, "requirements/tests.txt")
-    assert lock == Lock(origin="requirements/tests.txt", header=HEADER, pins=PINS)
+    placed = tuple(replace(pin, origin="requirements/tests.txt") for pin in PINS)
+    assert lock == Lock(origin="requirements/tests.txt", header=HEADER, pins=placed)
     assert render_lock(replace(lock, pins=PINS[::-1])) == LOCK
 
 
@@ -320,7 +321,7 @@ def ordered(lock: Lock) -> Lock:
     return replace(
         lock,
         pins=tuple(
-            replace(pin, line=0, hashes=tuple(sorted(pin.hashes)), via=tuple(sorted(pin.via)))
+            replace(pin, line=0, origin="x", hashes=tuple(sorted(pin.hashes)), via=tuple(sorted(pin.via)))
             for pin in found
         ),
     )

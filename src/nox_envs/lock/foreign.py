@@ -34,9 +34,9 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     joined: dict[tuple[str, str, Source], Pin] = {}
     for one in walk.requirements:
         with walk.at(one.place):
-            pin = pin_of(one, walk.lines[one.place])
+            pin = pin_of(one, walk.lines[one.place], one.place.origin)
             via = tuple([canonical_name(text) if is_bare(text) else text for text in pin.via])
-            pin = replace(pin, via=via, origin=one.place.origin)
+            pin = replace(pin, via=via)
             known = joined.setdefault((pin.name, pin.version, pin.source), pin)
             either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
             joined[pin.name, pin.version, pin.source] = replace(

@@ -54,7 +54,7 @@ class Pin:
 
     `name` is canonical; `version` is empty for a direct reference whose version is not recorded; `marker` is
     as packaging prints it (empty: always); `via` names who asks for it (packages by canonical name, sets and
-    files as written); `line` counts from 1 in the file `origin` (empty: the lock's own).
+    files as written); `line` counts from 1 in the file `origin`.
     """
 
     name: str
@@ -66,6 +66,11 @@ class Pin:
     via: tuple[str, ...] = ()
     line: int = 0
     origin: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, as `file:line`."""
+        return f"{self.origin}:{self.line}"
 
 
 def source_of_url(url: str, *, editable: bool = False) -> Source:

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from nox_envs.errors import FileProblems, Invalid, Place
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
 from nox_envs.requirements.project import digest_of
-from nox_envs.requirements.text import Declared, Line, parse_requirement, read_requirement, read_requirements_file
+from nox_envs.requirements.text import (
+    Declared,
+    Line,
+    parse_requirement,
+    read_requirement,
+    read_requirements_file,
+)
 from nox_envs.spec.types import Pairs
 from nox_envs.spec.words import canonical_name
 from nox_envs.terminal import holds_credentials, redact
@@ -44,25 +50,33 @@ def parse_lock(text: str, origin: str) -> Lock:
     """
     lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
     problems, pins = [*wrong], list[Pin]()
-    options: list[tuple[str, str]] = []
+    leaks: list[tuple[str, int]] = []
     for line in lines:
+        if line.kind == "option":
+            leaks.append((f"the option {line.text} of an installer", line.number))
+            continue
         try:
-            if line.kind == "requirement":
-                one = read_requirement(line.text, loose=True)
-                pins.append(pin_of(_named(one, line, text) if one.path else one, line))
-            elif line.kind == "option":
-                options.append((f"the option {line.text} of an installer", f"{origin}:{line.number}"))
-            else:
+            if line.kind != "requirement":
                 what = f"a lock includes no other file, found {line.text!r}"
                 raise Invalid(what, "regenerate the file: nox -s lock")
+            one = read_requirement(line.text, loose=True)
+            pins.append(pin_of(_named(one, line, text) if one.path else one, line, origin))
         except Invalid as invalid:
             problems.append(invalid.at(Place(origin=origin, line=line.number)))
     if problems:
         conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
         starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]
         raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts] or problems)
-    leaks = (*options, *_leaks(text, origin, pins))
-    return Lock(origin=origin, header=read_header(text), pins=tuple(pins), leaks=leaks)
+    numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
+    leaks += [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
+    local = [pin for pin in pins if pin.source is not INDEX and pin.source.url.startswith(("/", "file:"))]
+    leaks += [("the path of a file on one machine", pin.line) for pin in local]
+    return Lock(
+        origin=origin,
+        header=read_header(text),
+        pins=tuple(pins),
+        leaks=tuple([(what, f"{origin}:{number}") for what, number in leaks]),
+    )
 
 
 def _head(text: str) -> str:
@@ -79,7 +93,7 @@ def _named(declared: Declared, line: Line, text: str) -> Declared:
     return replace(declared, name=canonical_name(match[1]), specifier=match[2] or "") if match else declared
 
 
-def pin_of(declared: Declared, line: Line) -> Pin:
+def pin_of(declared: Declared, line: Line, origin: str) -> Pin:
     """Return the pin that a line of a lock declares; raises Invalid for one that is not a pin."""
     url = declared.url or declared.path
     exact = _EXACT.fullmatch(declared.specifier)
@@ -98,16 +112,8 @@ def pin_of(declared: Declared, line: Line) -> Pin:
         hashes=tuple(sorted({*declared.hashes, *line.hashes})) if declared.hashes else line.hashes,
         via=line.via,
         line=line.number,
+        origin=origin,
     )
-
-
-def _leaks(text: str, origin: str, pins: Iterable[Pin]) -> Pairs:
-    """Return the lines of a text with credentials in a URL, or with the path of one machine."""
-    numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
-    found = [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
-    local = [pin for pin in pins if pin.source.url.startswith(("/", "file:"))]
-    found += [("the path of a file on one machine", pin.line) for pin in local]
-    return tuple([(what, f"{origin}:{number}") for what, number in found])
 
 
 def read_header(text: str) -> Pairs:
@@ -158,13 +164,11 @@ def requirement_line(pin: Pin) -> str:
 
 def constraints_of(locks: Iterable[Lock]) -> tuple[Declared, ...]:
     """Return the pins of locks as constraints on another one; a local path is not one."""
-    found = [(pin, pin.origin or lock.origin) for lock in locks for pin in lock.pins]
-    lines = [
-        (requirement_line(replace(pin, extras=())), Place(origin=origin, line=pin.line))
-        for pin, origin in found
-        if not _is_path(pin.source)
-    ]
-    return tuple([parse_requirement(text, place=place) for text, place in lines])
+    pins = [pin for lock in locks for pin in lock.pins if not _is_path(pin.source)]
+    lines = [(requirement_line(replace(pin, extras=())), pin) for pin in pins]
+    return tuple(
+        [parse_requirement(text, place=Place(origin=pin.origin, line=pin.line)) for text, pin in lines]
+    )
 
 
 def _is_path(source: Source) -> bool:

@@ -101,7 +101,7 @@ def _finished(
     found: Iterable[Finding], pins: Sequence[Pin], point: Point, plan: LockPlan
 ) -> Iterator[Finding]:
     """Yield findings with the line of the pin, who asked for the package, and what to type."""
-    lines = {pin.name: f"{pin.origin or plan.path}:{pin.line}" for pin in reversed(pins) if pin.line}
+    lines = {pin.name: pin.place for pin in reversed(pins) if pin.line}
     asked_by = requested_by(plan, pins)
     for one in found:
         yield replace(
