@@ -246,7 +246,7 @@ class Project:
 
     def _related_to(self, composition: Composition) -> Pairs:
         """Return a digest for each folder whose dependencies uv resolves, and each lock of ours."""
-        declared = [*composition.requirements, *([composition.own] if composition.own else [])]
+        declared = [*composition.requirements, *composition.own]
         folders = sorted({one.path for one in declared if one.path and self.composer.folder(one.path).exists})
         found = [(f"{path}/pyproject.toml", self.composer.folder(path).requires_digest) for path in folders]
         listed = (*composition.requirements, *composition.constraints)

@@ -94,12 +94,10 @@ def _unsatisfied(
 ) -> Iterator[Finding]:
     """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
     variables = tuple(sorted(host.items()))
-    firsts: dict[str | None, Point] = {}
-    for point in points or plan.points:
-        firsts.setdefault(point.python, point)
+    firsts = {point.python: point for point in reversed(points or plan.points)}
     found: dict[Finding, list[tuple[Point, str]]] = {}
     places = 0
-    for python, point in firsts.items():
+    for python, point in reversed(firsts.items()):
         for platform in ("",) if points or not plan.platforms else plan.platforms:
             label = " on ".join(filter(None, [f"python {python}" if python else "", platform]))
             for markers in declared_markers(python, platform, variables, plan.requires_python):

@@ -113,9 +113,9 @@ def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockP
         contents[point.session] = point.session  # what cannot be read is like no other
         with suppress(FileProblems):
             found = composed[point.session] = inputs.compose(point)
-            listed = (found.requirements, found.constraints, found.build_constraints)
+            listed = (found.requirements, found.constraints, found.build_constraints, found.own)
             keys = [frozenset(map(requirement_key, one)) for one in listed]
-            contents[point.session] = (*keys, found.own and requirement_key(found.own), _options(point))
+            contents[point.session] = (*keys, _options(point))
     axes = _deciding_axes(points, contents)
     groups: dict[tuple[Pairs, str, object], list[Point]] = {}
     for point in points:
@@ -163,7 +163,7 @@ def _plan(
     first = points[0]
     managed = first.lock.managed is not False
     unique = list({id(one): one for one in compositions}.values())  # many points ask for the same
-    owns = [one.own for one in unique if one.own]
+    owns = [own for one in unique for own in one.own]
     extras = {extra for own in owns for extra in own.extras}
     return LockPlan(
         path=path,
@@ -215,10 +215,8 @@ def layer_plan(plan: LockPlan, bases: Sequence[LockPlan]) -> LockPlan | None:
         axes = dict(other.axes)
         return point.python == other.python and all(axes.get(name, text) == text for name, text in point.axes)
 
-    for base in bases:
-        if all(any(alike(one, known) for known in base.points) for one in plan.points):
-            return base
-    return bases[0] if bases else None
+    fit = [one for one in bases if all(any(alike(asked, has) for has in one.points) for asked in plan.points)]
+    return next(iter([*fit, *bases]), None)
 
 
 def _merged(points: list[Point], lists: list[tuple[Declared, ...]]) -> tuple[Declared, ...]:
