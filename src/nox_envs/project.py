@@ -297,7 +297,7 @@ class Project:
         """Return the lock of a plan, None if it is not there; raises FileProblems if it cannot be read."""
         if plan.managed:
             return self._lock(plan.path) if plan.path else None
-        from nox_envs.lock.foreign import read_foreign
+        from nox_envs.lock.text import read_foreign
 
         if not all((self.root / path).is_file() for path in plan.files):
             return None

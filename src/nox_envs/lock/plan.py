@@ -103,16 +103,15 @@ def plan_locks(points: Iterable[Point], inputs: PlanInputs) -> tuple[LockPlan, .
 
 def plan_unlocked(point: Point, inputs: PlanInputs) -> LockPlan:
     """Plan what a point without a lock installs; the plan has no path. Raises FileProblems."""
-    return _plan([point], [inputs.compose(point)], inputs)
+    return _plan([point], inputs)
 
 
 def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockPlan]:
-    composed: dict[str, Composition] = {}
     contents: dict[str, object] = {}
     for point in points:
         contents[point.session] = point.session  # what cannot be read is like no other
         with suppress(FileProblems):
-            found = composed[point.session] = inputs.compose(point)
+            found = inputs.compose(point)
             listed = (found.requirements, found.constraints, found.build_constraints, found.own)
             keys = [frozenset(map(requirement_key, one)) for one in listed]
             contents[point.session] = (*keys, _options(point))
@@ -123,9 +122,8 @@ def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockP
         python = "" if point.lock.per in (None, "environment") else point.python or ""
         groups.setdefault((values, python, _options(point)), []).append(point)
     for (values, python, _), group in groups.items():
-        if all(point.session in composed for point in group):
-            path, pylock = _paths(group[0], values, python)
-            yield _plan(group, [composed[point.session] for point in group], inputs, path, pylock)
+        if not any(contents[point.session] == point.session for point in group):
+            yield _plan(group, inputs, *_paths(group[0], values, python))
 
 
 def _deciding_axes(points: list[Point], contents: Mapping[str, object]) -> list[str]:
@@ -157,10 +155,8 @@ def _layers(point: Point) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _plan(
-    points: list[Point], compositions: list[Composition], inputs: PlanInputs, path: str = "", pylock: str = ""
-) -> LockPlan:
-    first = points[0]
+def _plan(points: list[Point], inputs: PlanInputs, path: str = "", pylock: str = "") -> LockPlan:
+    first, compositions = points[0], [inputs.compose(point) for point in points]
     managed = first.lock.managed is not False
     unique = list({id(one): one for one in compositions}.values())  # many points ask for the same
     owns = [own for one in unique for own in one.own]
