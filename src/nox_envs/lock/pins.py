@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Invalid, NoxEnvsError
@@ -94,8 +95,6 @@ def source_of_url(url: str, *, editable: bool = False) -> Source:
 
 def source_of_path(path: str, root: str, *, editable: bool = False) -> Source:
     """Return the source that a declared local path names, relative to the directory `root`."""
-    from pathlib import Path  # only for locks with local paths
-
     whole = Path(os.path.normpath(os.path.join(root, path))).absolute()
     return source_of_url(whole.as_uri(), editable=editable)
 

@@ -216,10 +216,7 @@ def layer_plan(plan: LockPlan, bases: Sequence[LockPlan]) -> LockPlan | None:
 
 
 def _merged(points: list[Point], lists: list[tuple[Declared, ...]]) -> tuple[Declared, ...]:
-    """Return what points require, with a marker on what only some of their Pythons ask for.
-
-    What no marker by version tells apart (`3.13t`, `pypy3.13`, `pypy`) gets the same.
-    """
+    """Return what points require; a marker by version, if one can tell, says which Pythons ask for it."""
     if all(one == lists[0] for one in lists):
         return lists[0]
     minors = [_minor(point) for point in points]

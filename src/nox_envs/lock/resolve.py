@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from nox_envs.errors import NoxEnvsError, Place
-from nox_envs.lock.pins import IMPLEMENTATIONS, Pin, Source, direct_reference, local_path, source_of_url
+from nox_envs.errors import NoxEnvsError
+from nox_envs.lock.pins import IMPLEMENTATIONS, Pin, direct_reference, local_path, source_of_url
 from nox_envs.lock.plan import LockPlan, floor, header_of, is_open, via_entry
 from nox_envs.lock.text import Lock, constraints_of, parse_lock, render_pylock, requirement_line
 from nox_envs.processes import Completed, run
-from nox_envs.requirements.text import Declared, parse_requirement, requirement_text
+from nox_envs.requirements.text import Declared, read_requirement, requirement_text
 from nox_envs.spec.words import canonical_name, parse_platform, parse_python
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
@@ -228,7 +228,7 @@ def _within(marker: str, bounds: str) -> str:
     alternatives = " or " in re.sub(r"\([^()]*\)", "", bounds)
     for part in [] if alternatives else re.split(r" and (?![^()]*\))", bounds):
         marker = marker.replace(f"{part} and ", "").replace(f" and {part}", "")
-    return parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
+    return read_requirement(f"x ; {marker}").marker
 
 
 def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
@@ -274,7 +274,13 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
     pins = parse_lock("\n".join(lines), job.plan.path).pins
     bounds = next((pin.marker for pin in pins if pin.name == _BOUNDS), "")
     for pin in pins:
-        source = _relative(pin.source, job)
+        source = pin.source
+        if source.url.startswith("file:") or Path(source.url).is_absolute():
+            found = os.path.join(local_path(source.url), source.subdirectory)
+            path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
+            path = path if path.split("/")[0] in (".", "..") else f"./{path}"
+            editable = any(one.editable and one.path == path for one in job.plan.requirements)
+            source = source_of_url(path, editable=editable)
         if pin.name == _BOUNDS or (job.plan.own and source.url == "."):
             continue
         if holds_credentials(lines[pin.line - 1]):
@@ -292,17 +298,6 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
         if source.kind in ("index", "archive") and not hashes and not source.hashes:
             raise NoxEnvsError(f"{requirement_line(pin)}: the index gives no hash, and a lock needs one")
         yield replace(pin, hashes=hashes)
-
-
-def _relative(source: Source, job: Job) -> Source:
-    """Return a source whose local path is relative, and editable where the spec says so."""
-    if not source.url.startswith("file:") and not Path(source.url).is_absolute():
-        return source
-    found = os.path.join(local_path(source.url), source.subdirectory)
-    path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
-    path = path if path.split("/")[0] in (".", "..") else f"./{path}"
-    editable = any(one.editable and one.path == path for one in job.plan.requirements)
-    return source_of_url(path, editable=editable)
 
 
 def _pylock(job: Job, lock: Lock) -> str:

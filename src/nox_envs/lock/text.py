@@ -11,13 +11,7 @@ from nox_envs.files import read_text
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
 from nox_envs.requirements.compose import Composer, Walk
 from nox_envs.requirements.project import digest_of
-from nox_envs.requirements.text import (
-    Declared,
-    Line,
-    parse_requirement,
-    read_requirement,
-    read_requirements_file,
-)
+from nox_envs.requirements.text import Declared, Line, read_requirement, read_requirements_file
 from nox_envs.spec.types import Pairs, Spec
 from nox_envs.spec.words import canonical_name, is_bare
 from nox_envs.terminal import holds_credentials, redact
@@ -217,10 +211,8 @@ def requirement_line(pin: Pin) -> str:
 def constraints_of(locks: Iterable[Lock]) -> tuple[Declared, ...]:
     """Return the pins of locks as constraints on another one; a local path is not one."""
     pins = [pin for lock in locks for pin in lock.pins if not _is_path(pin.source)]
-    lines = [(requirement_line(replace(pin, extras=())), pin) for pin in pins]
-    return tuple(
-        [parse_requirement(text, place=Place(origin=pin.origin, line=pin.line)) for text, pin in lines]
-    )
+    found = [(read_requirement(requirement_line(replace(pin, extras=()))), pin) for pin in pins]
+    return tuple([replace(one, place=Place(origin=pin.origin, line=pin.line)) for one, pin in found])
 
 
 def _is_path(source: Source) -> bool:

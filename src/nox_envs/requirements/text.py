@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, TypeAlias
+from urllib.parse import unquote
 
 from nox_envs.errors import Invalid, Place, Problem, did_you_mean
 from nox_envs.spec.words import canonical_name, is_name, show
@@ -121,8 +122,6 @@ def _located(target: str) -> Declared:
     url = path = ""
     is_url = _URL.match(target)
     if not is_url or scheme.lower() == "file":
-        from urllib.parse import unquote
-
         path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest) if is_url else target.replace("\\", "/"))
         extras += more
         path = unquote(path) if is_url else path
@@ -247,10 +246,7 @@ def read_requirements_file(
 
 
 def _read_line(match: re.Match[str], number: int, environ: Mapping[str, str]) -> Line | None:
-    """Read a line with its continuations and the indented comments below it, None for an empty one.
-
-    Raises Invalid.
-    """
+    """Read one block of a file, None for an empty line or a comment; raises Invalid."""
     block, (text, usual, comments) = match[0], match.groups()
     if text and " -" not in text:
         digests = tuple(usual.split(" \\\n    --hash=")[1:])
