@@ -21,7 +21,7 @@ ORDER = """
     files processes terminal findings
     spec.types spec.words spec.document spec.shapes spec.points spec.checks spec.keys
     requirements.text requirements.project requirements.compose
-    lock.pins lock.text lock.plan lock.freshness lock.foreign lock.resolve lock.run
+    lock.pins lock.text lock.plan lock.freshness lock.resolve lock.run
     venv.snapshot venv.receipt venv.compare venv.files
     report.report report.text report.json report.markdown report.github report.sarif report
     memory project host

@@ -336,7 +336,8 @@ def check(
     fingerprint: Callable[[str], str] = lambda _: "",
 ) -> Checked:
     """Check a venv; without a path of the lock, by its receipt."""
-    lock = Lock(origin=LOCK, header=(), pins=pins) if plan.path else None
+    placed = tuple(replace(one, origin=LOCK) for one in pins)
+    lock = Lock(origin=LOCK, header=(), pins=placed) if plan.path else None
     project: Any = SimpleNamespace(
         root=PROJECT, host=host_markers(), own=lambda _: None, lock_of=lambda _: lock, fingerprint=fingerprint
     )

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from nox_envs.errors import FileProblems
 from nox_envs.findings import Finding
-from nox_envs.lock.foreign import read_foreign
 from nox_envs.lock.freshness import check_lock
 from nox_envs.lock.plan import LockPlan
-from nox_envs.lock.text import Lock
+from nox_envs.lock.text import Lock, read_foreign
 from nox_envs.spec.types import LockOptions
 from nox_envs.values import replace
 from tests.plans import HOST, planned, wants

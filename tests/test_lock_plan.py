@@ -166,8 +166,10 @@ def test_environments_that_would_write_the_same_share_a_lock() -> None:
 def test_an_environment_without_a_lock_is_not_planned() -> None:
     unlocked = point("docs", "3.12", lock=LockOptions(enabled=False))
     assert plans((unlocked,), everywhere(wants("a"))) == ()
-    made = plan_unlocked(unlocked, PlanInputs(compose=everywhere(wants("a>=1"))))
+    asked = replace(composed(wants("a>=1")), own=(OWN, replace(OWN, extras=("b",))))
+    made = plan_unlocked(unlocked, PlanInputs(compose=lambda _: asked))
     assert (made.path, made.files, texts(made)) == ("", (), ["a>=1"])
+    assert made.own == replace(OWN, extras=("b", "cli"))
 
 
 @pytest.mark.parametrize("path", ["../lock.txt", "a/../../lock.txt", "/lock.txt", "lock.toml"])

@@ -252,22 +252,22 @@ def test_hashes_of_a_requirement_are_enforced(locker: Locker, index: Index) -> N
 
 
 def test_local_paths_are_relative_and_as_editable_as_written(locker: Locker) -> None:
-    write_source(locker.root / "libs/one", "one", "1.0", requires=("apple",))
-    write_source(locker.root / "../two", "two", "1.0")
+    write_source(locker.root / "l ibs/one", "one", "1.0", requires=("apple",))
+    write_source(locker.root / "../t wo", "two", "1.0")
     build_wheel(locker.root, "apple", "1.0")
     wheel = "./apple-1.0-py3-none-any.whl"
-    asked = plan("shop", "-e ./libs/one", "../two", wheel, pylock="locks/pylock.shop.toml")
+    asked = plan("shop", "-e ./l ibs/one", "../t wo", wheel, pylock="pylock.shop.toml")
     found = locker.resolve(asked)
     text = render_lock(found.lock)
     assert [line.removesuffix(" \\") for line in text.splitlines() if line.startswith((".", "-e"))] == [
         "./apple-1.0-py3-none-any.whl",
-        "-e ./libs/one  # one",
-        "../two  # two",
+        '-e "./l ibs/one"  # one',
+        "../t wo  # two",
     ]
     assert str(locker.root) not in text + found.pylock
-    assert 'directory = { path = "../libs/one", editable = true }' in found.pylock
-    assert 'directory = { path = "../../two" }' in found.pylock
-    assert '{ path = "../apple-1.0-py3-none-any.whl"' in found.pylock
+    assert 'directory = { path = "l ibs/one", editable = true }' in found.pylock
+    assert 'directory = { path = "../t wo" }' in found.pylock
+    assert '{ path = "apple-1.0-py3-none-any.whl"' in found.pylock
     assert parse_lock(text, origin=asked.path).pins[0].source == found.lock.pins[0].source
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from nox_envs.codec import table
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place
 from nox_envs.files import parse_toml, read_text, write_atomically
-from nox_envs.lock.foreign import read_foreign
-from nox_envs.lock.text import read_header
+from nox_envs.lock.text import read_foreign, read_header
 from nox_envs.requirements.compose import Composer
 from nox_envs.requirements.project import PYPROJECT, LocalProject
 from nox_envs.requirements.text import read_requirements_file

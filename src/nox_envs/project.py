@@ -260,7 +260,7 @@ class Project:
 
     def _related_to(self, composition: Composition) -> Pairs:
         """Return a digest for each folder whose dependencies uv resolves, and each lock of ours."""
-        declared = [*composition.requirements, *([composition.own] if composition.own else [])]
+        declared = [*composition.requirements, *composition.own]
         folders = sorted({one.path for one in declared if one.path and self.composer.folder(one.path).exists})
         found = [(f"{path}/pyproject.toml", self.composer.folder(path).requires_digest) for path in folders]
         listed = (*composition.requirements, *composition.constraints)
@@ -311,7 +311,7 @@ class Project:
         """Return the lock of a plan, None if it is not there; raises FileProblems if it cannot be read."""
         if plan.managed:
             return self._lock(plan.path) if plan.path else None
-        from nox_envs.lock.foreign import read_foreign
+        from nox_envs.lock.text import read_foreign
 
         if not all((self.root / path).is_file() for path in plan.files):
             return None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 
-from nox_envs.errors import Invalid, Place
 from nox_envs.findings import Finding, Severity, finding, lock_command
 from nox_envs.lock.pins import Markers, Pin, declared_markers, differs, satisfies, source_of_url
 from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, via_entry
 from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_line
 from nox_envs.requirements.project import PYPROJECT
-from nox_envs.requirements.text import Declared, parse_requirement, requirement_text
+from nox_envs.requirements.text import Declared, requirement_text
 from nox_envs.spec.types import Point
 from nox_envs.spec.words import parse_python
 from nox_envs.values import replace
@@ -86,7 +85,7 @@ def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
     for pin in lock.pins if managed else ():
         if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
             actual, expected = f"{requirement_line(pin)} has none", "a hash for every pin"
-            line = place_of(pin, lock)
+            line = pin.place
             yield finding("lock-unhashed", pin.name, expected=expected, actual=actual, line=line)
 
 
@@ -95,12 +94,10 @@ def _unsatisfied(
 ) -> Iterator[Finding]:
     """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
     variables = tuple(sorted(host.items()))
-    firsts: dict[str | None, Point] = {}
-    for point in points or plan.points:
-        firsts.setdefault(point.python, point)
+    firsts = {point.python: point for point in reversed(points or plan.points)}
     found: dict[Finding, list[tuple[Point, str]]] = {}
     places = 0
-    for python, point in firsts.items():
+    for python, point in reversed(firsts.items()):
         for platform in ("",) if points or not plan.platforms else plan.platforms:
             label = " on ".join(filter(None, [f"python {python}" if python else "", platform]))
             for markers in declared_markers(python, platform, variables, plan.requires_python):
@@ -122,8 +119,8 @@ def _unmet(plan: LockPlan, lock: Lock, markers: Markers) -> Iterator[Finding]:
             active.setdefault(pin.name, []).append(pin)
     for name, pins in active.items():
         if len(pins) > 1:
-            actual, line = " and ".join(shown(pin, lock) for pin in pins), place_of(pins[0], lock)
-            yield finding("lock-unsatisfied", name, expected="one pin", actual=actual, line=line)
+            actual = " and ".join(f"{requirement_line(pin)} ({pin.place})" for pin in pins)
+            yield finding("lock-unsatisfied", name, expected="one pin", actual=actual, line=pins[0].place)
     wrong: list[tuple[Declared, Pin | None]] = []
     for one in plan.requirements:
         if markers.hold(one.marker):
@@ -138,20 +135,10 @@ def _unmet(plan: LockPlan, lock: Lock, markers: Markers) -> Iterator[Finding]:
             "lock-unsatisfied",
             one.name or (found.name if found else ""),
             expected=requirement_text(one) + (" with the hashes given there" if one.hashes else ""),
-            actual=shown(found, lock) if found else f"no pin in {lock.origin}",
+            actual=f"{requirement_line(found)} ({found.place})" if found else f"no pin in {lock.origin}",
             line=str(one.place),
             why=one.why,
         )
-
-
-def place_of(pin: Pin, lock: Lock) -> str:
-    """Return where a pin of a lock is, as `file:line`."""
-    return f"{pin.origin or lock.origin}:{pin.line}"
-
-
-def shown(pin: Pin, lock: Lock) -> str:
-    """Return a pin and its place."""
-    return f"{requirement_line(pin)} ({place_of(pin, lock)})"
 
 
 def meets(pin: Pin, declared: Declared) -> bool:
@@ -201,32 +188,29 @@ def _changed_requirements(
 ) -> Iterator[Finding]:
     """Yield each requirement that is new, changed or gone; those read from the locks in `below` aside."""
     recorded = {entry: pin for pin in lock.pins for entry in pin.via if ": " in entry}
-    known: dict[str, Declared] = {}
-    for entry in recorded:
-        with suppress(Invalid):  # somebody edited it
-            text = entry.partition(": ")[2]
-            known[entry] = parse_requirement(text, place=Place(origin=""), loose=True)
     declared = {via_entry(one): one for one in plan.requirements if one.place.origin not in below}
     gone = [old for old in recorded if old not in declared and not any(name in old for name in below)]
     told = {(one.package, one.line) for one in direct}
     names = {pin.name for pin in lock.pins}  # what needs no pin, because its marker never holds, has none
-    for entry, one in declared.items():
-        if entry in recorded or (one.name and one.name not in names):
-            continue
-        same = [old for old, was in known.items() if (was.path or was.name) == (one.path or one.name)]
-        before = next((old for old in same if old in gone), "")
-        gone = [old for old in gone if old != before]
-        more = {*one.extras} - {extra for old in same for extra in known[old].extras}
+    new = [(entry, one) for entry, one in declared.items() if entry not in recorded]
+    new = [(entry, one) for entry, one in new if one.name in names or not one.name]
+    for entry, one in new:
+        before = [old for old in gone if recorded[old].name == one.name]
         own = one.why[-1:] == (PYPROJECT,)  # the project says the same in its metadata
-        # No pin tells which branch its commit is from, what an extra brings, or where a marker held.
-        error = own or one.url or more or (before and known[before].marker != one.marker)
-        change = _change(entry, before or f"not recorded in {lock.origin}", str(one.place), error)
-        if (one.name, change.line) not in told:
+        error = own or _unseen(entry) not in (map(_unseen, before) if before else [one.name])
+        actual = ", ".join(before) or f"not recorded in {lock.origin}"
+        if (one.name, str(one.place)) not in told:
+            change = _change(entry, actual, str(one.place), error)
             yield replace(change, package=one.name, why=one.why)
-    required = {one.name for one in declared.values()}
+    required, changed = {one.name for one in declared.values()}, {one.name for _, one in new}
     for entry in gone:
-        pin = recorded[entry]
-        # It is too much, unless something else asks for it.
-        alone = pin.name not in required and all(one in gone or one.startswith("-c ") for one in pin.via)
-        change = _change("not required any more", entry, place_of(pin, lock), alone)
-        yield replace(change, package=pin.name)
+        if (pin := recorded[entry]).name not in changed:
+            # It is too much, unless something else asks for it.
+            alone = pin.name not in required and all(one in gone or one.startswith("-c ") for one in pin.via)
+            change = _change("not required any more", entry, pin.place, alone)
+            yield replace(change, package=pin.name)
+
+
+def _unseen(entry: str) -> str:
+    """Return a requirement without its versions: its URL, extras and marker, of which no pin tells."""
+    return re.sub(r"^([^<>=!~@ ]*)[^ ]*", r"\1", entry.partition(": ")[2])

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import Invalid, NoxEnvsError
@@ -54,7 +55,7 @@ class Pin:
 
     `name` is canonical; `version` is empty for a direct reference whose version is not recorded; `marker` is
     as packaging prints it (empty: always); `via` names who asks for it (packages by canonical name, sets and
-    files as written); `line` counts from 1 in the file `origin` (empty: the lock's own).
+    files as written); `line` counts from 1 in the file `origin`.
     """
 
     name: str
@@ -66,6 +67,11 @@ class Pin:
     via: tuple[str, ...] = ()
     line: int = 0
     origin: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, as `file:line`."""
+        return f"{self.origin}:{self.line}"
 
 
 def source_of_url(url: str, *, editable: bool = False) -> Source:
@@ -89,8 +95,6 @@ def source_of_url(url: str, *, editable: bool = False) -> Source:
 
 def source_of_path(path: str, root: str, *, editable: bool = False) -> Source:
     """Return the source that a declared local path names, relative to the directory `root`."""
-    from pathlib import Path  # only for locks with local paths
-
     whole = Path(os.path.normpath(os.path.join(root, path))).absolute()
     return source_of_url(whole.as_uri(), editable=editable)
 

@@ -103,19 +103,18 @@ def plan_locks(points: Iterable[Point], inputs: PlanInputs) -> tuple[LockPlan, .
 
 def plan_unlocked(point: Point, inputs: PlanInputs) -> LockPlan:
     """Plan what a point without a lock installs; the plan has no path. Raises FileProblems."""
-    return _plan([point], [inputs.compose(point)], inputs)
+    return _plan([point], inputs)
 
 
 def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockPlan]:
-    composed: dict[str, Composition] = {}
     contents: dict[str, object] = {}
     for point in points:
         contents[point.session] = point.session  # what cannot be read is like no other
         with suppress(FileProblems):
-            found = composed[point.session] = inputs.compose(point)
-            listed = (found.requirements, found.constraints, found.build_constraints)
+            found = inputs.compose(point)
+            listed = (found.requirements, found.constraints, found.build_constraints, found.own)
             keys = [frozenset(map(requirement_key, one)) for one in listed]
-            contents[point.session] = (*keys, found.own and requirement_key(found.own), _options(point))
+            contents[point.session] = (*keys, _options(point))
     axes = _deciding_axes(points, contents)
     groups: dict[tuple[Pairs, str, object], list[Point]] = {}
     for point in points:
@@ -123,9 +122,8 @@ def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockP
         python = "" if point.lock.per in (None, "environment") else point.python or ""
         groups.setdefault((values, python, _options(point)), []).append(point)
     for (values, python, _), group in groups.items():
-        if all(point.session in composed for point in group):
-            path, pylock = _paths(group[0], values, python)
-            yield _plan(group, [composed[point.session] for point in group], inputs, path, pylock)
+        if not any(contents[point.session] == point.session for point in group):
+            yield _plan(group, inputs, *_paths(group[0], values, python))
 
 
 def _deciding_axes(points: list[Point], contents: Mapping[str, object]) -> list[str]:
@@ -157,13 +155,11 @@ def _layers(point: Point) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _plan(
-    points: list[Point], compositions: list[Composition], inputs: PlanInputs, path: str = "", pylock: str = ""
-) -> LockPlan:
-    first = points[0]
+def _plan(points: list[Point], inputs: PlanInputs, path: str = "", pylock: str = "") -> LockPlan:
+    first, compositions = points[0], [inputs.compose(point) for point in points]
     managed = first.lock.managed is not False
     unique = list({id(one): one for one in compositions}.values())  # many points ask for the same
-    owns = [one.own for one in unique if one.own]
+    owns = [own for one in unique for own in one.own]
     extras = {extra for own in owns for extra in own.extras}
     return LockPlan(
         path=path,
@@ -215,17 +211,12 @@ def layer_plan(plan: LockPlan, bases: Sequence[LockPlan]) -> LockPlan | None:
         axes = dict(other.axes)
         return point.python == other.python and all(axes.get(name, text) == text for name, text in point.axes)
 
-    for base in bases:
-        if all(any(alike(one, known) for known in base.points) for one in plan.points):
-            return base
-    return bases[0] if bases else None
+    fit = [one for one in bases if all(any(alike(asked, has) for has in one.points) for asked in plan.points)]
+    return next(iter([*fit, *bases]), None)
 
 
 def _merged(points: list[Point], lists: list[tuple[Declared, ...]]) -> tuple[Declared, ...]:
-    """Return what points require, with a marker on what only some of their Pythons ask for.
-
-    What no marker by version tells apart (`3.13t`, `pypy3.13`, `pypy`) gets the same.
-    """
+    """Return what points require; a marker by version, if one can tell, says which Pythons ask for it."""
     if all(one == lists[0] for one in lists):
         return lists[0]
     minors = [_minor(point) for point in points]

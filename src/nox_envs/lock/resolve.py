@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from nox_envs.errors import NoxEnvsError, Place
-from nox_envs.lock.pins import IMPLEMENTATIONS, Pin, Source, direct_reference, local_path, source_of_url
+from nox_envs.errors import NoxEnvsError
+from nox_envs.lock.pins import IMPLEMENTATIONS, Pin, direct_reference, local_path, source_of_url
 from nox_envs.lock.plan import LockPlan, floor, header_of, is_open, via_entry
 from nox_envs.lock.text import Lock, constraints_of, parse_lock, render_pylock, requirement_line
 from nox_envs.processes import Completed, run
-from nox_envs.requirements.text import Declared, parse_requirement, requirement_text
+from nox_envs.requirements.text import Declared, read_requirement, requirement_text
 from nox_envs.spec.words import canonical_name, parse_platform, parse_python
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
@@ -26,12 +26,18 @@ _VARIABLES = (
     r"UV_(?:(?:BUILD_)?CONSTRAINT|CONFIG_FILE|(?:DEFAULT_|EXTRA_)?INDEX(?:_URL|_STRATEGY)?|EXCLUDE(?:_NEWER)?"
     r"|FIND_LINKS|FORK_STRATEGY|NO_B\w+|NO_CONFIG|OVERRIDE|PRERELEASE|RESOLUTION|TORCH_BACKEND)"
 )
-# What uv says of the bounds, and of the interpreter that builds.
+# What uv says of the interpreter that builds, and of the bounds.
 _NEEDLESS = (
-    (r"\n+hint: While the active Python version is [^\n]*", ""),
-    (r" and (?:implementation_name|platform_python_implementation) == '\w+'", ""),
-    (r" for split \(markers: (.*)\)", r" for \1"),
+    r"\n+hint: While the active Python version is [^\n]*"
+    r"| and (?:implementation_name|platform_python_implementation) == '\w+'"
 )
+# What to write in place of an entry of [tool.uv.sources].
+_INSTEAD = {
+    "index": "the index {index!r} under indexes",
+    "git": "{name} @ git+{git}",
+    "url": "{name} @ {url}",
+    "path": "-e ./{path}",
+}
 _WORD = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _SECRET = "a URL with credentials; leave them to netrc, the keyring or the environment"
 
@@ -222,7 +228,7 @@ def _within(marker: str, bounds: str) -> str:
     alternatives = " or " in re.sub(r"\([^()]*\)", "", bounds)
     for part in [] if alternatives else re.split(r" and (?![^()]*\))", bounds):
         marker = marker.replace(f"{part} and ", "").replace(f" and {part}", "")
-    return parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
+    return read_requirement(f"x ; {marker}").marker
 
 
 def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
@@ -236,17 +242,16 @@ def _write_input(job: Job, commits: Mapping[str, str]) -> dict[str, str]:
     bounds = _bounds(plan)
     # With these variables, uv reads no project file.
     unread = any(job.run.environ.get(name) for name in ("UV_NO_CONFIG", "UV_CONFIG_FILE"))
-    required = [*plan.requirements, *([plan.own] if plan.own else [])]
-    inputs = sorted((via_entry(one), line(one, bounds if unread else "")) for one in required)
-    limits: dict[str, list[str]] = {}
+    asked: dict[str, list[str]] = {}
+    for one in (*plan.requirements, *([plan.own] if plan.own else [])):
+        asked.setdefault(via_entry(one), []).append(line(one, bounds if unread else ""))
     for one in (*plan.constraints, *constraints_of(job.layers)):
-        limits.setdefault(f"-c {one.place.origin}", []).append(line(one))
-    inputs += [(name, "\n".join(lines)) for name, lines in limits.items()]
-    files = {f"{number}.in": name for number, (name, _) in enumerate(inputs)}
-    lines = [f"{'-c' if name in limits else '-r'} {file}" for file, name in files.items()]
+        asked.setdefault(f"-c {one.place.origin}", []).append(line(one))
+    files = {f"{number}.in": name for number, name in enumerate(sorted(asked))}
+    lines = [f"{'-c' if name.startswith('-c ') else '-r'} {file}" for file, name in files.items()]
     settings = f"environments = {json.dumps([bounds] if bounds else [])}"
     texts = {
-        **dict(zip(files, (text for _, text in inputs), strict=True)),
+        **{file: "\n".join(asked[name]) for file, name in files.items()},
         "all.in": "\n".join([*lines, f"{_BOUNDS} @ {folder.as_uri()} ; {bounds}" if bounds else ""]),
         "build.in": "\n".join(map(line, plan.build_constraints)),
         "pyproject.toml": f'[project]\nname = "{_BOUNDS}"\nversion = "0"\n[tool.uv]\n{settings}',
@@ -269,7 +274,13 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
     pins = parse_lock("\n".join(lines), job.plan.path).pins
     bounds = next((pin.marker for pin in pins if pin.name == _BOUNDS), "")
     for pin in pins:
-        source = _relative(pin.source, job)
+        source = pin.source
+        if source.url.startswith("file:") or Path(source.url).is_absolute():
+            found = os.path.join(local_path(source.url), source.subdirectory)
+            path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
+            path = path if path.split("/")[0] in (".", "..") else f"./{path}"
+            editable = any(one.editable and one.path == path for one in job.plan.requirements)
+            source = source_of_url(path, editable=editable)
         if pin.name == _BOUNDS or (job.plan.own and source.url == "."):
             continue
         if holds_credentials(lines[pin.line - 1]):
@@ -289,37 +300,16 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
         yield replace(pin, hashes=hashes)
 
 
-def _relative(source: Source, job: Job) -> Source:
-    """Return a source whose local path is relative, and editable where the spec says so."""
-    if not source.url.startswith("file:") and not Path(source.url).is_absolute():
-        return source
-    found = os.path.join(local_path(source.url), source.subdirectory)
-    path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
-    path = path if path.split("/")[0] in (".", "..") else f"./{path}"
-    editable = any(one.editable and one.path == path for one in job.plan.requirements)
-    return source_of_url(path, editable=editable)
-
-
 def _pylock(job: Job, lock: Lock) -> str:
     """Return the pins of a lock as uv writes them in a pylock, below the header of the lock."""
-    path, folder = job.plan.pylock, job.folder
-    lines: list[str] = []
-    for pin in lock.pins:
-        line, local = requirement_line(pin), pin.source.url
-        url = Path(os.path.normpath(job.run.root / local)).as_uri()
-        lines.append(line.replace(local, url, 1) if local.startswith(".") else line)
-    (folder / "pins.in").write_text("\n".join(lines), encoding="utf-8")
-    (folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
+    # Behind -e, uv takes quotes for a part of the path.
+    lines = [re.sub('^-e "(.*?)"', r"-e \1", requirement_line(pin)) for pin in lock.pins]
+    (job.folder / "pins.in").write_text("\n".join(lines), encoding="utf-8")
+    (job.folder / "pyproject.toml").write_text("[tool.uv]\n", encoding="utf-8")
     done = _run(job, "pins.in", "--format=pylock.toml", "--no-deps")
     if done.returncode or holds_credentials(done.stdout):
-        raise NoxEnvsError(f"{path}: {_explained(job, {}, done) if done.returncode else _SECRET}")
-
-    def relative(match: re.Match[str]) -> str:
-        here = (job.run.root / path).parent
-        return json.dumps(os.path.relpath(json.loads(match[0]), here).replace(os.sep, "/"))
-
-    text = re.sub(r'(?<=\bpath = )"(?:/|[A-Za-z]:)(?:[^"\\]|\\.)*"', relative, done.stdout)
-    return render_pylock(lock, text)
+        raise NoxEnvsError(f"{job.plan.pylock}: {_explained(job, {}, done) if done.returncode else _SECRET}")
+    return render_pylock(lock, done.stdout)
 
 
 def _explained(job: Job, files: Mapping[str, str], done: Completed) -> str:
@@ -337,8 +327,7 @@ def _explained(job: Job, files: Mapping[str, str], done: Completed) -> str:
 def _told(job: Job, files: Mapping[str, str], text: str) -> str:
     """Return what uv says without its temporary files, paths of this machine, and credentials."""
     root, folder = job.run.root, f"{job.folder}{os.sep}"
-    for pattern, instead in _NEEDLESS:
-        text = re.sub(pattern, instead, text)
+    text = re.sub(r" for split \(markers: (.*)\)", r" for \1", re.sub(_NEEDLESS, "", text))
     paths = {f"{folder}{name}": content for name, content in files.items()}
     for path, instead in {**paths, folder: "", f"{root.as_uri()}/": "./", f"{root}{os.sep}": "./"}.items():
         text = text.replace(path, instead)
@@ -360,20 +349,12 @@ def refuse_sourced(plan: LockPlan, settings: Mapping[str, object], names: Iterab
     sources, required = settings.get("sources"), frozenset(names)
     wrong: list[str] = []
     for name, entry in sources.items() if isinstance(sources, Mapping) else ():
-        match entry[0] if isinstance(entry, list) and entry else entry:
-            case {"index": index}:
-                known = index in dict(plan.indexes)
-                instead = "" if known else f"the index {index!r} under indexes"
-            case {"git": url, **options}:
-                revision = options.get("rev") or options.get("tag") or options.get("branch")
-                instead = f"{name} @ git+{url}" + (f"@{revision}" if revision else "")
-            case {"url": url}:
-                instead = f"{name} @ {url}"
-            case {"path": path}:
-                instead = f"-e ./{path}"
-            case _:
-                instead = "-e ./ and its folder"
-        if instead and canonical_name(name) in required:
+        first = entry[0] if isinstance(entry, list) and entry else entry
+        keys = first if isinstance(first, dict) else {}
+        if canonical_name(name) in required and keys.get("index") not in dict(plan.indexes):
+            way = next((text for key, text in _INSTEAD.items() if key in keys), "-e ./ and its folder")
+            revision = [f"@{keys[key]}" for key in ("rev", "tag", "branch") if key in keys]
+            instead = "".join([way.format_map({**keys, "name": name}), *revision])
             message = "its entry in [tool.uv.sources] does not count; in envs.yaml, write"
             wrong.append(f"{name}: {message} {instead}")
     if wrong:

@@ -134,7 +134,11 @@ def _job(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], folder: Pat
 def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
     plan = job.plan
     texts = {plan.path: render_lock(found.lock), **({plan.pylock: found.pylock} if plan.pylock else {})}
-    different = [path for path, text in texts.items() if _text(run.root / path) != text]
+    different = [*texts]
+    for path in texts:
+        with contextlib.suppress(FileProblems):
+            if read_text(run.root / path, shown=path) == texts[path]:
+                different.remove(path)
     for path in different if not run.dry_run else ():
         target = run.root / path
         if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run.root)):
@@ -160,13 +164,6 @@ def _versions(pins: Iterable[Pin]) -> dict[str, str]:
     for pin in pins:
         versions.setdefault(pin.name, set()).add(pin.version or pin.source.revision or pin.source.url)
     return {name: ", ".join(sorted(found)) for name, found in versions.items()}
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_text(path, shown=str(path))
-    except FileProblems:
-        return ""
 
 
 def closing_lines(results: Iterable[LockResult]) -> list[str]:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from nox_envs.errors import FileProblems, Invalid, Place
+from nox_envs.files import read_text
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
+from nox_envs.requirements.compose import Composer, Walk
 from nox_envs.requirements.project import digest_of
-from nox_envs.requirements.text import Declared, parse_requirement, read_requirements_file
-from nox_envs.spec.types import Pairs
-from nox_envs.spec.words import canonical_name
+from nox_envs.requirements.text import Declared, Line, read_requirement, read_requirements_file
+from nox_envs.spec.types import Pairs, Spec
+from nox_envs.spec.words import canonical_name, is_bare
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
 
-_NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-# A pin as it is rendered. Nothing in it is a comment, an option, a continuation or a variable, and nothing
-# runs on into the next one, so that it means the same to every reader of pip's format.
-_WORDS = r"[!-~](?:[ -~]*[!-~])?"
-_RENDERED = re.compile(
-    rf"({_NAME})(?:\[({_NAME}(?:,{_NAME})*)\])?==([0-9][0-9a-z.+]*)(?: ; ([^\\#$\n]+))?"
-    r"((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
-    rf"(?:    # via (?![^\n]*, )({_WORDS})\n|    # via\n((?:    #   (?!via[ \n]){_WORDS}\n)+))?"
-)
+# How the headers of other tools name the command and the Python that a lock was made with.
+_COMMAND = r"(?m)^#[^\n]*command:[ ]*\n(?:#[ ]*\n)*#[ ]{2,}(\S[^\n]*)$"
+_MADE_FOR = r"(?i)(?:pip-compile with python |\s(?:-p|--python(?:-version)?)[ =])(\d{1,2}\.\d{1,2})"
+_EXACT = re.compile(r"===?\s*([^\s,*]+)")
 
 
 @value
@@ -51,31 +48,81 @@ def parse_lock(text: str, origin: str) -> Lock:
 
     Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
-    header = read_header(text)
-    with suppress(Invalid):
-        return Lock(origin=origin, header=header, pins=_rendered_pins(text), leaks=_leaks(text, origin, ()))
-    conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
-    if starts := [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]:
-        raise FileProblems(conflict.at(Place(origin=origin, line=number)) for number in starts)
     lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
     problems, pins = [*wrong], list[Pin]()
-    options: list[tuple[str, str]] = []
+    leaks: list[tuple[str, int]] = []
     for line in lines:
-        place = Place(origin=origin, line=line.number)
+        if line.kind == "option":
+            leaks.append((f"the option {line.text} of an installer", line.number))
+            continue
         try:
-            if line.kind == "option":
-                options.append((f"the option {line.text} of an installer", str(place)))
-            elif line.kind != "requirement":
+            if line.kind != "requirement":
                 what = f"a lock includes no other file, found {line.text!r}"
                 raise Invalid(what, "regenerate the file: nox -s lock")
-            else:
-                one = parse_requirement(line.text, place=place, hashes=line.hashes, loose=True)
-                pins.append(pin_of(_named(one, text.split("\n")) if one.path else one, via=line.via))
+            one = read_requirement(line.text, loose=True)
+            pins.append(pin_of(_named(one, line, text) if one.path else one, line, origin))
         except Invalid as invalid:
-            problems.append(invalid.at(place))
+            problems.append(invalid.at(Place(origin=origin, line=line.number)))
     if problems:
-        raise FileProblems(problems)
-    return Lock(origin=origin, header=header, pins=tuple(pins), leaks=(*options, *_leaks(text, origin, pins)))
+        conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
+        starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]
+        raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts] or problems)
+    numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
+    leaks += [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
+    local = [pin for pin in pins if pin.source is not INDEX and pin.source.url.startswith(("/", "file:"))]
+    leaks += [("the path of a file on one machine", pin.line) for pin in local]
+    return Lock(
+        origin=origin,
+        header=read_header(text),
+        pins=tuple(pins),
+        leaks=tuple([(what, f"{origin}:{number}") for what, number in leaks]),
+    )
+
+
+def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, str]) -> Lock:
+    """Read locks that another tool writes and that are installed together, and the files that they include.
+
+    `files` are POSIX paths relative to `root`, the spec's directory; `environ` has the values of
+    `${VARIABLE}`. Raises FileProblems with every line that cannot be read, or is not a pin.
+    """
+    walk = Walk(Composer(Spec(origin="", sets=(), environments=()), root=root, environ=environ), foreign=True)
+    for path in files:
+        with walk.at(Place(origin=path)):
+            walk.file(path)
+    joined: dict[tuple[str, str, Source], Pin] = {}
+    for one in walk.requirements:
+        with walk.at(one.place):
+            pin = pin_of(one, walk.lines[one.place], one.place.origin)
+            via = tuple([canonical_name(text) if is_bare(text) else text for text in pin.via])
+            pin = replace(pin, via=via)
+            known = joined.setdefault((pin.name, pin.version, pin.source), pin)
+            either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
+            joined[pin.name, pin.version, pin.source] = replace(
+                known,
+                marker=known.marker if known.marker == pin.marker else either,
+                extras=tuple(sorted({*known.extras, *pin.extras})),
+                hashes=tuple(sorted({*known.hashes, *pin.hashes})),
+                via=tuple(dict.fromkeys((*known.via, *pin.via))),
+            )
+    if walk.problems:
+        raise FileProblems(walk.problems)
+    paths = [*files, *(place.origin for place in walk.lines)]
+    texts = {path: read_text(root / path, shown=path) for path in dict.fromkeys(paths)}
+    heads = [text[:4000] for text in texts.values()]
+    commands = [redact(match[1]) for head in heads if (match := re.search(_COMMAND, head))]
+    made_for = [match[1] for head in heads if (match := re.search(_MADE_FOR, head))]
+    options = [(place, line) for place, line in walk.lines.items() if line.kind == "option"]
+    leaks = [(line.text + " with credentials" * line.secret, str(place)) for place, line in options]
+    return Lock(
+        origin=files[0],
+        header=(),
+        pins=tuple(joined.values()),
+        leaks=tuple(leaks),
+        limits=tuple(walk.constraints),
+        command=" && ".join(commands),
+        pythons=() if any("--universal" in command for command in commands) else tuple(made_for),
+        digest=digest_of(texts),
+    )
 
 
 def _head(text: str) -> str:
@@ -84,43 +131,18 @@ def _head(text: str) -> str:
     return match[0] if match else ""
 
 
-def _rendered_pins(text: str) -> tuple[Pin, ...]:
-    """Return the pins of a text that `render_lock` could have written, quickly; raises Invalid for others."""
-    pins: list[Pin] = []
-    at = len(_head(text))
-    number = text.count("\n", 0, at) + 1
-    while at < len(text):
-        match = _RENDERED.match(text, at)
-        if match is None or normal_version(match[3]) != match[3]:
-            raise Invalid("is laid out otherwise")
-        name, extras, version, marker, hashes, asker, askers = match.groups("")
-        marker = marker and parse_requirement(f"x ; {marker}", place=Place(origin="")).marker
-        pin = Pin(
-            name=name,
-            version=version,
-            extras=tuple(extras.split(",")) if extras else (),
-            marker=marker,
-            hashes=tuple(hashes.split(" \\\n    --hash=")[1:]),
-            via=(asker,) if asker else tuple(askers[8:-1].split("\n    #   ")) if askers else (),
-            line=number,
-        )
-        pins.append(pin)
-        number += match[0].count("\n")
-        at = match.end()
-    return tuple(pins)
-
-
-def _named(declared: Declared, physical: list[str]) -> Declared:
+def _named(declared: Declared, line: Line, text: str) -> Declared:
     """Return a local path with the name and version that its comment gives (`./folder  # name==1.0`)."""
-    last = next((line for line in physical[declared.place.line - 1 :] if not line.endswith("\\")), "")
+    physical = text.split("\n")[line.number - 1 :]
+    last = next((one for one in physical if not one.endswith("\\")), "")
     match = re.search(r"\s#\s*([\w.-]+)(==\S+)?\s*$", last)
     return replace(declared, name=canonical_name(match[1]), specifier=match[2] or "") if match else declared
 
 
-def pin_of(declared: Declared, *, via: tuple[str, ...] = ()) -> Pin:
+def pin_of(declared: Declared, line: Line, origin: str) -> Pin:
     """Return the pin that a line of a lock declares; raises Invalid for one that is not a pin."""
     url = declared.url or declared.path
-    exact = re.fullmatch(r"===?\s*([^\s,*]+)", declared.specifier)
+    exact = _EXACT.fullmatch(declared.specifier)
     if not declared.name or not (exact or url):
         shown = redact(f"{declared.name or url}{declared.specifier}")[:200]
         if declared.name:
@@ -133,19 +155,11 @@ def pin_of(declared: Declared, *, via: tuple[str, ...] = ()) -> Pin:
         source=source_of_url(url, editable=declared.editable) if url else INDEX,
         extras=declared.extras,
         marker=declared.marker,
-        hashes=declared.hashes,
-        via=via,
-        line=declared.place.line,
+        hashes=tuple(sorted({*declared.hashes, *line.hashes})) if declared.hashes else line.hashes,
+        via=line.via,
+        line=line.number,
+        origin=origin,
     )
-
-
-def _leaks(text: str, origin: str, pins: Iterable[Pin]) -> Pairs:
-    """Return the lines of a text with credentials in a URL, or with the path of one machine."""
-    numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
-    found = [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
-    local = [pin for pin in pins if pin.source.url.startswith(("/", "file:"))]
-    found += [("the path of a file on one machine", pin.line) for pin in local]
-    return tuple([(what, f"{origin}:{number}") for what, number in found])
 
 
 def read_header(text: str) -> Pairs:
@@ -196,13 +210,9 @@ def requirement_line(pin: Pin) -> str:
 
 def constraints_of(locks: Iterable[Lock]) -> tuple[Declared, ...]:
     """Return the pins of locks as constraints on another one; a local path is not one."""
-    found = [(pin, pin.origin or lock.origin) for lock in locks for pin in lock.pins]
-    lines = [
-        (requirement_line(replace(pin, extras=())), Place(origin=origin, line=pin.line))
-        for pin, origin in found
-        if not _is_path(pin.source)
-    ]
-    return tuple([parse_requirement(text, place=place) for text, place in lines])
+    pins = [pin for lock in locks for pin in lock.pins if not _is_path(pin.source)]
+    found = [(read_requirement(requirement_line(replace(pin, extras=()))), pin) for pin in pins]
+    return tuple([replace(one, place=Place(origin=pin.origin, line=pin.line)) for one, pin in found])
 
 
 def _is_path(source: Source) -> bool:

@@ -31,7 +31,7 @@ class Composition:
     """Everything that a point asks for.
 
     `constraints` are those of files and texts; the locks of other environments are not followed here. `own`
-    is this project as a requirement (`.` with extras, editable or not), given where its own dependencies
+    is this project as requirements (`.` with extras, editable or not), given where its own dependencies
     cannot be read without building it. `files` are the files that were read (POSIX, relative to the spec's
     directory), those of local folders included.
     """
@@ -39,7 +39,7 @@ class Composition:
     requirements: tuple[Declared, ...]
     constraints: tuple[Declared, ...] = ()
     build_constraints: tuple[Declared, ...] = ()
-    own: Declared | None = None
+    own: tuple[Declared, ...] = ()
     files: tuple[str, ...] = ()
 
 
@@ -250,13 +250,12 @@ class Composer:
         walks = (*required, *limiting, *build)
         if problems := [problem for walk in walks for problem in walk.problems]:
             raise FileProblems(problems)
-        owns = [own for walk in required for own in walk.own]
-        extras = tuple(sorted({extra for own in owns for extra in own.extras}))
+        editable = point.package.mode == "editable"
         self._composed[key] = Composition(
             requirements=tuple([one for walk in required for one in walk.requirements]),
             constraints=tuple([one for walk in (*required, *limiting) for one in walk.constraints]),
             build_constraints=tuple([one for walk in build for one in walk.constraints]),
-            own=replace(owns[0], extras=extras, editable=point.package.mode == "editable") if owns else None,
+            own=tuple([replace(own, editable=editable) for walk in required for own in walk.own]),
             files=tuple(dict.fromkeys([PYPROJECT, *(file for walk in walks for file in walk.files)])),
         )
         return self._composed[key]

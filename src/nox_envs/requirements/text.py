@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, TypeAlias
+from urllib.parse import unquote
 
 from nox_envs.errors import Invalid, Place, Problem, did_you_mean
 from nox_envs.spec.words import canonical_name, is_name, show
@@ -26,7 +27,6 @@ _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|file:")
 _SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
 _PROJECT_ROOT = r"^/*\$\{PROJECT_ROOT\}/*"
 _HASH = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
-_UNSET = Place(origin="")
 # Python converts no number that is much longer.
 _LONGEST = 4000
 _HINTS = {
@@ -59,28 +59,30 @@ class Declared:
     marker: str = ""
     hashes: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
-    place: Place
+    place: Place = Place(origin="")
 
 
 def parse_requirement(
     text: str, *, place: Place, why: tuple[str, ...] = (), hashes: tuple[str, ...] = (), loose: bool = False
 ) -> Declared:
-    """Read one requirement: PEP 508, a URL, a local path, or `-e` and one of the last two.
-
-    A path begins with `./` or `../`; with `loose` it may also be any that pip takes in a file. `hashes` are
-    added to those in the text. A URL is never editable: uv cannot do that. Raises Invalid.
-    """
-    read = _read(text.strip(), loose)
+    """Read one requirement with its place; `hashes` are added to those in the text. Raises Invalid."""
+    read = read_requirement(text, loose)
     return replace(read, place=place, why=why, hashes=tuple(sorted({*read.hashes, *hashes})))
 
 
 @lru_cache(maxsize=8192)
-def _read(text: str, loose: bool) -> Declared:
+def read_requirement(text: str, loose: bool = False) -> Declared:
+    """Read the text of a requirement: PEP 508, a URL, a local path, or `-e` and one of the last two.
+
+    A path begins with `./` or `../`; with `loose` it may also be any that pip takes in a file. A URL is never
+    editable: uv cannot do that. Raises Invalid.
+    """
+    text = text.strip()
     if len(text) > _LONGEST or not text.isprintable():
         raise Invalid(f"{show(text)} has more than {_LONGEST} characters, or one that cannot be printed")
     if not (loose and _LOOSE_PATH.match(text)) and (simple := _SIMPLE.fullmatch(text)):
         specifier = ",".join(sorted(set(simple[2].replace(" ", "").split(","))))
-        return Declared(name=canonical_name(simple[1]), specifier=specifier, place=_UNSET)
+        return Declared(name=canonical_name(simple[1]), specifier=specifier)
     editable = _EDITABLE.match(text)
     target = text[editable.end() :] if editable else text
     if holds_credentials(target):
@@ -104,7 +106,7 @@ def _read(text: str, loose: bool) -> Declared:
         hints = (match.expand(hint) for start, hint in _HINTS.items() if (match := re.match(start, asked)))
         raise Invalid(f"{show(target)} is not a requirement", next(hints)) from None
     where = bare[0].strip() if bare else parsed.url
-    found = Declared(name="", specifier=specifier, place=_UNSET) if where is None else _located(where)
+    found = Declared(name="", specifier=specifier) if where is None else _located(where)
     name = found.name if bare else canonical_name(parsed.name)
     extras = tuple(sorted({*found.extras, *map(canonical_name, parsed.extras)}))
     return replace(found, name=name, extras=extras, marker=marker, editable=bool(editable and found.path))
@@ -120,8 +122,6 @@ def _located(target: str) -> Declared:
     url = path = ""
     is_url = _URL.match(target)
     if not is_url or scheme.lower() == "file":
-        from urllib.parse import unquote
-
         path, more = _split_extras(re.sub(_PROJECT_ROOT, "./", rest) if is_url else target.replace("\\", "/"))
         extras += more
         path = unquote(path) if is_url else path
@@ -138,7 +138,7 @@ def _located(target: str) -> Declared:
     file = (path or target).partition("?")[0].rpartition("/")[2]
     wheel = file.partition("-")[0] if file.lower().endswith(".whl") else ""
     name = next(filter(is_name, map(canonical_name, (egg, wheel))), "")
-    return Declared(name=name, extras=extras, url=url, path=path, hashes=tuple(sorted(hashes)), place=_UNSET)
+    return Declared(name=name, extras=extras, url=url, path=path, hashes=tuple(sorted(hashes)))
 
 
 def _split_extras(text: str) -> tuple[str, tuple[str, ...]]:
@@ -174,10 +174,15 @@ def requirement_key(declared: Declared) -> str:
 
 # pip's file format. Where pip and uv read a line differently, it is refused.
 
-# A line with its continuations, in which no comment begins, and the indented comments below it.
-_BLOCK = re.compile(r"(?:[^\n#]*(?:(?<=[^ \t\n])#[^\n#]*)*\\\n)*[^\n]*\n(?:[ \t]+#[^\n]*\n)*")
+# A line with its continuations, in which no comment begins, and the indented comments below it. The first
+# way is how nearly all pins are laid out: nothing in it has to be looked at again.
+_BLOCK = re.compile(
+    r"([a-z][ !\"%-\[\]-~]*(?<! ))((?: \\\n    --hash=sha256:[0-9a-f]{64})*)\n"
+    r"((?:    # [ -~]*\n)*)(?![ \t]+#)"
+    r"|(?:[^\n#]*(?:(?<=[^ \t\n])#[^\n#]*)*\\\n)*[^\n]*\n(?:[ \t]+#[^\n]*\n)*"
+)
 _COMMENT = re.compile(r"#(?<![^ \t\n]#)")
-_VIA = re.compile(r"(?m)^ ?via(?: (.*))?$((?:\n  .*)*)")
+_VIA = re.compile(r"(?m)^[ \t]*# ?via(?: (.*))?$((?:\n[ \t]*#  .*)*)")
 _OPTION = re.compile(r"(?P<name>--[a-z-]+(?=[ =]|$)|-[a-zA-Z]) *=? *(?P<argument>.*)")
 _VARIABLE = re.compile(r"://[^/?#\s]*@|\$\{(?P<name>[A-Z0-9_]+)\}")
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|AUTH|API_?KEY")
@@ -226,7 +231,7 @@ def read_requirements_file(
     lines: list[Line] = []
     problems: list[Problem] = []
     number = 1
-    for block in _BLOCK.findall(text):
+    for block in _BLOCK.finditer(text):
         try:
             if number > _MOST_LINES:
                 raise Invalid(f"the file has more than {_MOST_LINES} lines")
@@ -236,15 +241,16 @@ def read_requirements_file(
             problems.append(wrong.at(Place(origin=origin, line=number)))
             if number > _MOST_LINES or len(problems) == _MOST_PROBLEMS:
                 break
-        number += block.count("\n")
+        number += block[0].count("\n")
     return tuple(lines), tuple(problems)
 
 
-def _read_line(block: str, number: int, environ: Mapping[str, str]) -> Line | None:
-    """Read a line with its continuations and the indented comments below it, None for an empty one.
-
-    Raises Invalid.
-    """
+def _read_line(match: re.Match[str], number: int, environ: Mapping[str, str]) -> Line | None:
+    """Read one block of a file, None for an empty line or a comment; raises Invalid."""
+    block, (text, usual, comments) = match[0], match.groups()
+    if text and " -" not in text:
+        digests = tuple(usual.split(" \\\n    --hash=")[1:])
+        return Line(kind="requirement", text=text, number=number, hashes=digests, via=_askers(comments))
     comment = _COMMENT.search(block)
     code, comments = (block[: comment.start()], block[comment.start() :]) if comment else (block, "")
     parts = code.split("\\\n")
@@ -258,9 +264,7 @@ def _read_line(block: str, number: int, environ: Mapping[str, str]) -> Line | No
     if "\\" in text or not text.isprintable():
         what = "a backslash or a character that cannot be printed"
         raise Invalid(f"the line contains {what}", "write / in paths")
-    found = _VIA.search(re.sub(r"(?m)^[ \t]*#", "", comments))
-    askers = [*(found[1] or "").split(", "), *found[2].split("\n")] if found else []
-    via = tuple([asker.strip() for asker in askers if asker.strip()])
+    via = _askers(comments)
     if text.startswith("-"):
         if len([part for part in parts if part.strip(" \t\n")]) > 1:
             raise Invalid("an option on several lines is read differently by pip and uv", "write it on one")
@@ -274,6 +278,14 @@ def _read_line(block: str, number: int, environ: Mapping[str, str]) -> Line | No
         hashes.add(_checked_hash(word[7:].strip("\"'")))
     text = _expand(requirement.strip(), environ)
     return Line(kind="requirement", text=text, number=number, hashes=tuple(sorted(hashes)), via=via)
+
+
+@lru_cache(maxsize=8192)
+def _askers(comments: str) -> tuple[str, ...]:
+    """Return what the `# via` of comments names."""
+    found = _VIA.search(comments)
+    askers = [*(found[1] or "").split(", "), *re.split(r"\n[ \t]*#", found[2])] if found else []
+    return tuple([asker.strip() for asker in askers if asker.strip()])
 
 
 def _option_line(text: str, number: int, via: tuple[str, ...], environ: Mapping[str, str]) -> Line:

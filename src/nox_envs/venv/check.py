@@ -90,7 +90,7 @@ def check_venv(
         found += [one for needed, one in unmet if not {needed, one.package} & wrong]
     # The line of its pin, who asked for the package, and what to type.
     known = (*active, *expectation.inactive)
-    lines = {pin.name: f"{pin.origin or plan.path}:{pin.line}" for pin in reversed(known) if pin.line}
+    lines = {pin.name: pin.place for pin in reversed(known) if pin.line}
     asked_by = requested_by(plan, known)
     finished = [
         replace(
