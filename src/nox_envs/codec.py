@@ -49,8 +49,8 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
         return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
     expected, _ = _SCALARS.get(kind, _SCALARS[str])
     if origin is tuple:
-        if args == _PAIRS and isinstance(content, list) and all(map(_is_pair, content)):
-            return tuple([(text(name), text(other)) for name, other in content])  # a venv has hundreds
+        if args == _PAIRS and (pairs := _pairs(content, text)):
+            return pairs
         expected = "a list" if args[1] is ... else f"a list of {len(args)}"
         if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
             kinds = [args[0]] * len(content) if args[1] is ... else args
@@ -73,8 +73,12 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
     raise _unexpected(expected, content, path)
 
 
-def _is_pair(item: object) -> bool:
-    return isinstance(item, list) and len(item) == 2 and type(item[0]) is type(item[1]) is str
+def _pairs(content: object, text: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+    """Return a list of pairs at once, since a report has hundreds; empty for anything else."""
+    if not isinstance(content, list) or not all(isinstance(one, list) and len(one) == 2 for one in content):
+        return ()
+    plain = all(type(name) is type(other) is str for name, other in content)
+    return tuple([(text(name), text(other)) for name, other in content]) if plain else ()
 
 
 def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:
