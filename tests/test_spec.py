@@ -140,7 +140,7 @@ def composed(text: str) -> str | list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 'b\n c", "2:3: is not valid YAML: while scanning a quoted scalar (line 1), found unexpected end"),
+        ("a: 'b\n c", "2:3: is not valid YAML: while scanning a quoted scalar (line 1), found "),
         ('a: "\\xzz"', "1:7: is not valid YAML: while"),
         ("a: [b\nc: d", "2:2: is not valid YAML: while parsing a flow sequence (line 1), "),
         ("a: `x`", "1:4: is not valid YAML"),
@@ -602,12 +602,12 @@ def test_a_condition_must_be_known_to_one_environment_that_inherits_it() -> None
 def test_many_values_are_not_all_listed() -> None:
     values = ", ".join(map(str, range(20)))
     found = problems(f"version: 1\nenvironments: {{t: {{matrix: {{n: [{values}]}}, exclude: [{{n: x}}]}}}}")
-    assert found[0].endswith("(its values: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)")
+    assert found[0].endswith("(it has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)")
 
 
 def test_a_mistyped_key_in_a_listed_point_is_not_an_axis() -> None:
     found = problems_of('matrix: [{django: "4.2", tgas: slow}, {django: "5.2"}]')
-    assert found == ["matrix[0]: unknown key 'tgas'"]
+    assert found == ["matrix[0]: 'tgas' is not an axis of the environment"]
 
 
 def test_a_placeholder_must_have_a_value_at_every_listed_point() -> None:

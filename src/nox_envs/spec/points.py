@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from hashlib import sha1
-from itertools import islice, pairwise, product
+from itertools import product
 from math import prod
 from typing import NamedTuple, cast
 
@@ -47,7 +47,8 @@ def expand(
         spent += count * (1 + rules // 100)
         cells = _cells(environment, python) if spent <= MOST_POINTS else []
         for cell in cells:
-            layers = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
+            every = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
+            layers = [layer for layer in every if layer]
             key = tuple([id(layer) for layer in layers])
             fixed, opened, size = known[key] = known.get(key) or _merged(layers, spec.drift)
             points.append(_point(environment, cell, fixed, opened))
@@ -276,15 +277,13 @@ def _clashes(
     owners = {environment.name: environment for environment in environments}
     first: dict[str, Point] = {}
     for point in points:
-        slug, message = _slug(point.session), ""
-        other, owner = first.setdefault(slug, point), owners.get(point.session)
+        other, owner = first.setdefault(_slug(point.session), point), owners.get(point.session)
+        message = ""
         if taken := {point.session, point.environment} & reserved:
             message = f"{taken.pop()!r} is the name of a built-in session"
-        elif other is not point and other.session == point.session:
-            message = f"the session {point.session!r} exists twice, here and at {other.place}"
         elif other is not point:
             there = f"{other.session!r} ({other.place})"
-            message = f"the sessions {point.session!r} and {there} have the same venv directory {slug!r}"
+            message = f"the session {point.session!r} has the name or venv directory of {there}"
         elif owner is not None and owner.name != point.environment:
             message = f"the session {point.session!r} has the name of an environment ({owner.place})"
         if message:
@@ -292,21 +291,15 @@ def _clashes(
 
 
 def _wrong_requires(environments: tuple[Environment, ...], points: list[Point]) -> Iterator[Problem]:
-    graph: dict[str, list[str]] = {environment.name: [] for environment in environments}
+    known = {environment.name for environment in environments}
     for point in points:
-        for other in {point.environment, f"{point.environment}-{point.python}"} - {point.session}:
-            graph.setdefault(other, []).append(point.session)
-        graph.setdefault(point.session, []).extend([one.text for one in point.requires])
-    required = {(point.session, one.text): (point, one) for point in points for one in point.requires}
-    wrong = {(one.place, one.text): (point, one) for point, one in required.values() if one.text not in graph}
-    for point, one in islice(wrong.values(), _MOST_REPORTED):
-        hint = did_you_mean(one.text, graph) or "`nox-envs list` shows the sessions"
+        known |= {point.session, f"{point.environment}-{point.python}"}
+    required = {(one.place, one.text): (point, one) for point in points for one in point.requires}
+    wrong = [found for (_, name), found in required.items() if name not in known]
+    for point, one in wrong[:_MOST_REPORTED]:
+        hint = did_you_mean(one.text, known) or "`nox-envs list` shows the sessions"
         message = f"{words.show(one.text)} is not an environment, and not a session of one"
         yield _problem(one.place, point.environment, ".requires", message, hint)
-    for circle in circles_in(graph):
-        point, one = next(required[edge] for edge in pairwise(circle) if edge in required)
-        message = f"the sessions require each other: {' -> '.join(circle)}"
-        yield _problem(one.place, point.environment, ".requires", message, "remove one of them")
 
 
 def circles_in(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
