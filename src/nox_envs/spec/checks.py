@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import NamedTuple, TypeAlias, cast
 
@@ -48,7 +49,10 @@ def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problem
             _check_points(one.environment, problems)
             _check_placeholders(one, problems)
     _check_conditions([one.environment for one in named if one.whole], problems)
-    for circle in points.circles_in(locks):
+    try:
+        TopologicalSorter(locks).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]
         message = f"the locks constrain each other in a circle: {' -> '.join(circle)}"
         problems.add(locks[circle[0]][circle[1]], message, "remove one of them")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha1
 from itertools import product
 from math import prod
@@ -19,7 +18,6 @@ from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
 from nox_envs.values import fields, replace
 
 MOST_POINTS = 20_000
-_MOST_REPORTED = 20
 
 # The fields with placeholders; those of the first group keep {posargs} and {envdir} for the run.
 RUN_FIELDS = ("commands_pre", "commands", "commands_post", "set_env", "change_dir")
@@ -296,22 +294,7 @@ def _wrong_requires(environments: tuple[Environment, ...], points: list[Point]) 
         known |= {point.session, f"{point.environment}-{point.python}"}
     required = {(one.place, one.text): (point, one) for point in points for one in point.requires}
     wrong = [found for (_, name), found in required.items() if name not in known]
-    for point, one in wrong[:_MOST_REPORTED]:
+    for point, one in wrong[:20]:
         hint = did_you_mean(one.text, known) or "`nox-envs list` shows the sessions"
         message = f"{words.show(one.text)} is not an environment, and not a session of one"
         yield _problem(one.place, point.environment, ".requires", message, hint)
-
-
-def circles_in(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
-    """Return the circles of a graph, as (a, b, a), the first twenty if there are more."""
-    edges = {name: [*targets] for name, targets in graph.items()}
-    circles: list[tuple[str, ...]] = []
-    while len(circles) < _MOST_REPORTED:
-        try:
-            TopologicalSorter(edges).prepare()
-            break
-        except CycleError as error:
-            circle = tuple(reversed(error.args[1]))
-            circles.append(circle)
-            edges[circle[0]] = [name for name in edges[circle[0]] if name != circle[1]]
-    return circles

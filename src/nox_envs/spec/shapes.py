@@ -56,7 +56,13 @@ class Shape(Generic[T_co]):
         """Return the checked value of a node, or add a problem and return None."""
         try:
             if not (self.empty if is_null(node) else isinstance(node, self.kinds)):
-                raise _mismatch(node, self.expected)
+                found, hint = "a list" if isinstance(node, Sequence) else "a mapping", ""
+                if isinstance(node, Scalar):
+                    found = "nothing" if is_null(node) else show(node.value)
+                elif isinstance(node, Mapping) and len(node.value) == 1 and is_null(node.value[0][1]):
+                    # `{posargs}` without quotes is YAML for a mapping with one empty key.
+                    hint = f"quote a value that begins with a brace: '{{{node.value[0][0].value}}}'"
+                raise Invalid(f"expected {self.expected}, found {found}", hint)
             return self._read(node, problems)
         except Invalid as invalid:
             problems.add(node, invalid.message, invalid.hint)
@@ -78,16 +84,6 @@ class Key(NamedTuple):
 
 Keys: TypeAlias = tuple[Key, ...]
 Free: TypeAlias = tuple[Shape[str], Shape[str]] | None
-
-
-def _mismatch(node: Node, expected: str) -> Invalid:
-    found, hint = "a list" if isinstance(node, Sequence) else "a mapping", ""
-    if isinstance(node, Scalar):
-        found = "nothing" if is_null(node) else show(node.value)
-    elif isinstance(node, Mapping) and len(node.value) == 1 and is_null(node.value[0][1]):
-        # `{posargs}` without quotes is YAML for a mapping with one empty key.
-        hint = f"quote a value that begins with a brace: '{{{node.value[0][0].value}}}'"
-    return Invalid(f"expected {expected}, found {found}", hint)
 
 
 def _listed(words: list[str]) -> str:
@@ -245,9 +241,8 @@ def entry_of(*keys: Key) -> Shape[Entry]:
         if len(node.value) != 1:
             raise Invalid(f"expected exactly one of the keys {', '.join(names)}")
         place = problems.place(node.value[0][1])
-        for kind, text in found.items():
-            return Entry(kind=cast("EntryKind", kind), text=str(text), place=place)
-        return None
+        entries = [Entry(kind=cast("EntryKind", one), text=str(found[one]), place=place) for one in found]
+        return entries[0] if entries else None
 
     schema = {**inner.schema, "type": "object", "minProperties": 1, "maxProperties": 1}
     return Shape(_listed([f"{{{name}: …}}" for name in names]), schema, (Mapping,), read)
