@@ -124,15 +124,12 @@ class _Survey:
         for path, lock in found.items():
             named = "constraint" in posixpath.basename(path).lower()
             limits = ("constraints", path) in references and ("requirements", path) not in references
-            if (named or limits) and not lock:
-                if not limits:
-                    self.notes.append(
-                        f"{path}: no file refers to it; add it to 'constraints' where it applies"
-                    )
-                continue
-            if path.endswith(".in") or not lock:
-                lock = {**lock, "requirements": f"[{{file: {_scalar(path)}}}]"}
-            self._add(_name_of(path), f"The requirements in {path}", **lock)
+            if lock or not (named or limits):
+                written = path.endswith(".in") or not lock
+                keys = {**lock, "requirements": f"[{{file: {_scalar(path)}}}]"} if written else lock
+                self._add(_name_of(path), f"The requirements in {path}", **keys)
+            elif not limits:
+                self.notes.append(f"{path}: no file refers to it; add it to 'constraints' where it applies")
 
     def _search(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each file that people write, and each lock without such a file, with the keys of the lock."""
@@ -165,12 +162,12 @@ class _Survey:
         pinned = read.pins and (beside_input or all(pin.hashes for pin in read.pins))
         if read_header(text) or not (pinned or _TOOL.search(text[:4_000])):
             return {}
-        lowest = re.search(r"(?:-p|--python-version)[ =](3\.[0-9]+)", read.command)
-        python = read.pythons[0] if read.pythons else lowest[1] if lowest else ""
+        lowest = re.findall(r"(?:-p|--python-version)[ =](3\.[0-9]+)", read.command)
+        pythons = [*read.pythons, *lowest]
         extras = ", ".join(map(_scalar, sorted(re.findall(r"--extra[ =]([\w.-]+)", read.command))))
         of_project = _INPUTS.findall(read.command) == [PYPROJECT]
         return {
-            "python": f'"{python}"' if python else "",
+            "python": f'"{pythons[0]}"' if pythons else "",
             "requirements": f"[{{extra: [{extras}]}}]" if of_project else "",
             "lock": f"{{managed: false, file: {_scalar(path)}}}",
         }

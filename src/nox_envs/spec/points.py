@@ -15,7 +15,7 @@ from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
 from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
-from nox_envs.values import fields, replace
+from nox_envs.values import contents, fields, given, replace
 
 MOST_POINTS = 20_000
 
@@ -54,9 +54,7 @@ def expand(
             if spent > MOST_POINTS:
                 break
         if spent > MOST_POINTS:
-            message = (
-                f"there are too many points: more than {MOST_POINTS:,}, or with long texts or many rules"
-            )
+            message = f"there are too many points: over {MOST_POINTS:,}, or with long texts or many rules"
             hint = "list the points: matrix: [{AXIS: VALUE, …}, …]"
             raise FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
         if not cells:
@@ -101,10 +99,10 @@ def axes_of(environment: Environment) -> dict[str, tuple[str, ...]]:
 
 def always_given(environment: Environment) -> frozenset[str]:
     """Return the axes, and `python`, that have a value at every point of an environment."""
-    given = [{name for name, _ in point.values} for point in environment.include]
+    named = [{name for name, _ in point.values} for point in environment.include]
     if not environment.listed:
-        given.append({*environment.matrix})
-    return frozenset(set.intersection(*given) | ({"python"} if _pythons(environment) else set()))
+        named.append({*environment.matrix})
+    return frozenset(set.intersection(*named) | ({"python"} if _pythons(environment) else set()))
 
 
 def meets(condition: types.Condition, value: str | None) -> bool:
@@ -145,9 +143,9 @@ def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     for point in environment.include:
         layers = (*[part.layer for part in axis_values if part.values[0] in point.values], point.layer)
         axes = tuple([pair for pair in point.values if pair[0] != "python"])
-        given = dict(point.values).get("python")
-        own = (given,) if given else pythons
-        cells += [_Cell(python, axes, shown or bool(given), layers, point.place) for python in own]
+        own = dict(point.values).get("python")
+        of_point = (own,) if own else pythons
+        cells += [_Cell(python, axes, shown or bool(own), layers, point.place) for python in of_point]
     if forced is None:
         return cells
     at_forced = [cell for cell in cells if cell.python == forced]
@@ -184,19 +182,19 @@ def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -
     def filled(field: str, content: object) -> object:
         return _changed(content, lambda text, _: words.fill(text, values, for_run=field in RUN_FIELDS))
 
-    given = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
-    if template := given.pop("name", None):
+    found = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
+    if template := found.pop("name", None):
         # As in the factors of tox, dots are left out: py313-django52.
         dotless = {axis: value.replace(".", "") for axis, value in cell.axes}
         session = words.fill(str(template), {**values, **dotless})
-        given["tags"] = (*cast("tuple[str, ...]", given.get("tags", ())), name)
+        found["tags"] = (*cast("tuple[str, ...]", found.get("tags", ())), name)
     else:
         parts = [cell.python] if cell.shown and cell.python else []
         session = "-".join([name, *parts])
         if environment.listed or environment.matrix or cell.axes:
             session = f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
     point = Point(environment=name, session=session, python=cell.python, axes=cell.axes, place=cell.place)
-    return replace(point, **given)
+    return replace(point, **found)
 
 
 def templates_in(content: object) -> list[tuple[str, Place | None]]:
@@ -247,8 +245,7 @@ def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> 
 def _over(base: object, added: object) -> object:
     if isinstance(added, LockOptions) and added.enabled is False:
         return added
-    given = {name: content for name in fields(added) if (content := getattr(added, name)) not in (None, ())}
-    return replace(base, **merge({name: getattr(base, name) for name in fields(base)}, given))
+    return replace(base, **merge(contents(base), given(added)))
 
 
 def venv_directory(session: str, envdir: str = ".nox") -> str:
