@@ -39,13 +39,6 @@ _OTHERS = (
 _HEADER = """\
 # The Python environments of this project. `nox -s NAME` installs one from its lock and runs its commands;
 # every run checks that what is installed is what was locked. From here on, edit this file yourself.
-#
-#   nox-envs check    is this file valid, and does every lock match it?
-#   nox-envs list     which sessions are there?
-"""
-_ADOPTED = """\
-# `managed: false`: another tool writes the lock; nox-envs installs it and never changes it. Without this key,
-# `nox -s lock` writes the file, with hashes.
 """
 _ELSEWHERE = """\
 # Where `nox -s lock` writes: in requirements/ are files that it must not overwrite.
@@ -227,12 +220,11 @@ def _word(text: str) -> str:
 def _spec_text(drafts: dict[str, dict[str, str]], root: Path) -> str:
     new = [f"requirements/{name}.txt" for name, keys in drafts.items() if "lock" not in keys]
     elsewhere = [_ELSEWHERE] if any((root / path).exists() for path in new) else []
-    adopted = _ADOPTED if len(new) < len(drafts) else ""
     blocks = [
         f"  {name}:\n" + "".join(f"    {key}: {text}\n" for key, text in keys.items() if text)
         for name, keys in drafts.items()
     ]
-    return "\n".join([_HEADER, "version: 1\n", *elsewhere, f"{adopted}environments:\n" + "\n".join(blocks)])
+    return "\n".join([_HEADER, "version: 1\n", *elsewhere, "environments:\n" + "\n".join(blocks)])
 
 
 def _scalar(text: str) -> str:

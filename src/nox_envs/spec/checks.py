@@ -92,10 +92,9 @@ def _check_layer(
             problems.unknown(item.place, item.text, "a requirement set", sets, hint)
     named = [(rule.environment, rule.place) for rule in drift.ignore if rule.environment is not None]
     for name, place in (*named, *locks.items()):
-        if name not in environments:
-            problems.unknown(place, name, "an environment", environments, "name one of this file")
-        elif name.startswith("_"):
-            problems.add(place, f"{words.show(name)} is a template and has no session", "name an environment")
+        if name not in environments or name.startswith("_"):
+            known = [one for one in environments if not one.startswith("_")]
+            problems.unknown(place, name, "an environment", known, "name one of this file; not a template")
         elif locks.get(name) == place and _lock_of(environments[name].environment).enabled is False:
             hint = "remove its 'lock: false', or constrain by a file"
             problems.add(place, f"the environment {words.show(name)} has no lock", hint)

@@ -193,10 +193,10 @@ def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short
             return made(**found)
         if any(name not in found for name in required):
             return None
-        given: dict[str, object] = {"place": problems.place(node)}
-        given["layer"] = {key.name: found.pop(key.name) for key in layer if key.name in found}
+        layered = {key.name: found.pop(key.name) for key in layer if key.name in found}
         fields = {known[name].field or name: one for name, one in found.items() if name in known}
-        given.update(fields if free is None else {"values": tuple(found.items())})
+        pairs: dict[str, object] = fields if free is None else {"values": tuple(found.items())}
+        given = {"place": problems.place(node), "layer": layered, **pairs}
         return made(**{name: one for name, one in given.items() if name in slots})
 
     described = {key.name: {"description": key.description, **key.shape.schema} for key in keys}
@@ -221,10 +221,8 @@ def _read_keys(node: Mapping, known: dict[str, Key], free: Free, problems: Probl
             if word := free[0].read(name, problems):
                 found[word] = free[1].read(child, problems) or ""
         else:
-            listed = (
-                f"known keys: {', '.join(known)}" if len(known) < 20 else "`nox-envs schema` lists the keys"
-            )
-            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or listed
+            every = f"known keys: {', '.join(known)}" if len(known) < 20 else "`nox-envs schema` lists them"
+            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or every
             problems.add(name, "unknown key", hint)
     for key in known.values():
         if key.required and key.name not in found:

@@ -74,12 +74,9 @@ def parse_python(text: str) -> Python:
     found = re.fullmatch(_PYTHON, text, re.ASCII)
     if text and found:
         name, version = found["name"] or "", found["version"]
-        return Python(
-            text=text,
-            implementation=name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython",
-            version=tuple(map(int, version.split("."))) if version else (),
-            free_threaded=bool(found["threads"]),
-        )
+        kind = name.rstrip("-") if name.startswith(("pypy", "graalpy")) else "cpython"
+        numbers = tuple(map(int, version.split("."))) if version else ()
+        return Python(text=text, implementation=kind, version=numbers, free_threaded=bool(found["threads"]))
     hint = 'such as "3.12", "3.13t" or "pypy3.11"'
     if dotless := re.fullmatch(r"(?:py(?=\d))?(c?python|pypy-?)?([23])(\d{1,2}t?)", text, re.ASCII):
         hint = f"did you mean {dotless[1] or ''}{dotless[2]}.{dotless[3]}?"
