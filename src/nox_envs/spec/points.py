@@ -54,7 +54,7 @@ def expand(
             if spent > MOST_POINTS:
                 break
         if spent > MOST_POINTS:
-            message = f"there are too many points: over {MOST_POINTS:,}, or with long texts or many rules"
+            message = f"too many points: more than {MOST_POINTS:,}, or with long texts or many rules"
             hint = "list the points: matrix: [{AXIS: VALUE, …}, …]"
             raise FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
         if not cells:
