@@ -54,8 +54,10 @@ def test_a_python_is_read(
         ("pypy311", "did you mean pypy3.11?"),
         ("27", "did you mean 2.7?"),
         (">=3.12", 'list the versions: ["3.12", "3.13"]'),
-        ("/usr/bin/python3", 'a path is for one machine only; write the version, such as "3.12"'),
-        *((text, 'such as "3.12", "3.13t" or "pypy3.11"') for text in ("", "3.12 ", "3.12\n", "3.x", "٣.١٢")),
+        *(
+            (text, 'such as "3.12", "3.13t" or "pypy3.11"')
+            for text in ("", "/usr/bin/python3", "3.12 ", "3.12\n", "3.x", "٣.١٢")
+        ),
     ],
 )
 def test_what_is_not_a_python_is_refused_with_what_to_write(text: str, hint: str) -> None:

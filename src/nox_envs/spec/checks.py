@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import NamedTuple, TypeAlias, cast
 
@@ -17,7 +18,6 @@ Sets: TypeAlias = dict[str, RequirementSet]
 _RESOLVING = ("resolution", "exclude_newer", "allow_prereleases", "only_binary", "no_binary")
 # The fields of a point that a key fills.
 _KEYS = tuple(Point.__annotations__)[5:]
-_MOST_OF_A_TEXT = 10
 _MOST_AXES = 100
 
 
@@ -49,16 +49,20 @@ def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problem
             _check_points(one.environment, problems)
             _check_placeholders(one, problems)
     _check_conditions([one.environment for one in named if one.whole], problems)
-    for circle in points.circles_in(locks):
+    try:
+        TopologicalSorter(locks).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]
         message = f"the locks constrain each other in a circle: {' -> '.join(circle)}"
         problems.add(locks[circle[0]][circle[1]], message, "remove one of them")
 
 
 def _layers(environment: Environment) -> Iterator[tuple[Layer, set[str]]]:
-    """Yield every layer of an environment, with the axes that have a value wherever it applies."""
+    """Yield every layer of an environment with keys, and the axes that have a value wherever it applies."""
     yield environment.layer, set()
     for part in points.parts_of(environment):
-        yield part.layer, {name for name, _ in part.values} | {test.axis for test in part.when}
+        if part.layer:
+            yield part.layer, {name for name, _ in part.values} | {test.axis for test in part.when}
 
 
 def _check_sets(sets: Sets, problems: Problems) -> None:
@@ -88,10 +92,9 @@ def _check_layer(
             problems.unknown(item.place, item.text, "a requirement set", sets, hint)
     named = [(rule.environment, rule.place) for rule in drift.ignore if rule.environment is not None]
     for name, place in (*named, *locks.items()):
-        if name not in environments:
-            problems.unknown(place, name, "an environment", environments, "name one of this file")
-        elif name.startswith("_"):
-            problems.add(place, f"{words.show(name)} is a template and has no session", "name an environment")
+        if name not in environments or name.startswith("_"):
+            known = [one for one in environments if not one.startswith("_")]
+            problems.unknown(place, name, "an environment", known, "name one of this file; not a template")
         elif locks.get(name) == place and _lock_of(environments[name].environment).enabled is False:
             hint = "remove its 'lock: false', or constrain by a file"
             problems.add(place, f"the environment {words.show(name)} has no lock", hint)
@@ -104,57 +107,46 @@ def _lock_of(environment: Environment) -> LockOptions:
 
 def _check_lock(named: Named, problems: Problems) -> None:
     options, place = _lock_of(named.environment), named.environment.place
-    if options.managed is False:
-        idle = [key for key in _RESOLVING if entry(named.nodes[0], key) is not None]
-        if options.file:
-            idle += [key for key in ("per", "format") if getattr(options, key) is not None]
-        if idle:
-            message = f"a lock with managed: false does not use {', '.join(idle)}"
-            problems.add(place, message, "remove one of them")
-    elif options.enabled and len(options.file or ()) > 1:
-        hint = "add 'managed: false' if they are only read, or name one file"
-        problems.add(place, "several files cannot be written as one lock", hint)
-    elif options.enabled and options.command is not None:
-        problems.add(place, "lock.command is for a lock with managed: false", "add that, or remove it")
+    several = len(options.file or ()) > 1
+    idle = [key for key in _RESOLVING if entry(named.nodes[0], key) is not None]
+    idle += [key for key in ("per", "format") if options.file and getattr(options, key) is not None]
+    if options.managed is False and idle:
+        message = f"a lock with managed: false does not use {', '.join(idle)}"
+        problems.add(place, message, "remove one of them")
+    elif options.enabled and options.managed is not False and (several or options.command):
+        message = "several files, or a command, are for a lock with managed: false"
+        problems.add(place, message, "add that, or name one file and no command")
 
 
 def _check_conditions(environments: list[Environment], problems: Problems) -> None:
     """Add the conditions that none of the environments that have them can meet."""
-    missed: dict[int, tuple[Condition, str, Environment] | None] = {}
+    missed: dict[int, tuple[Condition, str, str] | None] = {}
     for environment in environments:
         known = points.axes_of(environment)
         for test in [test for part in points.parts_of(environment) for test in part.when]:
             values = known.get(test.axis, ())
             exact = [one for one in test.values if not one.startswith(words.COMPARISONS)]
             wrong = next((one for one in exact if one not in values), "") if values else test.axis
-            if wrong:
-                missed.setdefault(id(test), (test, wrong, environment))
-            else:
-                missed[id(test)] = None
-    for test, wrong, environment in filter(None, missed.values()):
-        known, where = points.axes_of(environment), f" of the environment {words.show(environment.name)}"
-        if test.axis in known:
-            hint = f"its values: {', '.join(known[test.axis][:10])}"
-            problems.add(test.place, f"{words.show(wrong)} is not a value of {test.axis}{where}", hint)
-        else:
-            hint = f"its axes: {', '.join([*known][:10])}"
-            hint = 'write python: "3.12", or a list' if test.axis == "python" else hint
-            problems.unknown(test.place, test.axis, f"an axis{where}", known, hint)
+            what = f"a value of {test.axis}" if values else "an axis"
+            message = f"{words.show(wrong)} is not {what} of the environment {words.show(environment.name)}"
+            hint = f"it has {', '.join([*(values or known)][:10]) or 'none'}"
+            found = missed.setdefault(id(test), (test, message, hint))
+            missed[id(test)] = found if wrong else None
+    for test, message, hint in filter(None, missed.values()):
+        problems.add(test.place, message, hint)
 
 
 def _check_points(environment: Environment, problems: Problems) -> None:
-    matrix, always = environment.matrix, points.always_given(environment)
-    for point in environment.include if not environment.listed else ():
+    matrix, always = environment.matrix.keys(), points.always_given(environment)
+    for point in environment.include:
         given = {name for name, _ in point.values if name != "python"}
-        for name in sorted(given - matrix.keys()):
-            problems.unknown(point.place, name, "an axis of the environment", (*matrix, *_KEYS))
-        if missing := sorted(matrix.keys() - given):
+        for name in sorted(given - (always if environment.listed else matrix)):
+            hint = problems.suggest(name, (*matrix, *_KEYS))
+            if hint or not environment.listed:
+                problems.add(point.place, f"{words.show(name)} is not an axis of the environment", hint)
+        if missing := sorted(matrix - given):
             message = f"an added point needs a value for every axis: {', '.join(missing)}"
             problems.add(point.place, message, "to change points that exist, use 'overrides'")
-    rare = {name: point for point in environment.include for name, _ in point.values if name not in always}
-    for name, point in rare.items() if environment.listed else ():
-        if name != "python" and (hint := problems.suggest(name, _KEYS)):
-            problems.add(point.place, f"unknown key {words.show(name)}", hint)
 
 
 def _check_placeholders(named: Named, problems: Problems) -> None:
@@ -167,7 +159,7 @@ def _check_placeholders(named: Named, problems: Problems) -> None:
             allowed = sorted(known.union(words.RUN_TIME) if field in points.RUN_FIELDS else known)
             hint = f"{where}: {', '.join(allowed)}; a brace is written as '{{{{'"
             for text, place in points.templates_in(layer.get(field)) if field != "description" else ():
-                for invalid in islice(words.check_placeholders(text, allowed, hint), _MOST_OF_A_TEXT):
+                for invalid in islice(words.check_placeholders(text, allowed, hint), 10):
                     if not place and not places:
                         nodes = [node for root in named.nodes for node, _ in walk(root)]
                         places = {node.value: node for node in reversed(nodes) if isinstance(node, Scalar)}

@@ -21,10 +21,8 @@ LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _MAX_DEPTH = 40
 _MAX_ALIASED = 10_000
 
-_SMALLEST = 'begin with "version: 1" and "environments: {lint: {commands: [ruff check]}}"'
 # Bidirectional overrides, too: a reviewer would see another text than we read (CVE-2021-42574).
-_BAD = "[^\t\n\r -~\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-_BREAK = "\r\n|[\n\r\x85\u2028\u2029]"
+_BAD = "[\0-\b\v\f\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 
 
 def is_null(node: Node) -> bool:
@@ -117,9 +115,9 @@ def compose(text: str, problems: Problems) -> Mapping:
     if len(text) > 1 << 20:
         raise problems.stop(0, 0, "the file is larger than 1 MiB", "move requirements to files: {file: PATH}")
     if found := re.search(_BAD, text):
-        lines = re.split(_BREAK, text[: found.start()])
+        *above, line = re.split("\r\n|[\n\r\x85\u2028\u2029]", text[: found.start()])
         message = f"the character U+{ord(found[0]):04X} is not allowed here"
-        raise problems.stop(len(lines) - 1, len(lines[-1]), message, "remove it")
+        raise problems.stop(len(above), len(line), message, "remove it")
     try:
         depth = 0
         for event in yaml.parse(text, Loader=LOADER):
@@ -130,11 +128,17 @@ def compose(text: str, problems: Problems) -> Mapping:
                 raise problems.stop(mark.line, mark.column, message, "no key needs this; check the brackets")
         root = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
-        raise problems.stop(*_explained(error, text)) from None
+        wrong, mark = error.problem, error.problem_mark
+        if error.context and (opened := error.context_mark):
+            wrong = f"{error.context} (line {opened.line + 1}), {wrong}"
+        row, column = (mark.line, mark.column) if mark else (0, 0)
+        hint = "indent with spaces, not tabs; put quotes around the whole of a text with signs"
+        raise problems.stop(row, column, f"is not valid YAML: {wrong}", hint) from None
     except (yaml.YAMLError, ValueError, OverflowError):
         raise problems.stop(0, 0, "is not valid YAML", "check the escapes in double quotes") from None
     if not isinstance(root, Mapping):
-        raise problems.stop(0, 0, "the file is empty, or not a mapping of keys to values", _SMALLEST)
+        hint = 'begin with "version: 1" and "environments: {lint: {commands: [ruff check]}}"'
+        raise problems.stop(0, 0, "the file is empty, or not a mapping of keys to values", hint)
     sizes: dict[int, int] = {}
     if _check(root, problems, sizes) > len(sizes) + _MAX_ALIASED:
         message = f"the aliases of this file repeat more than {_MAX_ALIASED:,} values"
@@ -158,7 +162,7 @@ def _check(node: Node, problems: Problems, sizes: dict[int, int]) -> int:
         size = sum(_check(item, problems, sizes) for item in node.value)
     elif not node.value.isprintable() and (bad := re.search(_BAD, node.value)):
         problems.add(node, f"contains the character U+{ord(bad[0]):04X}", "remove the escape")
-        node.value = re.sub(_BAD, "?", node.value)
+        node.value = "?"
     sizes[id(node)] = size + 1
     return size + 1
 
@@ -178,30 +182,3 @@ def _entries(node: Mapping, problems: Problems) -> Iterator[tuple[Node, Node]]:
         if is_null(value) and not value.value:
             value.start_mark = key.start_mark  # where a value is missing, the parsers differ in its place
         yield key, value
-
-
-# Whether what was opened is meant, a pattern in the parser's message, the same in plain words, what to do.
-_EXPLAINED = (
-    (True, "escape|hexdecimal", "YAML does not know an escape in these double quotes", "use single quotes"),
-    (True, "quoted scalar", "the quote opened here is never closed", "close it"),
-    (True, "flow ", "the bracket opened here is not closed", "close it, or quote a text with [ ] { } or ,"),
-    (False, "mapping values are not", "a second ':' cannot stand here", "quote a text that contains ': '"),
-    (False, "sequence entries are not", "a list cannot begin here", "put each '- ' on a line of its own"),
-    (False, "another document", "a second YAML document begins here", "keep one document in the file"),
-    (False, "undefined alias", "an alias has no anchor above it", "quote a text that begins with '*'"),
-)
-
-
-def _explained(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int, str, str]:
-    """Return line and column (from 0), message and hint for a syntax error, in plain words."""
-    mark = error.problem_mark or error.context_mark
-    row, column = (mark.line, mark.column) if mark is not None else (0, 0)
-    line = [*re.split(_BREAK, text), ""][row]
-    if tab := re.match(" *\t", line[: column + 1]):
-        return row, tab.end() - 1, "a tab cannot indent in YAML", "use spaces"
-    for opened, pattern, message, hint in _EXPLAINED:
-        where = error.context_mark if opened else mark
-        if where is not None and re.search(pattern, f"{error.problem} {error.context}"):
-            return where.line, where.column, message, hint
-    hint = "check the indentation here and on the line above; put quotes around a text with signs, all of it"
-    return row, column, "is not valid YAML", hint

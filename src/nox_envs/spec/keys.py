@@ -162,8 +162,7 @@ _LAYER_KEYS = (
 
 def _axis(name: str) -> str:
     if name in (*words.NAMING, *words.RUN_TIME, *[key.name for key in _LAYER_KEYS]):
-        hint = "a list of Pythons is the key 'python'" if name == "python" else "choose another name"
-        raise Invalid(f"{words.show(name)} cannot name an axis: it has a meaning of its own", hint)
+        raise Invalid(f"{words.show(name)} cannot name an axis: it has a meaning of its own")
     return name
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha1
-from itertools import islice, pairwise, product
+from itertools import product
 from math import prod
 from typing import NamedTuple, cast
 
@@ -16,10 +15,9 @@ from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
 from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
-from nox_envs.values import fields, replace
+from nox_envs.values import contents, fields, given, replace
 
 MOST_POINTS = 20_000
-_MOST_REPORTED = 20
 
 # The fields with placeholders; those of the first group keep {posargs} and {envdir} for the run.
 RUN_FIELDS = ("commands_pre", "commands", "commands_post", "set_env", "change_dir")
@@ -47,7 +45,8 @@ def expand(
         spent += count * (1 + rules // 100)
         cells = _cells(environment, python) if spent <= MOST_POINTS else []
         for cell in cells:
-            layers = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
+            every = (environment.layer, *cell.layers, *_rules(environment.overrides, cell))
+            layers = [layer for layer in every if layer]
             key = tuple([id(layer) for layer in layers])
             fixed, opened, size = known[key] = known.get(key) or _merged(layers, spec.drift)
             points.append(_point(environment, cell, fixed, opened))
@@ -55,9 +54,7 @@ def expand(
             if spent > MOST_POINTS:
                 break
         if spent > MOST_POINTS:
-            message = (
-                f"there are too many points: more than {MOST_POINTS:,}, or with long texts or many rules"
-            )
+            message = f"too many points: more than {MOST_POINTS:,}, or with long texts or many rules"
             hint = "list the points: matrix: [{AXIS: VALUE, …}, …]"
             raise FileProblems([_problem(environment.place, environment.name, ".matrix", message, hint)])
         if not cells:
@@ -102,10 +99,10 @@ def axes_of(environment: Environment) -> dict[str, tuple[str, ...]]:
 
 def always_given(environment: Environment) -> frozenset[str]:
     """Return the axes, and `python`, that have a value at every point of an environment."""
-    given = [{name for name, _ in point.values} for point in environment.include]
+    named = [{name for name, _ in point.values} for point in environment.include]
     if not environment.listed:
-        given.append({*environment.matrix})
-    return frozenset(set.intersection(*given) | ({"python"} if _pythons(environment) else set()))
+        named.append({*environment.matrix})
+    return frozenset(set.intersection(*named) | ({"python"} if _pythons(environment) else set()))
 
 
 def meets(condition: types.Condition, value: str | None) -> bool:
@@ -146,9 +143,9 @@ def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
     for point in environment.include:
         layers = (*[part.layer for part in axis_values if part.values[0] in point.values], point.layer)
         axes = tuple([pair for pair in point.values if pair[0] != "python"])
-        given = dict(point.values).get("python")
-        own = (given,) if given else pythons
-        cells += [_Cell(python, axes, shown or bool(given), layers, point.place) for python in own]
+        own = dict(point.values).get("python")
+        of_point = (own,) if own else pythons
+        cells += [_Cell(python, axes, shown or bool(own), layers, point.place) for python in of_point]
     if forced is None:
         return cells
     at_forced = [cell for cell in cells if cell.python == forced]
@@ -185,19 +182,19 @@ def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -
     def filled(field: str, content: object) -> object:
         return _changed(content, lambda text, _: words.fill(text, values, for_run=field in RUN_FIELDS))
 
-    given = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
-    if template := given.pop("name", None):
+    found = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
+    if template := found.pop("name", None):
         # As in the factors of tox, dots are left out: py313-django52.
         dotless = {axis: value.replace(".", "") for axis, value in cell.axes}
         session = words.fill(str(template), {**values, **dotless})
-        given["tags"] = (*cast("tuple[str, ...]", given.get("tags", ())), name)
+        found["tags"] = (*cast("tuple[str, ...]", found.get("tags", ())), name)
     else:
         parts = [cell.python] if cell.shown and cell.python else []
         session = "-".join([name, *parts])
         if environment.listed or environment.matrix or cell.axes:
             session = f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
     point = Point(environment=name, session=session, python=cell.python, axes=cell.axes, place=cell.place)
-    return replace(point, **given)
+    return replace(point, **found)
 
 
 def templates_in(content: object) -> list[tuple[str, Place | None]]:
@@ -248,8 +245,7 @@ def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> 
 def _over(base: object, added: object) -> object:
     if isinstance(added, LockOptions) and added.enabled is False:
         return added
-    given = {name: content for name in fields(added) if (content := getattr(added, name)) not in (None, ())}
-    return replace(base, **merge({name: getattr(base, name) for name in fields(base)}, given))
+    return replace(base, **merge(contents(base), given(added)))
 
 
 def venv_directory(session: str, envdir: str = ".nox") -> str:
@@ -276,15 +272,13 @@ def _clashes(
     owners = {environment.name: environment for environment in environments}
     first: dict[str, Point] = {}
     for point in points:
-        slug, message = _slug(point.session), ""
-        other, owner = first.setdefault(slug, point), owners.get(point.session)
+        other, owner = first.setdefault(_slug(point.session), point), owners.get(point.session)
+        message = ""
         if taken := {point.session, point.environment} & reserved:
             message = f"{taken.pop()!r} is the name of a built-in session"
-        elif other is not point and other.session == point.session:
-            message = f"the session {point.session!r} exists twice, here and at {other.place}"
         elif other is not point:
             there = f"{other.session!r} ({other.place})"
-            message = f"the sessions {point.session!r} and {there} have the same venv directory {slug!r}"
+            message = f"the session {point.session!r} has the name or venv directory of {there}"
         elif owner is not None and owner.name != point.environment:
             message = f"the session {point.session!r} has the name of an environment ({owner.place})"
         if message:
@@ -292,33 +286,12 @@ def _clashes(
 
 
 def _wrong_requires(environments: tuple[Environment, ...], points: list[Point]) -> Iterator[Problem]:
-    graph: dict[str, list[str]] = {environment.name: [] for environment in environments}
+    known = {environment.name for environment in environments}
     for point in points:
-        for other in {point.environment, f"{point.environment}-{point.python}"} - {point.session}:
-            graph.setdefault(other, []).append(point.session)
-        graph.setdefault(point.session, []).extend([one.text for one in point.requires])
-    required = {(point.session, one.text): (point, one) for point in points for one in point.requires}
-    wrong = {(one.place, one.text): (point, one) for point, one in required.values() if one.text not in graph}
-    for point, one in islice(wrong.values(), _MOST_REPORTED):
-        hint = did_you_mean(one.text, graph) or "`nox-envs list` shows the sessions"
+        known |= {point.session, f"{point.environment}-{point.python}"}
+    required = {(one.place, one.text): (point, one) for point in points for one in point.requires}
+    wrong = [found for (_, name), found in required.items() if name not in known]
+    for point, one in wrong[:20]:
+        hint = did_you_mean(one.text, known) or "`nox-envs list` shows the sessions"
         message = f"{words.show(one.text)} is not an environment, and not a session of one"
         yield _problem(one.place, point.environment, ".requires", message, hint)
-    for circle in circles_in(graph):
-        point, one = next(required[edge] for edge in pairwise(circle) if edge in required)
-        message = f"the sessions require each other: {' -> '.join(circle)}"
-        yield _problem(one.place, point.environment, ".requires", message, "remove one of them")
-
-
-def circles_in(graph: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
-    """Return the circles of a graph, as (a, b, a), the first twenty if there are more."""
-    edges = {name: [*targets] for name, targets in graph.items()}
-    circles: list[tuple[str, ...]] = []
-    while len(circles) < _MOST_REPORTED:
-        try:
-            TopologicalSorter(edges).prepare()
-            break
-        except CycleError as error:
-            circle = tuple(reversed(error.args[1]))
-            circles.append(circle)
-            edges[circle[0]] = [name for name in edges[circle[0]] if name != circle[1]]
-    return circles

@@ -56,7 +56,13 @@ class Shape(Generic[T_co]):
         """Return the checked value of a node, or add a problem and return None."""
         try:
             if not (self.empty if is_null(node) else isinstance(node, self.kinds)):
-                raise _mismatch(node, self.expected)
+                found, hint = "a list" if isinstance(node, Sequence) else "a mapping", ""
+                if isinstance(node, Scalar):
+                    found = "nothing" if is_null(node) else show(node.value)
+                elif isinstance(node, Mapping) and len(node.value) == 1 and is_null(node.value[0][1]):
+                    # `{posargs}` without quotes is YAML for a mapping with one empty key.
+                    hint = f"quote a value that begins with a brace: '{{{node.value[0][0].value}}}'"
+                raise Invalid(f"expected {self.expected}, found {found}", hint)
             return self._read(node, problems)
         except Invalid as invalid:
             problems.add(node, invalid.message, invalid.hint)
@@ -78,16 +84,6 @@ class Key(NamedTuple):
 
 Keys: TypeAlias = tuple[Key, ...]
 Free: TypeAlias = tuple[Shape[str], Shape[str]] | None
-
-
-def _mismatch(node: Node, expected: str) -> Invalid:
-    found, hint = "a list" if isinstance(node, Sequence) else "a mapping", ""
-    if isinstance(node, Scalar):
-        found = "nothing" if is_null(node) else show(node.value)
-    elif isinstance(node, Mapping) and len(node.value) == 1 and is_null(node.value[0][1]):
-        # `{posargs}` without quotes is YAML for a mapping with one empty key.
-        hint = f"quote a value that begins with a brace: '{{{node.value[0][0].value}}}'"
-    return Invalid(f"expected {expected}, found {found}", hint)
 
 
 def _listed(words: list[str]) -> str:
@@ -197,10 +193,10 @@ def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short
             return made(**found)
         if any(name not in found for name in required):
             return None
-        given: dict[str, object] = {"place": problems.place(node)}
-        given["layer"] = {key.name: found.pop(key.name) for key in layer if key.name in found}
+        layered = {key.name: found.pop(key.name) for key in layer if key.name in found}
         fields = {known[name].field or name: one for name, one in found.items() if name in known}
-        given.update(fields if free is None else {"values": tuple(found.items())})
+        pairs: dict[str, object] = fields if free is None else {"values": tuple(found.items())}
+        given = {"place": problems.place(node), "layer": layered, **pairs}
         return made(**{name: one for name, one in given.items() if name in slots})
 
     described = {key.name: {"description": key.description, **key.shape.schema} for key in keys}
@@ -225,10 +221,8 @@ def _read_keys(node: Mapping, known: dict[str, Key], free: Free, problems: Probl
             if word := free[0].read(name, problems):
                 found[word] = free[1].read(child, problems) or ""
         else:
-            listed = (
-                f"known keys: {', '.join(known)}" if len(known) < 20 else "`nox-envs schema` lists the keys"
-            )
-            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or listed
+            every = f"known keys: {', '.join(known)}" if len(known) < 20 else "`nox-envs schema` lists them"
+            hint = _INSTEAD.get(name.value) or problems.suggest(name.value, known) or every
             problems.add(name, "unknown key", hint)
     for key in known.values():
         if key.required and key.name not in found:
@@ -245,9 +239,8 @@ def entry_of(*keys: Key) -> Shape[Entry]:
         if len(node.value) != 1:
             raise Invalid(f"expected exactly one of the keys {', '.join(names)}")
         place = problems.place(node.value[0][1])
-        for kind, text in found.items():
-            return Entry(kind=cast("EntryKind", kind), text=str(text), place=place)
-        return None
+        entries = [Entry(kind=cast("EntryKind", one), text=str(found[one]), place=place) for one in found]
+        return entries[0] if entries else None
 
     schema = {**inner.schema, "type": "object", "minProperties": 1, "maxProperties": 1}
     return Shape(_listed([f"{{{name}: …}}" for name in names]), schema, (Mapping,), read)
