@@ -49,13 +49,12 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
         return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
     expected, _ = _SCALARS.get(kind, _SCALARS[str])
     if origin is tuple:
-        if args == _PAIRS and (pairs := _pairs(content, text)):
-            return pairs
         expected = "a list" if args[1] is ... else f"a list of {len(args)}"
         if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
             kinds = [args[0]] * len(content) if args[1] is ... else args
             each = enumerate(zip(kinds, content, strict=True))
-            return tuple([_decoded(one, item, f"{path}[{at}]", text) for at, (one, item) in each])
+            pairs = args == _PAIRS and _pairs(content, text)
+            return pairs or tuple([_decoded(one, item, f"{path}[{at}]", text) for at, (one, item) in each])
     elif origin in (Union, UnionType):
         for one in args[1:]:
             with suppress(Invalid):
@@ -73,12 +72,16 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
     raise _unexpected(expected, content, path)
 
 
-def _pairs(content: object, text: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+def _pairs(content: list[object], text: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
     """Return a list of pairs at once, since a report has hundreds; empty for anything else."""
-    if not isinstance(content, list) or not all(isinstance(one, list) and len(one) == 2 for one in content):
-        return ()
-    plain = all(type(name) is type(other) is str for name, other in content)
-    return tuple([(text(name), text(other)) for name, other in content]) if plain else ()
+    found: list[tuple[str, str]] = []
+    for one in content:
+        match one:
+            case [str(name), str(other)]:
+                found.append((text(name), text(other)))
+            case _:
+                return ()
+    return tuple(found)
 
 
 def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:
