@@ -58,7 +58,6 @@ class Locker:
         root.mkdir(parents=True, exist_ok=True)
         self.env = {name: text for name, text in machine.env.items() if name != "UV_NO_CONFIG"} | variables
         self.uv = uv()
-        self.told: list[tuple[int, int, str]] = []
         self.project = ""
         self.settings: Mapping[str, object] = {}
 
@@ -134,7 +133,7 @@ class Locker:
             return tuple(found for one in layers if (found := layer_plan(plan, one)))
 
         run = replace(self.tools(packages, upgrade), plans=plans, **{"bases": bases, **options})
-        yield from lock_all(run, lambda *step: self.told.append(step))
+        yield from lock_all(run)
 
     def lock(
         self, *plans: LockPlan, packages: tuple[str, ...] = (), upgrade: bool = False, **options: object

@@ -76,7 +76,7 @@ def locked(locked_once: Project, tmp_path: Path) -> Project:
 def test_a_second_run_changes_no_byte_and_every_check_accepts(locked: Project) -> None:
     before = locks(locked)
     assert sorted(before) == ["base.txt", "lint.txt", "pylock.lint.toml", "tests.txt"]
-    assert told(locked.nox("-s", "lock", check=True).output) == [
+    assert sorted(told(locked.nox("-s", "lock", check=True).output)) == [
         "base (requirements/base.txt): unchanged: 2 kept",
         "lint (requirements/lint.txt and pylock.lint.toml): unchanged: 1 kept",
         "tests (requirements/tests.txt): unchanged: 4 kept",
@@ -149,7 +149,7 @@ def test_a_contradiction_is_explained_and_leaves_its_old_file(locked: Project) -
     locked.write("envs.yaml", text)
     failed = locked.nox("-s", "lock")
     assert failed.returncode == 1
-    assert told(failed.output)[2] == "tests (requirements/tests.txt): failed, nothing is written"
+    assert "tests (requirements/tests.txt): failed, nothing is written" in told(failed.output)
     assert "environment tests: plum<1 (envs.yaml:6)" in failed.output
     assert "not locked: requirements/tests.txt" in failed.output
     changed = {name for name, text in locks(locked).items() if before[name] != text}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,6 @@ from nox_envs.report.report import (
     verdict,
 )
 from nox_envs.report.text import finding_lines, render_text, summary_line
-from nox_envs.terminal import progress_on
 from nox_envs.values import replace
 from tests.reports import HOSTILE, everything, finding, hostile, outcome
 from tests.sarif import check_published, check_references, published
@@ -403,25 +400,3 @@ def test_markdown_is_quiet_when_one_session_is_clean() -> None:
     assert "a note" in render(replace(CLEAN, notes=("a note",)), "markdown")
     two = render(Report(environments=(outcome(), outcome(session="docs"))), "markdown")
     assert "<details><summary>✅ 2 without drift</summary>" in two
-
-
-# Progress.
-
-
-def test_progress_is_a_line_on_a_terminal_that_is_wiped_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("nox_envs.terminal.time.monotonic", lambda: now[0])
-    leader, follower = os.openpty()
-    with os.fdopen(follower, "w") as stream:
-        told = progress_on(stream)
-        for seconds, done in ((0.1, 1), (0.4, 1), (0.41, 2), (0.6, 3), (0.7, 4)):
-            now[0] = seconds
-            told(done, 4, "x" * 500)
-        told(4, 4, "done twice")
-        shown = ""
-        while shown.count("\x1b[K") < 3:  # a terminal may hand over its text in parts
-            shown += os.read(leader, 10_000).decode()
-    os.close(leader)
-    lines = [f"[{'#' * filled}{'-' * (24 - filled)}] ".ljust(79, "x") for filled in (6, 18)]
-    assert shown.split("\r\x1b[K") == ["", *lines, ""]
-    progress_on(io.StringIO())(1, 2, "nothing is drawn")

@@ -26,7 +26,7 @@ from nox_envs.host import Host
 from nox_envs.memory import Row
 from nox_envs.project import Project
 from nox_envs.session import SessionRun
-from nox_envs.terminal import harmless, progress_on, redact, wants_colour, write_anything
+from nox_envs.terminal import harmless, redact, wants_colour, write_anything
 from nox_envs.values import replace
 
 if TYPE_CHECKING:
@@ -354,15 +354,19 @@ def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
 
 def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespace) -> None:
     from nox_envs.drift import orphans
-    from nox_envs.lock.run import closing_lines, prune
+    from nox_envs.lock.run import prune, result_lines
 
     chosen = {row.session for row in project.select_rows(tuple(asked.environments))}
     for line in project.outside_settings():
         session.warn("%s", line)
-    results = list(_results(project, chosen, asked))
-    for line in closing_lines(results) or ["no environment has a lock"]:
-        session.log("%s", line)
-    failed = [result.plan.path for result in results if result.outcome == "failed"]
+    failed: list[str] = []
+    result = None
+    for result in _results(project, chosen, asked):
+        failed += [result.plan.path] if result.outcome == "failed" else []
+        for line in result_lines(result):
+            session.log("%s", line)
+    if result is None and not project.broken:
+        session.log("no environment has a lock")
     broken = {name: error for name, error in project.broken.items() if name in chosen}
     for error in dict.fromkeys(map(str, broken.values())):
         session.warn("%s", harmless(error))
@@ -402,7 +406,7 @@ def _results(project: Project, chosen: set[str], asked: argparse.Namespace) -> I
         if not plans:
             return
         again = bool(project.broken)
-        yield from lock_all(replace(run, plans=plans), progress_on(sys.stderr))
+        yield from lock_all(replace(run, plans=plans))
         if not again:
             return
         run = replace(run, packages=())

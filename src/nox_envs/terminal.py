@@ -1,4 +1,4 @@
-"""Text on its way to a stream: escaping, redaction, colour, progress."""
+"""Text on its way to a stream: escaping, redaction, colour."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import io
 import os
 import re
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TextIO
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "fix": "1", "dim": "2"}
@@ -18,10 +16,6 @@ _USERINFO = r"(?P<ssh>ssh)?://(?P<user>[^/?#\s]*)@"
 _VARIABLES = r"\$\{[\w-]+\}(?::\$\{[\w-]+\})?"
 _QUERY = r"([?&](?P<name>[^=&?#\s]*))=(?!\$\{[\w-]+\}(?:[&#\s]|$))[^&#\s]+"
 _SECRET = r"(?i)token|secret|passw|signature|credential|api[-_]?key|auth(?!or)|^sig$"
-
-_WIPE = "\r\x1b[K"
-_DELAY = 0.3
-_PAUSE = 0.1
 
 
 def write_anything() -> None:
@@ -87,32 +81,3 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str], choice: str = "auto
     plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
     forced = environ.get("FORCE_COLOR") or stream.isatty()
     return choice == "always" or (choice == "auto" and not plain and bool(forced))
-
-
-Told = Callable[[int, int, str], None]
-
-
-def progress_on(stream: TextIO) -> Told:
-    """Return what draws how far a task is: from the count done, the total, and a label.
-
-    Nothing is drawn in the first 0.3 seconds, or where `stream` is not a terminal. Threads may call it.
-    """
-    if not stream.isatty():
-        return lambda done, total, label: None
-    lock = threading.Lock()
-    due, drawn = time.monotonic() + _DELAY, False
-
-    def show(done: int, total: int, label: str) -> None:
-        nonlocal due, drawn
-        with lock:
-            if done >= total:
-                stream.write(_WIPE if drawn else "")
-                due, drawn = time.monotonic() + _DELAY, False
-            elif time.monotonic() >= due:
-                bar = ("#" * (24 * done // total)).ljust(24, "-")
-                columns = os.get_terminal_size(stream.fileno()).columns or 80
-                stream.write(_WIPE + f"[{bar}] {label}"[: columns - 1])
-                due, drawn = time.monotonic() + _PAUSE, True
-            stream.flush()
-
-    return show

@@ -21,7 +21,7 @@ from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.processes import end_all
-from nox_envs.terminal import Told, printable
+from nox_envs.terminal import printable
 from nox_envs.values import replace, value
 
 _CHANGES = {"+": "added", "-": "removed", "~": "changed", "=": "kept"}
@@ -38,7 +38,7 @@ class LockResult:
     lines: tuple[str, ...] = ()
 
 
-def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
+def lock_all(run: LockRun) -> Iterator[LockResult]:
     """Regenerate locks side by side, each after those that it builds on, and yield results as they come.
 
     Raises NoxEnvsError for an unknown package to upgrade, and for locks that build on each other.
@@ -62,7 +62,6 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
             while sorter.is_active():
                 for path in sorter.get_ready():
                     running[pool.submit(_lock, run, managed[path], made, guard)] = path
-                told(len(made), len(managed), ", ".join(running.values()))
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     sorter.done(running.pop(future))
                     yield future.result()
@@ -70,7 +69,6 @@ def lock_all(run: LockRun, told: Told) -> Iterator[LockResult]:
             end_all()
             pool.shutdown(cancel_futures=True)
             raise
-    told(len(managed), len(managed), "")
 
 
 def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
@@ -166,14 +164,10 @@ def _versions(pins: Iterable[Pin]) -> dict[str, str]:
     return {name: ", ".join(sorted(found)) for name, found in versions.items()}
 
 
-def closing_lines(results: Iterable[LockResult]) -> list[str]:
-    """Return what a run says at its end: each result by path, failures last."""
-    lines: list[str] = []
-    for result in sorted(results, key=lambda one: (one.outcome == "failed", one.plan.path)):
-        names, files = ", ".join(result.plan.environments), " and ".join(result.plan.files)
-        lines.append(f"{names} ({files}): {result.summary}")
-        lines += [f"  {printable(line)}" for line in result.lines]
-    return lines
+def result_lines(result: LockResult) -> list[str]:
+    """Return what a run says of one lock."""
+    names, files = ", ".join(result.plan.environments), " and ".join(result.plan.files)
+    return [f"{names} ({files}): {result.summary}", *(f"  {printable(line)}" for line in result.lines)]
 
 
 def prune(found: Iterable[Finding], *, root: Path, dry_run: bool) -> list[str]:
