@@ -134,18 +134,12 @@ def _register(project: Project, rows: list[Row]) -> None:
         for row in rows:
             declare(row.session, row, row.python, row.requires, row.tags)
         if environment not in by_session:
-            _register_whole(rows)
 
+            def whole(session: nox.Session) -> None:
+                session.log("every point of this environment has run")
 
-def _register_whole(rows: list[Row]) -> None:
-    """Register the environment's name as a session that requires all of its points."""
-
-    def run(session: nox.Session) -> None:
-        session.log("every point of this environment has run")
-
-    run.__doc__ = rows[0].description
-    sessions = [row.session for row in rows]
-    nox.session(name=rows[0].environment, python=False, default=False, requires=sessions)(run)
+            whole.__doc__ = first.description
+            nox.session(name=environment, python=False, default=False, requires=[*by_session])(whole)
 
 
 def _run_point(project: Project, session: nox.Session, row: Row) -> None:
