@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, Problem
 from nox_envs.files import read_text
 from nox_envs.findings import (
-    FILE_KINDS,
     FilesMode,
     Finding,
-    IgnoreRule,
     about,
     count_kinds,
     finding,
@@ -67,7 +65,7 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
                 continue
             whole = [plan.points[0].session] if len(plan.points) == 1 else plan.environments
             where = f"{plan.path} ({', '.join(whole)})"
-            for one in project.apply(found, plan.points[0].drift).findings:
+            for one in project.apply(found, plan.points[0].drift)[0]:
                 places.setdefault(replace(one, environment="", session=""), []).append(where)
     findings = [replace(one, path=", ".join(where)) for one, where in places.items()]
     if names:
@@ -75,7 +73,7 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
         problems += [one for error in broken for one in error.problems]
     else:
         problems += project.composer.problems(points)
-        findings += project.apply(orphans(project), project.spec.drift).findings
+        findings += project.apply(orphans(project), project.spec.drift)[0]
     environments = counted(len({row.environment for row in rows}), "environment")
     state = f"; locks: {count_kinds(findings)}" if findings else ": valid, and every lock matches"
     summary = f"{project.origin}: {environments}, {counted(len(rows), 'session')}{state}"
@@ -177,14 +175,10 @@ def check_drift(
     """
     environments: list[EnvironmentReport] = []
     problems: dict[str, None] = {}
-    rules: list[IgnoreRule] = []
     read: set[str] | None = set()  # the files behind the last verdicts, None once one is not valid any more
-    shallow = False
     for row in project.select_rows(names):
         point = project.point(row)
         mode = files or point.drift.files or otherwise
-        rules += point.drift.ignore
-        shallow |= mode == "off"
         verdict = project.recall(point, project.location(row.session)) if mode == "off" else None
         if verdict:
             environments += read_report(verdict.report, origin=row.session).environments
@@ -201,9 +195,7 @@ def check_drift(
     if names:
         return report
     found = orphans(project, read or ())
-    found = project.apply(found, project.spec.drift).findings if found else ()
-    idle = _idle_rules(project, rules, shallow, bool(report.skipped))
-    return replace(report, findings=found, notes=tuple(idle))
+    return replace(report, findings=project.apply(found, project.spec.drift)[0]) if found else report
 
 
 def _environment(project: Project, point: Point, files: FilesMode) -> EnvironmentReport:
@@ -226,26 +218,6 @@ def _environment(project: Project, point: Point, files: FilesMode) -> Environmen
             found += checked.findings
         except NotAVenv as error:
             reason = f"{error}; {run}"
-    outcome = project.apply(found, point.drift)
-    status, ignored = status_of(outcome.findings, reason), len(outcome.ignored)
-    return environment_report(
-        project, point, plan, checked, status, outcome.findings, reason=reason, ignored=ignored
-    )
-
-
-def _idle_rules(
-    project: Project, rules: Iterable[IgnoreRule], shallow: bool, incomplete: bool
-) -> Iterator[str]:
-    """Yield a line about each ignore rule that is over, or is known to match nothing, in order.
-
-    In a `shallow` check no files were compared, in an `incomplete` one some environments were not checked.
-    """
-    for rule in sorted(set(rules), key=lambda rule: (rule.place.line, rule.place.column)):
-        names = ("kind", "package", "path", "environment")
-        words = [f"{name} {text}" for name in names if (text := getattr(rule, name))]
-        what = f"{rule.place}: the ignore rule for {', '.join(words)}"
-        unseen = incomplete or (shallow and (rule.kind in FILE_KINDS or bool(rule.path)))
-        if rule.until and rule.until < project.today:
-            yield f"{what} ended on {rule.until}; remove it, or give it a new date"
-        elif rule not in project.used_rules and not unseen:
-            yield f"{what} matched nothing; remove it"
+    counting, ignored = project.apply(found, point.drift)
+    status = status_of(counting, reason)
+    return environment_report(project, point, plan, checked, status, counting, reason=reason, ignored=ignored)

@@ -128,31 +128,22 @@ class DriftOptions:
     ignore: tuple[IgnoreRule, ...] = ()
 
 
-@value
-class Outcome:
-    """The findings that count, those that are ignored, and the ignore rules that matched."""
+def apply_options(
+    findings: Iterable[Finding], options: DriftOptions, *, today: str
+) -> tuple[tuple[Finding, ...], int]:
+    """Give findings the severities of a spec; return those that it does not ignore, and the number of others.
 
-    findings: tuple[Finding, ...]
-    ignored: tuple[Finding, ...] = ()
-    used: tuple[IgnoreRule, ...] = ()
-
-
-def apply_options(findings: Iterable[Finding], options: DriftOptions, *, today: str) -> Outcome:
-    """Give findings the severities of a spec, and set apart what it ignores until `today` (an ISO date)."""
+    `today` is an ISO date, by which rules may be over (empty: none is).
+    """
     severities = dict(options.severity)
     rules = [rule for rule in options.ignore if (rule.until or today) >= today]
+    all_findings = tuple(findings)
     kept: list[Finding] = []
-    ignored: list[Finding] = []
-    used: list[IgnoreRule] = []
-    for one in findings:
-        matching = [rule for rule in rules if matches(rule, one)]
-        used += matching
+    for one in all_findings:
         severity = severities.get(one.kind, one.severity)
-        if matching or severity == "off":
-            ignored.append(one)
-        else:
+        if severity != "off" and not any(matches(rule, one) for rule in rules):
             kept.append(one if severity == one.severity else replace(one, severity=severity))
-    return Outcome(findings=tuple(kept), ignored=tuple(ignored), used=tuple(dict.fromkeys(used)))
+    return tuple(kept), len(all_findings) - len(kept)
 
 
 def matches(rule: IgnoreRule, one: Finding) -> bool:

@@ -21,7 +21,7 @@ from nox_envs.values import replace
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-    from nox_envs.findings import DriftOptions, Finding, IgnoreRule, Outcome
+    from nox_envs.findings import DriftOptions, Finding
     from nox_envs.lock.plan import LockPlan, PlanInputs
     from nox_envs.lock.text import Lock
     from nox_envs.requirements.compose import Composer, Composition
@@ -66,8 +66,6 @@ class Project:
         self._pins: dict[str, str] = {}
         # The problems of each session whose requirements cannot be read, among those composed so far.
         self.broken: dict[str, FileProblems] = {}
-        # The ignore rules that matched a finding so far.
-        self.used_rules: set[IgnoreRule] = set()
         # Each folder is removed with this object.
         self._wheels: dict[str | None, tuple[TemporaryDirectory[str], Path]] = {}
 
@@ -139,12 +137,10 @@ class Project:
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
-    def apply(self, found: Iterable[Finding], options: DriftOptions) -> Outcome:
-        """Give findings the severities of `options` and paths for people; set apart what is ignored today."""
+    def apply(self, found: Iterable[Finding], options: DriftOptions) -> tuple[tuple[Finding, ...], int]:
+        """Return findings with paths for people, as `options` count today, and the number that is ignored."""
         shown = [replace(one, path=self.shown(one.path)) if one.path else one for one in found]
-        outcome = apply_options(shown, options, today=self.today)
-        self.used_rules |= {*outcome.used}
-        return outcome
+        return apply_options(shown, options, today=self.today)
 
     def select(self, names: tuple[str, ...]) -> tuple[Point, ...]:
         """Return the points that `names` select: environments, sessions or globs of them; all without names.

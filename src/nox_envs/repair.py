@@ -139,9 +139,8 @@ class Repair:
         return replace(checked, findings=self._counting("venv", checked.findings))
 
     def _counting(self, link: str, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
-        outcome = self._project.apply(found, self._point.drift)
-        self._ignored[link] = len(outcome.ignored)
-        return outcome.findings
+        counting, self._ignored[link] = self._project.apply(found, self._point.drift)
+        return counting
 
     def _drifted(self, receipt: Receipt, checked: Checked) -> None:
         session, found = self._point.session, drift_in(checked.findings)
