@@ -18,11 +18,11 @@ from nox_envs.lock.text import Lock, parse_lock
 from nox_envs.requirements.text import parse_requirement
 from nox_envs.spec.types import ExcludeNewer, Point
 from nox_envs.values import replace
-from nox_envs.venv.check import Checked, check_venv
-from nox_envs.venv.compare import Expectation, Own
+from nox_envs.venv.compare import Checked, Expectation, Own
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import Interpreter, freeze_lines, take
+from nox_envs.verify import check_venv
 from tests.conftest import Backend, MakeVenv, Venv, uv
 from tests.index import Index, write_source
 

@@ -27,10 +27,11 @@ from nox_envs.report.report import EnvironmentReport, Report, Status
 from nox_envs.report.text import finding_lines, summary_line
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
-from nox_envs.venv.check import Checked, check_venv
+from nox_envs.venv.compare import Checked
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
+from nox_envs.verify import check_venv
 
 # Kinds that an installation does not fix.
 _BEYOND_REPAIR = frozenset({"inconsistent", "unowned", "clobbered"})

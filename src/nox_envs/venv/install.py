@@ -17,8 +17,7 @@ from nox_envs.lock.text import requirement_line
 from nox_envs.requirements.text import Declared
 from nox_envs.spec.words import canonical_name, is_name
 from nox_envs.values import replace, value
-from nox_envs.venv.check import Checked
-from nox_envs.venv.compare import Expectation, Own, hashes_digest
+from nox_envs.venv.compare import Checked, Expectation, Own, hashes_digest
 from nox_envs.venv.files import claims_of, owned_startup, relative
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import SEEDS, Snapshot, file_digest, listed, record_digest
