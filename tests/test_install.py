@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,6 +267,18 @@ def test_a_hash_in_a_requirement_is_enforced_or_refused(case: Case, index: Index
     case.plan = replace(case.plan, requirements=(right,))
     case.install()
     assert case.frozen == ["apple==1.1"]
+
+
+@pytest.mark.functional
+def test_a_hash_of_a_local_wheel_is_enforced(case: Case, index: Index) -> None:
+    wheel = Path(shutil.copy(index.directory / "plum-1.0-py3-none-any.whl", case.root))
+    wrong, right = (declared(f"./{wheel.name}#sha256={one}") for one in (ZEROS, index.sha256(wheel.name)))
+    case.plan = replace(case.plan, requirements=wrong)
+    with pytest.raises(InstallFailed, match="Hash mismatch"):
+        case.install()
+    case.plan = replace(case.plan, requirements=right)
+    case.install()
+    assert case.frozen == [f"plum @ {wheel.as_uri()}"]
 
 
 @pytest.mark.functional
