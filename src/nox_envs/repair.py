@@ -31,7 +31,7 @@ _BEYOND_REPAIR = frozenset({"inconsistent", "unowned", "clobbered"})
 # Kinds that tell of a damaged cache of uv.
 _FROM_CACHE = frozenset({"file-modified", "file-missing"})
 # What creators of venvs put at the top of site-packages, without endings.
-_CREATED = SEEDS | {"_virtualenv", "_distutils_hack", "distutils", "pkg_resources", "__pycache__"}
+_CREATED = SEEDS | {"_virtualenv", "_distutils_hack", "distutils", "pkg_resources"}
 
 
 class Repair:
@@ -74,10 +74,6 @@ class Repair:
         sources = [pin.source for pin in checked.expectation.pins]
         folders = any(one.kind == "directory" and not one.editable for one in sources)
         return folders or self._point.package.mode == "wheel"
-
-    @property
-    def _lock_digest(self) -> str:
-        return self._project.lock_digest(self._plan)
 
     @property
     def _repairs(self) -> bool:
@@ -134,7 +130,7 @@ class Repair:
     def _drifted(self, receipt: Receipt, checked: Checked) -> None:
         session, found = self._point.session, drift_in(checked.findings)
         cause = "the venv was changed after"
-        if receipt.lock != self._lock_digest:
+        if receipt.lock != self._project.lock_digest(self._plan):
             cause = f"{self._plan.path or 'its requirements'} changed since"
         self._host.warn(f"{session}: drift, {cause} it was installed: {count_kinds(found or self._locked)}")
         self._tell(checked.findings)
@@ -242,7 +238,7 @@ class Repair:
                 line=summary_line(clean),
                 report=render(Report(environments=(clean,)), "json"),
             )
-        receipt = replace(receipt, lock=self._lock_digest, verdict=verdict)
+        receipt = replace(receipt, lock=self._project.lock_digest(self._plan), verdict=verdict)
         if receipt != read_receipt(self._host.location):
             write_receipt(self._host.location, receipt)
 
@@ -297,5 +293,5 @@ def is_untouched(location: Path) -> bool:
     except NotAVenv:
         return False
     known = {one.name for one in snapshot.distributions}
-    names = {name.partition(".")[0].partition("-")[0] for site in snapshot.sites for name in os.listdir(site)}
+    names = {name.partition(".")[0].partition("-")[0] for name in snapshot.names}
     return known <= SEEDS and names <= _CREATED

@@ -52,7 +52,11 @@ class SessionRun:
             try:
                 self._run_commands()
             finally:
-                self._look_again(before)
+                if self._point.commands or self._point.commands_pre or self._point.commands_post:
+                    self._save(self.report)
+                deep = (self._point.drift.files or "off") != "off"
+                if deep or not before or before != evidence(self._host.location):
+                    self._repair.after_commands()
         finally:
             self._lock.release()
 
@@ -91,11 +95,3 @@ class SessionRun:
             tuple((name, filled(text)) for name, text in (*point.set_env, *command.set_env)),
             point.pass_env,
         )
-
-    def _look_again(self, before: str) -> None:
-        """Report how long the session took, and what the commands changed in their own venv."""
-        if self._point.commands or self._point.commands_pre or self._point.commands_post:
-            self._save(self.report)
-        deep = (self._point.drift.files or "off") != "off"
-        if deep or not before or before != evidence(self._host.location):
-            self._repair.after_commands()
