@@ -22,10 +22,9 @@ ORDER = """
     spec.types spec.words spec.document spec.shapes spec.points spec.checks spec.keys
     requirements.text requirements.project requirements.compose
     lock.pins lock.text lock.plan lock.freshness lock.resolve lock.run
-    venv.snapshot venv.receipt venv.compare venv.files
+    venv.snapshot venv.receipt venv.compare venv.files venv.install
     report.report report.text report.json report.markdown report.github report.sarif report
-    memory project host
-    venv.check venv.install
+    memory project host verify
     drift repair session diff init activate ci
     cli nox_sessions
     __init__ __main__

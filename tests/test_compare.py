@@ -19,8 +19,8 @@ from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.text import Lock
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
-from nox_envs.venv.check import Checked, check_venv
 from nox_envs.venv.compare import (
+    Checked,
     Expectation,
     Own,
     absolute_pins,
@@ -30,6 +30,7 @@ from nox_envs.venv.compare import (
 )
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import Distribution, Interpreter, Snapshot, record_digest, take
+from nox_envs.verify import check_venv
 from tests.conftest import BareVenv
 
 CPYTHON = Interpreter(version="3.12.1", implementation="cpython")

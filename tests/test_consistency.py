@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.markers import default_environment
 
-from nox_envs.venv.check import unmet_requirements
 from nox_envs.venv.snapshot import take
+from nox_envs.verify import unmet_requirements
 from tests.conftest import BareVenv, Machine, MakeVenv, uv
 from tests.index import Index
 

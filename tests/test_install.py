@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,11 @@ from nox_envs.lock.text import Lock, parse_lock
 from nox_envs.requirements.text import parse_requirement
 from nox_envs.spec.types import ExcludeNewer, Point
 from nox_envs.values import replace
-from nox_envs.venv.check import Checked, check_venv
-from nox_envs.venv.compare import Expectation, Own
+from nox_envs.venv.compare import Checked, Expectation, Own
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import Interpreter, freeze_lines, take
+from nox_envs.verify import check_venv
 from tests.conftest import Backend, MakeVenv, Venv, uv
 from tests.index import Index, write_source
 
@@ -53,13 +54,15 @@ class Case:
     def uv(self) -> Uv:
         folder = self.root / "state"
         return Uv(
-            program=uv(), python=str(self.venv.python), root=self.root, folder=folder, plan=self.plan,
+            python=str(self.venv.python), root=self.root, folder=folder, plan=self.plan,
             wheel=self.wheel, run=self.run,
         )  # fmt: skip
 
     def run(self, argv: tuple[str, ...]) -> None:
         self.told.append(argv)
-        ran = self.venv.machine.run(*argv, cwd=self.root, env={"UV_NO_CONFIG": "0", **self.env}, check=False)
+        ran = self.venv.machine.run(
+            uv(), *argv, cwd=self.root, env={"UV_NO_CONFIG": "0", **self.env}, check=False
+        )
         if ran.returncode:
             raise InstallFailed(f"uv failed:\n{ran.output}", output=ran.stderr)
 
@@ -86,7 +89,7 @@ class Case:
 
     def finish(self) -> None:
         checked = self.check()
-        self.receipt = receipt_of(checked.snapshot, checked.expectation, self.receipt or self.made, lock="")
+        self.receipt = receipt_of(checked.snapshot, checked.expectation, self.receipt or self.made)
 
     def assert_clean(self, *frozen: str) -> None:
         """Check that the venv holds just this, as is expected."""
@@ -267,6 +270,18 @@ def test_a_hash_in_a_requirement_is_enforced_or_refused(case: Case, index: Index
 
 
 @pytest.mark.functional
+def test_a_hash_of_a_local_wheel_is_enforced(case: Case, index: Index) -> None:
+    wheel = Path(shutil.copy(index.directory / "plum-1.0-py3-none-any.whl", case.root))
+    wrong, right = (declared(f"./{wheel.name}#sha256={one}") for one in (ZEROS, index.sha256(wheel.name)))
+    case.plan = replace(case.plan, requirements=wrong)
+    with pytest.raises(InstallFailed, match="Hash mismatch"):
+        case.install()
+    case.plan = replace(case.plan, requirements=right)
+    case.install()
+    assert case.frozen == [f"plum @ {wheel.as_uri()}"]
+
+
+@pytest.mark.functional
 @pytest.mark.parametrize("mode", ["none", "editable"])
 def test_a_project_whose_own_dependencies_take_a_build_is_asked_for_them(case: Case, mode: str) -> None:
     write_source(case.root, "hazel", "0.1", requires=("apple<2",))
@@ -326,9 +341,9 @@ def test_only_what_uv_does_not_repair_needs_a_new_venv(one: Finding, reason: str
 
 def test_the_time_of_an_installation_is_kept_by_a_repair(case: Case) -> None:
     snapshot = take(case.venv.location)
-    first = receipt_of(snapshot, Expectation(pins=()), fresh(snapshot), lock="x")
+    first = receipt_of(snapshot, Expectation(pins=()), fresh(snapshot))
     assert first.installed >= (case.venv.location / "pyvenv.cfg").stat().st_mtime_ns
-    assert receipt_of(snapshot, Expectation(pins=()), first, lock="y") == replace(first, lock="y")
+    assert receipt_of(snapshot, Expectation(pins=()), first) == first
 
 
 @pytest.mark.functional

@@ -19,7 +19,7 @@ from tests.test_venv_files import NOTHING, install, row
 
 
 def receipt_now(venv: BareVenv, made: Receipt = NOTHING) -> Receipt:
-    return receipt_of(take(venv.location), Expectation(pins=()), made, lock="")
+    return receipt_of(take(venv.location), Expectation(pins=()), made)
 
 
 def check(venv: BareVenv, receipt: Receipt) -> tuple[Finding, ...]:

@@ -86,7 +86,7 @@ def receipt_now(venv: BareVenv, made: Receipt = NOTHING) -> Receipt:
         for name in names:
             if not Path(folder, name).is_symlink():
                 os.utime(Path(folder, name), ns=(0, 10**9))
-    receipt = receipt_of(take(venv.location), Expectation(pins=()), made, lock="")
+    receipt = receipt_of(take(venv.location), Expectation(pins=()), made)
     return replace(receipt, installed=receipt.installed + 10**9)
 
 

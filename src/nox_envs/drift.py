@@ -28,7 +28,7 @@ from nox_envs.venv.snapshot import NotAVenv
 if TYPE_CHECKING:
     from nox_envs.lock.plan import LockPlan
     from nox_envs.spec.types import Point
-    from nox_envs.venv.check import Checked
+    from nox_envs.venv.compare import Checked
 
 
 @value
@@ -212,7 +212,7 @@ def _environment(project: Project, point: Point, files: FilesMode) -> Environmen
     else:
         try:
             found += requirements_changed(project, plan, point, receipt)
-            from nox_envs.venv.check import check_venv  # only where there is something to check
+            from nox_envs.verify import check_venv  # only where there is something to check
 
             checked = check_venv(project, point, plan, location, receipt, files=files, consistency=True)
             found += checked.findings

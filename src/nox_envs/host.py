@@ -13,18 +13,17 @@ from nox_envs.values import value
 class Host:
     """What a session needs of nox: its venv, its words after `--`, and what nox does for it.
 
-    `python` is the path of the venv's interpreter, `uv` that of uv; `may_install` tells whether nox installs
-    (not with `-R`); `install` runs uv and returns what it says on stderr (raises InstallFailed); `run` runs
-    a command of the spec. A NoxEnvsError ends the session as failed.
+    `python` is the path of the venv's interpreter; `may_install` tells whether nox installs (not with `-R`);
+    `install` runs uv with some arguments (raises InstallFailed); `run` runs a command of the spec. A
+    NoxEnvsError ends the session as failed.
     """
 
     location: Path
     python: str
-    uv: str
     posargs: tuple[str, ...]
     recreate: Callable[[], None]
     may_install: Callable[[], bool]
-    install: Callable[[tuple[str, ...]], str]
+    install: Callable[[tuple[str, ...]], None]
     run: Callable[[Command, Pairs, tuple[str, ...] | None], None]
     say: Callable[[str], None]
     warn: Callable[[str], None]

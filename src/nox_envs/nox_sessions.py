@@ -153,9 +153,9 @@ def _run_point(project: Project, session: nox.Session, row: Row) -> None:
             run.run()
         finally:
             if os.environ.get("GITHUB_ACTIONS") and run.report:
-                from nox_envs.report.report import Report
+                from nox_envs.report.json import read_report
 
-                _publish(Report(environments=(run.report,)))
+                _publish(read_report(run.report, origin=session.name))
 
 
 @contextmanager
@@ -206,7 +206,6 @@ def _host(session: nox.Session) -> Host:
     return Host(
         location=Path(venv.location).absolute(),
         python=str(Path(session.bin, "python.exe" if sys.platform == "win32" else "python").absolute()),
-        uv=nox.virtualenv.UV,
         posargs=tuple(session.posargs),
         recreate=recreate,
         may_install=may_install,
@@ -217,10 +216,11 @@ def _host(session: nox.Session) -> Host:
     )
 
 
-def _install(session: nox.Session, argv: tuple[str, ...]) -> str:
-    """Run uv and return what it says; raises InstallFailed with its own words."""
+def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
+    """Run uv and repeat its warnings; raises InstallFailed with its own words."""
     from tempfile import TemporaryFile
 
+    argv = (nox.virtualenv.UV, *argv)
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         try:
             # The variable contradicts --verify-hashes, which uv refuses.
@@ -232,7 +232,9 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> str:
         output = redact(said.read())
     if failure:
         raise InstallFailed(f"uv could not install: {failure}\n{output.strip()}", output=output)
-    return output
+    for line in output.splitlines():
+        if line.startswith("warning:"):
+            session.warn("%s", line)
 
 
 def _run_command(

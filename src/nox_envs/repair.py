@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nox_envs.drift import environment_report, requirements_changed
 from nox_envs.errors import InstallFailed, NoxEnvsError
-from nox_envs.files import digest, write_atomically
-from nox_envs.findings import (
-    Finding,
-    about,
-    count_kinds,
-    drift_in,
-    finding,
-    recreate_command,
-)
+from nox_envs.files import digest
+from nox_envs.findings import Finding, about, count_kinds, drift_in, finding, recreate_command
 from nox_envs.host import Host
 from nox_envs.lock.resolve import refuse_sourced
 from nox_envs.project import Project
@@ -27,31 +20,28 @@ from nox_envs.report.report import EnvironmentReport, Report, Status
 from nox_envs.report.text import finding_lines, summary_line
 from nox_envs.spec.types import Point
 from nox_envs.values import replace
-from nox_envs.venv.check import Checked, check_venv
+from nox_envs.venv.compare import Checked
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
+from nox_envs.verify import check_venv
 
 # Kinds that an installation does not fix.
 _BEYOND_REPAIR = frozenset({"inconsistent", "unowned", "clobbered"})
 # Kinds that tell of a damaged cache of uv.
 _FROM_CACHE = frozenset({"file-modified", "file-missing"})
 # What creators of venvs put at the top of site-packages, without endings.
-_CREATED = SEEDS | {"_virtualenv", "_distutils_hack", "distutils", "pkg_resources", "__pycache__"}
+_CREATED = SEEDS | {"_virtualenv", "_distutils_hack", "distutils", "pkg_resources"}
 
 
 class Repair:
-    """Check the venv of one point, build or repair it, and write the session's report.
+    """Check the venv of one point, and build or repair it; `save` takes the session's report as JSON."""
 
-    `seconds` returns how long the session has taken so far; `report` is the last report.
-    """
-
-    def __init__(self, project: Project, point: Point, host: Host, seconds: Callable[[], float]) -> None:
-        self.report: EnvironmentReport | None = None
+    def __init__(self, project: Project, point: Point, host: Host, save: Callable[[str], None]) -> None:
         self._project = project
         self._point = point
         self._host = host
-        self._seconds = seconds
+        self._save = save
         self._plan = project.plan_of(point)
         self._policy = point.drift.policy or "repair"
         self._locked: tuple[Finding, ...] = ()
@@ -77,19 +67,13 @@ class Repair:
         elif self._is_built_each_time(checked) and self._host.may_install():
             self._repair(receipt, checked)
         else:
-            if receipt.lock != self._lock_digest:  # the lock changed in nothing that this venv has
-                write_receipt(self._host.location, replace(receipt, lock=self._lock_digest))
-            self._conclude("clean", checked)
+            self._conclude("clean", receipt, checked)
 
     def _is_built_each_time(self, checked: Checked) -> bool:
         """Return whether the venv has a build of a local project, whose sources may have changed."""
         sources = [pin.source for pin in checked.expectation.pins]
         folders = any(one.kind == "directory" and not one.editable for one in sources)
         return folders or self._point.package.mode == "wheel"
-
-    @property
-    def _lock_digest(self) -> str:
-        return self._project.lock_digest(self._plan)
 
     @property
     def _repairs(self) -> bool:
@@ -145,7 +129,7 @@ class Repair:
     def _drifted(self, receipt: Receipt, checked: Checked) -> None:
         session, found = self._point.session, drift_in(checked.findings)
         cause = "the venv was changed after"
-        if receipt.lock != self._lock_digest:
+        if receipt.lock != self._project.lock_digest(self._plan):
             cause = f"{self._plan.path or 'its requirements'} changed since"
         self._host.warn(f"{session}: drift, {cause} it was installed: {count_kinds(found or self._locked)}")
         self._tell(checked.findings)
@@ -157,10 +141,12 @@ class Repair:
             return
         self._found = checked.findings
         self._write("drift", checked.findings, checked)
-        errors = [one for one in (*self._locked, *found) if one.severity == "error"]
-        if errors and (self._policy == "fail" or self._repairs):
+        wrong = [one for one in (*self._locked, *found) if one.severity == "error"]
+        if self._policy == "fail":
+            wrong += [one for one in repairable if one not in wrong]
+        if wrong and (self._policy == "fail" or self._repairs):
             fix = recreate_command(session)
-            raise NoxEnvsError(f"drift: {count_kinds(errors)}; to recreate the venv: {fix}")
+            raise NoxEnvsError(f"drift: {count_kinds(wrong)}; to recreate the venv: {fix}")
 
     def _rebuild(self, why: str) -> None:
         if why and not self._host.may_install():
@@ -170,24 +156,21 @@ class Repair:
             self._host.recreate()
         remove_receipt(self._host.location)
         before = fresh(take(self._host.location))
-        if self._plan.path:
-            self._sync(self._check(None))
-        else:
-            self._install()
+        self._install(self._check(None) if self._plan.path else None)
         receipt, checked = self._proved(before)
         if any(one.kind in _FROM_CACHE for one in checked.findings):
             found = count_kinds(checked.findings)
             self._host.warn(f"{self._point.session}: installed with {found}; installing again")
-            self._sync(checked)
+            self._install(checked)
             receipt, checked = self._proved(before)
-        self._accept("clean", receipt, checked)
+        self._conclude("clean", receipt, checked)
 
     def _repair(self, receipt: Receipt, checked: Checked) -> None:
         location = self._host.location
         before = evidence(location)
         remove_receipt(location)
         try:
-            self._sync(checked)
+            self._install(checked)
         except InstallFailed as error:
             if "`RECORD`" in error.output:
                 self._rebuild("uv cannot remove a package, because its RECORD is broken")
@@ -200,98 +183,68 @@ class Repair:
         if left := _repairable(after.findings):
             self._rebuild(f"the repair left {left[0].kind} {left[0].package or left[0].path}")
         else:
-            self._accept("repaired" if repaired else "clean", installed, after, repaired)
+            self._conclude("repaired" if repaired else "clean", installed, after, repaired)
 
     def _proved(self, before: Receipt) -> tuple[Receipt, Checked]:
         """Return the receipt of the venv as it is now, after the one of `before`, and what it is worth."""
         checked = check_venv(self._project, self._point, self._plan, self._host.location, before)
-        receipt = receipt_of(checked.snapshot, checked.expectation, before, lock=self._lock_digest)
+        receipt = receipt_of(checked.snapshot, checked.expectation, before)
         return receipt, self._check(receipt, proving=True)
 
-    def _accept(
-        self, status: Status, receipt: Receipt, checked: Checked, repaired: tuple[Finding, ...] = ()
-    ) -> None:
-        """Write the receipt of what was installed if it is what was locked; else end the session."""
-        if errors := [one for one in checked.findings if one.severity == "error"]:
-            self._tell(checked.findings)
-            self._write("drift", checked.findings, checked)
-            shown = self._plan.path or self._project.origin
-            raise NoxEnvsError(f"what was installed is not what {shown} says: {count_kinds(errors)}")
-        write_receipt(self._host.location, receipt)
-        self._conclude(status, checked, repaired)
-
-    # What uv does.
-
-    def _sync(self, checked: Checked) -> None:
-        with self._uv() as runner:
-            sync(runner, checked)
-
-    def _install(self) -> None:
-        project, point = self._project, self._point
-        settings = project.composer.project.uv_settings
-        names = [one.name for one in self._plan.requirements if not one.url and not one.path]
-        refuse_sourced(self._plan, settings, names)
-        layers = [
-            pin for base in project.bases(self._plan) if (lock := project.lock_of(base)) for pin in lock.pins
-        ]
-        with self._uv() as runner:
-            install(runner, project.own(point), extras=point.package.extras, layers=layers)
-
-    @contextmanager
-    def _uv(self) -> Iterator[Uv]:
-        """Provide uv for this venv, with a wheel of the project if it is installed as one."""
-        for line in self._project.outside_settings():
+    def _install(self, checked: Checked | None) -> None:
+        """Let uv change what differs; without `checked` install what is declared."""
+        project, point, plan = self._project, self._point, self._plan
+        if not checked:
+            names = [one.name for one in plan.requirements if not one.url and not one.path]
+            refuse_sourced(plan, project.composer.project.uv_settings, names)
+        for line in project.outside_settings():
             self._host.warn(line)
         with tempfile.TemporaryDirectory(prefix="nox-envs-") as folder:
-            runner = Uv(
-                program=self._host.uv,
-                python=self._host.python,
-                root=self._project.root,
-                folder=Path(os.path.realpath(folder)),
-                plan=self._plan,
-                run=self._run_uv,
-            )
-            wheel = self._wheel(runner) if self._point.package.mode == "wheel" else None
-            yield replace(runner, wheel=wheel)
-
-    def _wheel(self, runner: Uv) -> Path:
-        """Build the project's wheel, once for each run of nox and each Python."""
-        return self._project.wheel(self._point.python, lambda folder: build_wheel(runner, folder))
-
-    def _run_uv(self, argv: tuple[str, ...]) -> None:
-        for line in self._host.install(argv).splitlines():
-            if line.startswith("warning:"):
-                self._host.warn(line)
+            real, run = Path(os.path.realpath(folder)), self._host.install
+            uv = Uv(python=self._host.python, root=project.root, folder=real, plan=plan, run=run)
+            if point.package.mode == "wheel":
+                uv = replace(uv, wheel=project.wheel(point.python, partial(build_wheel, uv)))
+            if checked:
+                sync(uv, checked)
+            else:
+                locks = [lock for base in project.bases(plan) if (lock := project.lock_of(base))]
+                layers = [pin for lock in locks for pin in lock.pins]
+                install(uv, project.own(point), extras=point.package.extras, layers=layers)
 
     # What is said.
 
-    def _conclude(self, status: Status, checked: Checked, repaired: tuple[Finding, ...] = ()) -> None:
+    def _conclude(
+        self, status: Status, receipt: Receipt, checked: Checked, repaired: tuple[Finding, ...] = ()
+    ) -> None:
+        """Write the report and the receipt of a venv that is as it was locked; else end the session."""
         self._found = checked.findings
-        drifted = drift_in(checked.findings) or drift_in(self._locked)
         self._tell(drift_in(checked.findings))
+        drifted = drift_in(checked.findings) or drift_in(self._locked)
         report = self._write("drift" if drifted else status, checked.findings or repaired, checked)
-        line = summary_line(report)
-        self._host.say(line)
-        inputs = self._project.inputs_of(self._plan)
+        if errors := [one for one in checked.findings if one.severity == "error"]:
+            shown = self._plan.path or self._project.origin
+            raise NoxEnvsError(f"what was installed is not what {shown} says: {count_kinds(errors)}")
+        self._host.say(summary_line(report))
+        verdict, inputs = None, self._project.inputs_of(self._plan)
         compares = (self._point.drift.files or "off") != "off" or self._is_built_each_time(checked)
-        receipt = read_receipt(self._host.location)
-        if drifted or checked.findings or report.ignored or compares or inputs is None or receipt is None:
-            return
-        # The next session need not check the same again.
-        clean = replace(report, status="clean", findings=())
-        verdict = CleanVerdict(
-            inputs=tuple((path, digest(self._project.root / path)) for path in inputs),
-            key=self._project.verdict_key(self._point, self._host.location),
-            evidence=evidence(self._host.location),
-            line=summary_line(clean),
-            report=render(Report(environments=(clean,)), "json"),
-        )
-        write_receipt(self._host.location, replace(receipt, verdict=verdict))
+        if not (drifted or checked.findings or report.ignored or compares or inputs is None):
+            # The next session need not check the same again.
+            clean = replace(report, status="clean", findings=())
+            verdict = CleanVerdict(
+                inputs=tuple((path, digest(self._project.root / path)) for path in inputs),
+                key=self._project.verdict_key(self._point, self._host.location),
+                evidence=evidence(self._host.location),
+                line=summary_line(clean),
+                report=render(Report(environments=(clean,)), "json"),
+            )
+        receipt = replace(receipt, lock=self._project.lock_digest(self._plan), verdict=verdict)
+        if receipt != read_receipt(self._host.location):
+            write_receipt(self._host.location, receipt)
 
     def _write(
         self, status: Status, findings: tuple[Finding, ...], checked: Checked | None, reason: str = ""
     ) -> EnvironmentReport:
-        self.report = environment_report(
+        report = environment_report(
             self._project,
             self._point,
             self._plan,
@@ -301,42 +254,31 @@ class Repair:
             reason=reason,
             ignored=sum(self._ignored.values()),
         )
-        return self._save(self.report)
-
-    def _save(self, report: EnvironmentReport) -> EnvironmentReport:
-        """Write the session's report, with the seconds so far."""
-        self.report = replace(report, seconds=self._seconds())
-        file = self._project.report_file(self._host.location)
-        write_atomically(file, render(Report(environments=(self.report,)), "json"), durable=False)
-        return self.report
+        self._save(render(Report(environments=(report,)), "json"))
+        return report
 
     def _tell(self, findings: tuple[Finding, ...]) -> None:
         for line in finding_lines(findings):
             self._host.warn(line)
 
-    def after_commands(self, *, changed: bool) -> None:
-        """Report how long the session took and, if the venv `changed`, what the commands did to it."""
-        new: tuple[Finding, ...] = ()
-        if changed:
-            try:
-                after = self._check(read_receipt(self._host.location))
-                new = tuple(one for one in drift_in(after.findings) if one not in self._found)
-            except NoxEnvsError as error:
-                point, broken = self._point, finding("python", actual=str(error))
-                new = about([broken], point.environment, point.session)
-                self._write("drift", self._found, None, f"the commands broke their own venv: {error}")
-            else:
-                if new:
-                    self._write("drift", after.findings, after)
-        if not new:
-            if self.report:
-                self._save(self.report)
-            return
-        what = f"the commands changed their own venv: {count_kinds(new)}"
-        self._host.warn(f"{self._point.session}: {what}")
-        self._tell(new)
-        if self._policy == "fail":
-            raise NoxEnvsError(what)
+    def after_commands(self) -> None:
+        """Report what the commands of the session did to the venv."""
+        checked, findings, reason = None, self._found, ""
+        try:
+            checked = self._check(read_receipt(self._host.location))
+            findings = checked.findings
+            new = tuple(one for one in drift_in(findings) if one not in self._found)
+        except NoxEnvsError as error:
+            reason = f"the commands broke their own venv: {error}"
+            broken = finding("python", actual=str(error))
+            new = about([broken], self._point.environment, self._point.session)
+        if new:
+            self._write("drift", findings, checked, reason)
+            what = f"the commands changed their own venv: {count_kinds(new)}"
+            self._host.warn(f"{self._point.session}: {what}")
+            self._tell(new)
+            if self._policy == "fail":
+                raise NoxEnvsError(what)
 
 
 def _repairable(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
@@ -350,5 +292,5 @@ def is_untouched(location: Path) -> bool:
     except NotAVenv:
         return False
     known = {one.name for one in snapshot.distributions}
-    names = {name.partition(".")[0].partition("-")[0] for site in snapshot.sites for name in os.listdir(site)}
+    names = {name.partition(".")[0].partition("-")[0] for name in snapshot.names}
     return known <= SEEDS and names <= _CREATED

@@ -15,7 +15,7 @@ from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
 from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
-from nox_envs.values import contents, fields, given, replace
+from nox_envs.values import contents, given, replace
 
 MOST_POINTS = 20_000
 
@@ -220,8 +220,8 @@ def _changed(
     if content is None or isinstance(content, int):
         return content
     place = getattr(content, "place", place)
-    names = [name for name in fields(content) if name not in ("kind", "place")]
-    return replace(content, **{name: _changed(getattr(content, name), change, place) for name in names})
+    held = {name: one for name, one in contents(content).items() if name not in ("kind", "place")}
+    return replace(content, **{name: _changed(one, change, place) for name, one in held.items()})
 
 
 def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> Layer:

@@ -53,6 +53,15 @@ class Expectation:
     fingerprint: Callable[[str], str] = lambda folder: ""
 
 
+@value
+class Checked:
+    """A venv as it was found, what was expected of it, and every difference, worst first."""
+
+    snapshot: Snapshot
+    expectation: Expectation
+    findings: tuple[Finding, ...]
+
+
 def compare(expectation: Expectation, snapshot: Snapshot) -> tuple[Finding, ...]:
     """Return every difference between a venv and what is expected, without place, reason and fix."""
     return (

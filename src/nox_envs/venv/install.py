@@ -17,8 +17,7 @@ from nox_envs.lock.text import requirement_line
 from nox_envs.requirements.text import Declared
 from nox_envs.spec.words import canonical_name, is_name
 from nox_envs.values import replace, value
-from nox_envs.venv.check import Checked
-from nox_envs.venv.compare import Expectation, Own, hashes_digest
+from nox_envs.venv.compare import Checked, Expectation, Own, hashes_digest
 from nox_envs.venv.files import claims_of, owned_startup, relative
 from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import SEEDS, Snapshot, file_digest, listed, record_digest
@@ -32,11 +31,11 @@ _DAMAGED = frozenset({"artifact", "file-modified", "broken-metadata"})
 class Uv:
     """How uv is run for one venv, from one plan.
 
-    `program` is uv, `python` the venv's interpreter, `root` the spec's directory, `folder` takes the files
-    that uv reads, `wheel` is that of this project, if one is installed. `run` may raise InstallFailed.
+    `python` is the venv's interpreter, `root` the spec's directory, `folder` takes the files that uv reads,
+    `wheel` is that of this project, if one is installed. `run` takes its arguments; it may raise
+    InstallFailed.
     """
 
-    program: str
     python: str
     root: Path
     folder: Path
@@ -62,8 +61,8 @@ def fresh(snapshot: Snapshot) -> Receipt:
     )
 
 
-def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *, lock: str) -> Receipt:
-    """Return the receipt of a venv as it is now, after that of `before`; `lock` is the digest of the lock.
+def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt) -> Receipt:
+    """Return the receipt of a venv as it is now, after that of `before`, with the digest of its lock.
 
     Raises NoxEnvsError if uv is configured to install links.
     """
@@ -91,7 +90,7 @@ def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt, *,
     os.utime(snapshot.location)
     names = {name for name in snapshot.names if not re.search(r"(?i)^__pycache__$|\.(dist-info|tmp)$", name)}
     return Receipt(
-        lock=lock,
+        lock=before.lock,
         interpreter=snapshot.interpreter,
         distributions=tuple(recorded),
         startup=owned_startup(snapshot),
@@ -141,7 +140,9 @@ def install(uv: Uv, own: Own | None, *, extras: tuple[str, ...] = (), layers: It
     wrong = [
         Problem(place=one.place, message=f"{one.name}: {message}", hint=hint)
         for one in (*plan.requirements, *plan.constraints)
-        if one.hashes and not one.url and not (one.specifier.startswith("==") and "," not in one.specifier)
+        if one.hashes
+        and not (one.url or one.path)
+        and not (one.specifier.startswith("==") and "," not in one.specifier)
     ]
     if wrong:
         raise FileProblems(wrong)
@@ -165,7 +166,7 @@ def install(uv: Uv, own: Own | None, *, extras: tuple[str, ...] = (), layers: It
 def build_wheel(uv: Uv, into: Path) -> Path:
     """Build the project in `uv.root` from an sdist, into an empty folder, and return the wheel."""
     options = (*_shared(uv), *resolve.index_options(uv.plan), f"--out-dir={into}")
-    uv.run((uv.program, "build", *options, str(uv.root)))
+    uv.run(("build", *options, str(uv.root)))
     wheels = sorted(into.glob("*.whl"))
     if len(wheels) != 1:
         raise NoxEnvsError(f"uv build left {len(wheels)} wheels in {into}, not one")
@@ -199,8 +200,7 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
 
 
 def _pip(uv: Uv, verb: str, *options: str) -> None:
-    argv = (uv.program, "pip", verb, *_shared(uv), "--verify-hashes", *resolve.source_options(uv.plan))
-    uv.run((*argv, *options))
+    uv.run(("pip", verb, *_shared(uv), "--verify-hashes", *resolve.source_options(uv.plan), *options))
 
 
 def _shared(uv: Uv) -> Iterator[str]:

@@ -18,8 +18,8 @@ from nox_envs.project import Project
 from nox_envs.requirements.text import Declared, parse_requirement
 from nox_envs.spec.types import Point
 from nox_envs.spec.words import canonical_name
-from nox_envs.values import replace, value
-from nox_envs.venv.compare import Expectation, absolute_pins, compare, named
+from nox_envs.values import replace
+from nox_envs.venv.compare import Checked, Expectation, absolute_pins, compare, named
 from nox_envs.venv.files import file_findings, startup_findings
 from nox_envs.venv.receipt import Receipt
 from nox_envs.venv.snapshot import SEEDS, Snapshot, read_headers, take
@@ -28,15 +28,6 @@ from nox_envs.venv.snapshot import SEEDS, Snapshot, read_headers, take
 _OTHERWISE = frozenset({"version", "source", "artifact", "duplicate", "missing", "extraneous"})
 _DAMAGE = frozenset({"file-modified", "file-missing"})
 _REQUIRES = r"(?mi)^Requires-Dist[ \t]*:(.*(?:\n[ \t]+.*)*)"
-
-
-@value
-class Checked:
-    """A venv as it was found, what was expected of it, and every difference, worst first."""
-
-    snapshot: Snapshot
-    expectation: Expectation
-    findings: tuple[Finding, ...]
 
 
 def check_venv(
