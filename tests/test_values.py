@@ -9,7 +9,7 @@ import pytest
 
 from nox_envs.codec import decode
 from nox_envs.errors import Invalid
-from nox_envs.values import fields, given, replace, value
+from nox_envs.values import contents, given, replace, value
 
 
 @value
@@ -29,7 +29,7 @@ class Stone:
 
 def test_fields_are_given_by_keyword_and_have_defaults() -> None:
     fruit = Fruit(name="apple")
-    assert (fruit.name, fruit.weight, fields(fruit)) == ("apple", 1, ("name", "weight"))
+    assert contents(fruit) == {"name": fruit.name, "weight": fruit.weight} == {"name": "apple", "weight": 1}
     assert repr(fruit) == "Fruit(name='apple', weight=1)"
     with pytest.raises(TypeError):
         Fruit("apple")  # type: ignore[call-arg]

@@ -22,7 +22,7 @@ from nox_envs.report.markdown import code, fitting, words
 from nox_envs.report.report import counted, several
 from nox_envs.report.text import fold, shortened
 from nox_envs.terminal import paint, printable
-from nox_envs.values import fields, replace, value
+from nox_envs.values import contents, replace, value
 from nox_envs.venv.snapshot import SEEDS, listed, take
 
 if TYPE_CHECKING:
@@ -276,8 +276,7 @@ def render_diff(found: Diff, format: DiffFormat, *, colour: bool = False) -> str
         case "text":
             return "".join(f"{line}\n" for line in _text(found, colour))
         case "json":
-            document = {name: getattr(found, name) for name in fields(found)}
-            return json_text({"schema": SCHEMA, "different": found.different, **document})
+            return json_text({"schema": SCHEMA, "different": found.different, **contents(found)})
         case "markdown":
             return "".join(f"{line}\n" for line in _markdown(found))
 

@@ -55,12 +55,6 @@ def _lazy_init(names: tuple[str, ...], defaults: dict[str, object]) -> object:
     return initialize
 
 
-def fields(instance: object) -> tuple[str, ...]:
-    """Return the names of a value's fields, in order."""
-    names: tuple[str, ...] = type(instance).__slots__  # type: ignore[attr-defined]
-    return names
-
-
 def replace(instance: T, **changes: object) -> T:
     """Return the value with some fields changed; raises TypeError for a name that is not a field."""
     return type(instance)(**{**contents(instance), **changes})
@@ -74,7 +68,7 @@ def defaults(kind: type[object]) -> dict[str, object]:
 
 def contents(instance: object) -> dict[str, object]:
     """Return the fields of a value with what they hold."""
-    return {name: getattr(instance, name) for name in fields(instance)}
+    return {name: getattr(instance, name) for name in type(instance).__slots__}  # type: ignore[attr-defined]
 
 
 def given(instance: object) -> dict[str, object]:
@@ -92,7 +86,7 @@ def _hash(self: object) -> int:
 
 
 def _represent(self: object) -> str:
-    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in fields(self))
+    shown = ", ".join(f"{name}={one!r}" for name, one in contents(self).items())
     return f"{type(self).__name__}({shown})"
 
 
