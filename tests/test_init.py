@@ -230,17 +230,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert "requirements-{x}.txt: a spec cannot name this path; rename the file" in notes
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[project\n", "pyproject.toml:1"),
-        ("dependency-groups = 3\n", "pyproject.toml:1:1: dependency-groups: expected a table, found 3"),
-    ],
-)
-def test_a_broken_pyproject_stops_with_its_place(text: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(FileProblems) as refused:
-        drafted(build(tmp_path, {"pyproject.toml": text}))
-    assert message in str(refused.value)
+def test_a_broken_pyproject_stops_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(FileProblems, match=r"pyproject\.toml:1"):
+        drafted(build(tmp_path, {"pyproject.toml": "[project\n"}))
 
 
 NAMES = ["requirements.txt", "requirements/base.txt", "requirements/dev.txt", "requirements/dev.in"]

@@ -10,12 +10,11 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from nox_envs.codec import table
-from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place
-from nox_envs.files import parse_toml, read_text, write_atomically
+from nox_envs.errors import FileProblems, NoxEnvsError
+from nox_envs.files import read_text, write_atomically
 from nox_envs.lock.text import read_foreign, read_header
 from nox_envs.requirements.compose import Composer
-from nox_envs.requirements.project import PYPROJECT, LocalProject
+from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
 from nox_envs.requirements.text import read_requirements_file
 from nox_envs.spec.keys import read_spec
 from nox_envs.spec.points import expand
@@ -90,7 +89,6 @@ class _Survey:
         self._project = LocalProject(root)
         if self._project.problems:
             raise FileProblems(self._project.problems)
-        self._pyproject = self._text(PYPROJECT) if (root / PYPROJECT).exists() else ""
 
     def read_files(self) -> None:
         """Draft an environment for each requirements file with its lock, and for each lock without one."""
@@ -159,27 +157,20 @@ class _Survey:
 
     def read_project(self) -> None:
         """Draft an environment for each dependency group and each extra."""
-        try:
-            document = parse_toml(self._pyproject)
-            project = table(document.get("project", {}), "project")
-            groups = sorted(table(document.get("dependency-groups", {}), "dependency-groups"))
-            extras = sorted(table(project.get("optional-dependencies", {}), "project.optional-dependencies"))
-        except Invalid as error:
-            raise FileProblems([error.at(Place(origin=PYPROJECT))]) from None
         buildable = self._project.buildable
-        for group in groups:
+        for group in self._project.names(*GROUPS):
             keys = {
                 "requirements": f"[{{group: {_scalar(group)}}}]",
                 "package": "editable" if buildable else "",
             }
             self._add(group, f"The dependency group {group}", **keys)
-        for extra in extras:
+        for extra in self._project.names(*EXTRAS):
             package = f"{{mode: editable, extras: [{_scalar(extra)}]}}"
             self._add(extra, f"This project with its extra {extra}", package=package)
         if buildable and not self.drafts:
             self._add("project", "This project", package="editable")
-        others = [one for one in _OTHERS if (self._root / one).exists() or f"\n[{one}" in self._pyproject]
-        if others:
+        names = self._project.names
+        if others := [one for one in _OTHERS if (self._root / one).exists() or names(*one.split("."))]:
             advice = "move what you need to requirements files, or to [dependency-groups]"
             self.notes.append(f"not read: {', '.join(others)}; {advice}")
         if not self.drafts:
