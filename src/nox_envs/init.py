@@ -50,7 +50,13 @@ def survey(root: Path, *, spec: str = "envs.yaml", environ: Mapping[str, str]) -
     found = _Survey(root, environ)
     found.read_files()
     found.read_project()
-    text = _spec_text(found.drafts, root)
+    new = [f"requirements/{name}.txt" for name, keys in found.drafts.items() if "lock" not in keys]
+    elsewhere = [_ELSEWHERE] if any((root / path).exists() for path in new) else []
+    blocks = [
+        f"  {name}:\n" + "".join(f"    {key}: {text}\n" for key, text in keys.items() if text)
+        for name, keys in found.drafts.items()
+    ]
+    text = "\n".join([_HEADER, "version: 1\n", *elsewhere, "environments:\n" + "\n".join(blocks)])
     try:
         read = read_spec(text, origin=spec)
         problems = Composer(read, root=root, environ=environ).problems(expand(read))
@@ -139,8 +145,7 @@ class _Survey:
         pinned = read.pins and (beside_input or all(pin.hashes for pin in read.pins))
         if read_header(text) or not (pinned or _TOOL.search(text[:4_000])):
             return {}
-        lowest = re.findall(r"(?:-p|--python-version)[ =](3\.[0-9]+)", read.command)
-        pythons = [*read.pythons, *lowest]
+        pythons = [*read.pythons, *re.findall(r"(?:-p|--python-version)[ =](3\.[0-9]+)", read.command)]
         of_project = _INPUTS.findall(read.command) == [PYPROJECT]
         return {
             "python": f'"{pythons[0]}"' if pythons else "",
@@ -157,19 +162,15 @@ class _Survey:
 
     def read_project(self) -> None:
         """Draft an environment for each dependency group and each extra."""
-        buildable = self._project.buildable
-        for group in self._project.names(*GROUPS):
-            keys = {
-                "requirements": f"[{{group: {_scalar(group)}}}]",
-                "package": "editable" if buildable else "",
-            }
-            self._add(group, f"The dependency group {group}", **keys)
-        for extra in self._project.names(*EXTRAS):
-            package = f"{{mode: editable, extras: [{_scalar(extra)}]}}"
-            self._add(extra, f"This project with its extra {extra}", package=package)
-        if buildable and not self.drafts:
-            self._add("project", "This project", package="editable")
-        names = self._project.names
+        package, names = "editable" if self._project.buildable else "", self._project.names
+        for group in names(*GROUPS):
+            asked = f"[{{group: {_scalar(group)}}}]"
+            self._add(group, f"The dependency group {group}", requirements=asked, package=package)
+        for extra in names(*EXTRAS):
+            asked = f"{{mode: editable, extras: [{_scalar(extra)}]}}"
+            self._add(extra, f"This project with its extra {extra}", package=asked)
+        if package and not self.drafts:
+            self._add("project", "This project", package=package)
         if others := [one for one in _OTHERS if (self._root / one).exists() or names(*one.split("."))]:
             advice = "move what you need to requirements files, or to [dependency-groups]"
             self.notes.append(f"not read: {', '.join(others)}; {advice}")
@@ -193,16 +194,6 @@ def _name_of(path: str) -> str:
 
 def _word(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-")
-
-
-def _spec_text(drafts: dict[str, dict[str, str]], root: Path) -> str:
-    new = [f"requirements/{name}.txt" for name, keys in drafts.items() if "lock" not in keys]
-    elsewhere = [_ELSEWHERE] if any((root / path).exists() for path in new) else []
-    blocks = [
-        f"  {name}:\n" + "".join(f"    {key}: {text}\n" for key, text in keys.items() if text)
-        for name, keys in drafts.items()
-    ]
-    return "\n".join([_HEADER, "version: 1\n", *elsewhere, "environments:\n" + "\n".join(blocks)])
 
 
 def _scalar(text: str) -> str:
