@@ -418,11 +418,11 @@ def _init(asked: argparse.Namespace) -> int:
     from nox_envs.init import survey, write
 
     spec = Path(asked.spec or _SPEC).absolute()
-    draft = survey(spec.parent, spec=spec.name, environ=os.environ)
-    for note in draft.notes:
+    draft, notes = survey(spec.parent, spec=spec.name, environ=os.environ)
+    for note in notes:
         _say(asked, f"note: {note}")
     if asked.print:
-        sys.stdout.write(draft.text)
+        sys.stdout.write(draft)
         return 0
     for line in write(draft, spec, shown=str(asked.spec or _SPEC)):
         _say(asked, line)

@@ -67,9 +67,8 @@ def defaults(kind: type[object]) -> dict[str, object]:
 
 
 def contents(instance: object) -> dict[str, object]:
-    """Return the fields of a value with what they hold, in order."""
-    names: tuple[str, ...] = type(instance).__slots__  # type: ignore[attr-defined]
-    return {name: getattr(instance, name) for name in names}
+    """Return the fields of a value with what they hold."""
+    return {name: getattr(instance, name) for name in type(instance).__slots__}  # type: ignore[attr-defined]
 
 
 def given(instance: object) -> dict[str, object]:

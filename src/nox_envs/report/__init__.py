@@ -13,16 +13,13 @@ def render(report: Report, format: Format, *, colour: bool = False) -> str:  # n
     # Whoever needs the value alone, or one line of text, does not pay for the formats.
     from nox_envs.report import github, json, markdown, sarif, text
 
-    match format:
-        case "text":
-            return text.render_text(report, colour=colour)
-        case "json":
-            return json.render_json(report)
-        case "markdown":
-            return markdown.render_markdown(report)
-        case "github":
-            return github.render_github(report)
-        case "sarif":
-            return sarif.render_sarif(report)
-        case "html":
-            return json.render_html(report)
+    if format == "text":
+        return text.render_text(report, colour=colour)
+    renderers = {
+        "json": json.render_json,
+        "markdown": markdown.render_markdown,
+        "github": github.render_github,
+        "sarif": sarif.render_sarif,
+        "html": json.render_html,
+    }
+    return renderers[format](report)

@@ -23,7 +23,8 @@ def render_github(report: Report) -> str:
         for finding in one.findings:
             same = replace(finding, environment="", session="")
             found.setdefault((same, one.lock, one.status == "repaired"), []).append(one.title)
-    made = [("error", _command("error", text)) for text in report.problems]
+    remarks = [(_LEVELS[severity], text) for severity, text in report.remarks]
+    made = [(level, _command(level, text)) for level, text in remarks]
     for (finding, lock, repaired), titles in found.items():
         level = "notice" if repaired else _LEVELS[finding.severity]
         lines = sentences(finding, several(titles, 5), repaired=repaired)
@@ -31,10 +32,6 @@ def render_github(report: Report) -> str:
         file, number = place_of(finding, lock)
         line = str(number) if file and number else ""
         made.append((level, _command(level, *lines, file=file, line=line, title=title)))
-    for one in report.skipped:
-        text = f"{one.title} was not checked: {one.reason}"
-        made.append(("warning", _command("warning", text, title="skipped")))
-    made += [("notice", _command("notice", text)) for text in report.notes]
     shown: list[str] = []
     for level in _LEVELS.values():
         lines = [line for of, line in made if of == level]

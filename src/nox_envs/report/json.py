@@ -100,12 +100,11 @@ def gather(paths: tuple[Path, ...], expected: Iterable[Point] = ()) -> Report:
         for one in expected
         if one.session not in sent
     ]
-    return Report(
-        environments=tuple(environments),
-        findings=tuple(dict.fromkeys(one for report in reports for one in report.findings)),
-        problems=tuple(dict.fromkeys(one for report in reports for one in report.problems)),
-        notes=tuple(dict.fromkeys(one for report in reports for one in report.notes)),
-    )
+    shared = {
+        name: tuple(dict.fromkeys(one for report in reports for one in getattr(report, name)))
+        for name in ("findings", "problems", "notes")
+    }
+    return Report(environments=tuple(environments), **shared)
 
 
 def _files(path: Path, *, named: bool) -> list[tuple[Path, str]]:

@@ -22,9 +22,7 @@ def render_markdown(report: Report) -> str:
     if len(clean) == 1 and report == Report(environments=tuple(clean)):
         return f"✅ nox-envs: no drift in {code(clean[0].title)}\n"
     lines = [f"### nox-envs: {words('; '.join(totals(report)))}", ""]
-    lines += [f"- ❌ {words(text)}" for text in report.problems]
-    lines += [f"- ⚠️ {code(one.title)} was not checked: {words(one.reason)}" for one in report.skipped]
-    lines += [f"- ℹ️ {words(text)}" for text in report.notes]
+    lines += [f"- {_MARKS[severity]} {words(text)}" for severity, text in report.remarks]
     lines += [line for one in report.groups if one.findings for line in _environment(one)]
     names = ", ".join(code(one.title) for one in clean)
     tail = ["", f"<details><summary>✅ {len(clean)} without drift</summary>", "", names, "", "</details>"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from nox_envs.codec import Count
-from nox_envs.findings import Finding, count_kinds, drift_in, fails
+from nox_envs.findings import Finding, Severity, count_kinds, drift_in, fails
 from nox_envs.spec.types import Pairs
 from nox_envs.values import value
 
@@ -77,6 +77,13 @@ class Report:
     def skipped(self) -> tuple[EnvironmentReport, ...]:
         """Return the points that were not checked."""
         return tuple([one for one in self.environments if one.status == "skipped"])
+
+    @property
+    def remarks(self) -> list[tuple[Severity, str]]:
+        """Return the problems, the points that were not checked, and the notes: what is no finding."""
+        skipped = [f"{one.title} was not checked: {one.reason}" for one in self.skipped]
+        said: dict[Severity, Iterable[str]] = {"error": self.problems, "warning": skipped, "note": self.notes}
+        return [(severity, text) for severity, texts in said.items() for text in texts]
 
 
 def status_of(findings: tuple[Finding, ...], reason: str) -> Status:

@@ -25,15 +25,11 @@ def render_sarif(report: Report) -> str:
         }
         for kind in kinds
     ]
-    said = [("error", text) for text in report.problems] + [("note", text) for text in report.notes]
-    said += [("warning", f"{one.title} was not checked: {one.reason}") for one in report.skipped]
-    invocation = {
-        "executionSuccessful": not report.problems and not report.skipped,
-        "toolExecutionNotifications": [{"level": level, "message": _message(text)} for level, text in said],
-    }
+    said = [{"level": level, "message": _message(text)} for level, text in report.remarks]
+    complete = not report.problems and not report.skipped
     run = {
         "tool": {"driver": {"name": "nox-envs", "rules": rules}},
-        "invocations": [invocation],
+        "invocations": [{"executionSuccessful": complete, "toolExecutionNotifications": said}],
         "columnKind": "unicodeCodePoints",
         "results": [_result(found, one, kinds) for one in report.groups for found in one.findings],
     }

@@ -71,6 +71,10 @@ class LocalProject:
             found = found.get(key) if isinstance(found, dict) else None
         return found if isinstance(found, dict) else {}
 
+    def names(self, *keys: str) -> list[str]:
+        """Return the sorted keys of a table of pyproject.toml, none if there is no such table."""
+        return sorted(self._table(*keys))
+
     @cached_property
     def buildable(self) -> bool:
         """Return whether there is a project to install at all."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha1
 from itertools import product
 from math import prod
+from operator import is_
 from typing import NamedTuple, cast
 
 from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
@@ -213,15 +214,17 @@ def templates_in(content: object) -> list[tuple[str, Place | None]]:
 def _changed(
     content: object, change: Callable[[str, Place | None], str], place: Place | None = None
 ) -> object:
+    """Return a value with its texts changed, itself if they all stay."""
     if isinstance(content, str):
         return change(content, place)
-    if isinstance(content, tuple):
-        return tuple([_changed(one, change, place) for one in content])
-    if content is None or isinstance(content, int):
+    if content is None or isinstance(content, int | Place):
         return content
-    place = getattr(content, "place", place)
-    held = {name: one for name, one in contents(content).items() if name not in ("kind", "place")}
-    return replace(content, **{name: _changed(one, change, place) for name, one in held.items()})
+    if isinstance(content, tuple):
+        items = tuple([_changed(one, change, place) for one in content])
+        return content if all(map(is_, content, items)) else items
+    place, held = getattr(content, "place", place), contents(content)
+    new = {name: _changed(one, change, place) for name, one in held.items()}
+    return content if all(map(is_, held.values(), new.values())) else replace(content, **new)
 
 
 def merge(base: Layer, added: Layer, appended: frozenset[str] = frozenset()) -> Layer:

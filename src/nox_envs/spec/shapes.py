@@ -156,7 +156,6 @@ def by_kind(*shapes: Shape[T]) -> Shape[T]:
     """Return the shape of a node that the first of these shapes that takes its kind reads."""
     expected = _listed([one.expected for one in shapes])
     kinds: dict[type[Node], Shape[T]] = {kind: one for one in reversed(shapes) for kind in one.kinds}
-
     schema: Fragment = {"anyOf": [one.schema for one in shapes]}
     return Shape(expected, schema, (*kinds,), lambda node, problems: kinds[type(node)].read(node, problems))
 
