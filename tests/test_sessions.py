@@ -539,16 +539,14 @@ def test_drift_that_was_there_before_the_commands_is_not_put_down_to_them(projec
 
 
 @pytest.mark.parametrize("policy", ["repair", "fail"])
-def test_an_edit_by_a_command_is_told_on_every_run_and_fails_the_run_that_made_it(
-    project: Project, policy: str
-) -> None:
+def test_an_edit_by_a_command_is_told_on_every_run(project: Project, policy: str) -> None:
     text = "import glob, sys; f, = glob.glob('.nox/demo/lib/*/site-packages/apple-*/METADATA');"
     text += "t = open(f).read().replace('Name: apple', 'Name: pear'); open(f, 'w').write(t)"
     project.write("edit.py", text)
-    for number in range(2):
+    for _ in range(2):
         keys = f'drift: {policy}, requirements: [apple==1.0], commands: ["python edit.py"]'
         code, output = commands(project, keys)
-        assert code == (policy == "fail" and number == 0), output
+        assert code == (policy == "fail"), output
         assert "1 broken-metadata" in output
         assert report(project)["status"] == "drift"
 
