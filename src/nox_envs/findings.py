@@ -37,7 +37,6 @@ KINDS: dict[str, Severity] = {
     "startup-hook": "error",
 }
 Kind: TypeAlias = Annotated[str, tuple(KINDS)]
-FILE_KINDS = frozenset({"file-modified", "file-missing", "unowned", "clobbered"})
 
 
 @value

@@ -124,14 +124,6 @@ class Project:
 
         return self.root / self.envdir / venv_directory(session)
 
-    def report_file(self, location: Path) -> Path:
-        """Return the file of the report of the session whose venv is at `location`."""
-        return self.state / "reports" / f"{location.name}.json"
-
-    def lock_file(self, location: Path) -> Path:
-        """Return the file that is locked while a process works on the venv at `location`."""
-        return self.state / "locks" / location.name
-
     def shown(self, path: str | Path) -> str:
         """Return a path as people read it: POSIX, relative to the spec's directory where it is inside."""
         path = Path(path)

@@ -33,7 +33,8 @@ class SessionRun:
         self._clock = clock
         self._began = clock()
         wait = f"{point.session}: another process works on {host.location}; waiting"
-        self._lock = FileLock(project.lock_file(host.location), waiting=partial(host.say, wait))
+        file = project.state / "locks" / host.location.name
+        self._lock = FileLock(file, waiting=partial(host.say, wait))
 
     def run(self) -> None:
         """Check or build the venv, run the commands, look again, and write the report."""
@@ -71,7 +72,8 @@ class SessionRun:
         # Within a JSON string every quote is escaped, so that no text from outside looks like this key.
         seconds = f'"seconds": {round(self._clock() - self._began, 3)}'
         self.report = re.sub('"seconds": [0-9.]+', seconds, report, count=1)
-        write_atomically(self._project.report_file(self._host.location), self.report, durable=False)
+        file = self._project.state / "reports" / f"{self._host.location.name}.json"
+        write_atomically(file, self.report, durable=False)
 
     def _run_commands(self) -> None:
         """Run the commands; those of `commands_post` whatever happened before."""
