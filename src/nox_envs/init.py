@@ -35,11 +35,7 @@ _HEADER = """\
 # The Python environments of this project. `nox -s NAME` installs one from its lock and runs its commands;
 # every run checks that what is installed is what was locked. From here on, edit this file yourself.
 """
-_ELSEWHERE = """\
-# Where `nox -s lock` writes: in requirements/ are files that it must not overwrite.
-lock:
-  file: locks/{environment}.txt
-"""
+_ELSEWHERE = '# Files in requirements/ are in the way.\nlock: {file: "locks/{environment}.txt"}\n'
 
 
 def survey(root: Path, *, spec: str = "envs.yaml", environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:

@@ -46,8 +46,7 @@ def _result(finding: Finding, one: EnvironmentReport, kinds: list[str]) -> dict[
     file, line = place_of(finding, one.lock)
     uri = quote(file.replace("\\", "/"), safe="/._-~+@=,", errors="replace")
     # Two slashes at the beginning of a reference would begin the name of a host.
-    rooted = uri.startswith("/")
-    artifact = {"uri": f"/{uri.lstrip('/')}"} if rooted else {"uri": uri, "uriBaseId": "%SRCROOT%"}
+    artifact = {"uri": f"/{uri.lstrip('/')}"} if uri[:1] == "/" else {"uri": uri, "uriBaseId": "%SRCROOT%"}
     region = {"region": {"startLine": line}} if line else {}
     return {
         "ruleId": finding.kind,
