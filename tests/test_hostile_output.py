@@ -98,7 +98,7 @@ def test_names_in_a_venv_are_shown_harmlessly(here: Path) -> None:
 def test_credentials_in_files_are_never_shown(here: Path) -> None:
     info = ".nox/a/lib/python3.12/site-packages/apple-1.0.dist-info"
     bad = finding("source", URL, expected=URL, actual=URL, path=URL, line=URL, why=(URL,), fix=f"pip {URL}")
-    report = render_json(Report(environments=(outcome(bad, reason=URL),), problems=(URL,), notes=(URL,)))
+    report = render_json(Report(environments=(outcome(bad, reason=URL),), problems=(URL,)))
     write(here, {
         "app.in": f"apple @ {URL}\n--index-url {URL}\n{URL} --hash=sha256:0\n",
         "requirements/a.txt": f"--index-url {URL}\napple @ {URL}\n",
@@ -106,7 +106,7 @@ def test_credentials_in_files_are_never_shown(here: Path) -> None:
         ".nox/a/pyvenv.cfg": "version = 3.12.1\n",
         f"{info}/METADATA": f"Name: apple\nVersion: 1.0\nRequires-Dist: pear @ {URL}\n",
         f"{info}/direct_url.json": json.dumps({"url": URL, "archive_info": {}}),
-        "reports/r.json": report.replace('"schema": 1', f'"schema": "{URL}"'),
+        "reports/r.json": report.replace('"schema": 2', f'"schema": "{URL}"'),
         "reports/s.json": report,
     })  # fmt: skip
     python = Interpreter(version="3.12.1", implementation="cpython")

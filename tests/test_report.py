@@ -229,7 +229,7 @@ def test_the_json_meets_its_schema_which_describes_every_key() -> None:
 def test_the_json_keeps_its_keys() -> None:
     document = as_json(everything())
     environment = document["environments"][0]
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["summary"]["environments"] == {"clean": 1, "drift": 1, "repaired": 1, "skipped": 1}
     keys = "distributions environment findings ignored installed location lock origin platform python reason"
     assert " ".join(sorted(environment)) == f"{keys} seconds session status"
@@ -259,16 +259,16 @@ def broken(key: str = "", /, **changes: object) -> str:
     ("text", "message"),
     [
         ("", "is not JSON"),
-        ('{"schema": 1,\n "environ', "is not JSON: Unterminated string"),
+        ('{"schema": 2,\n "environ', "is not JSON: Unterminated string"),
         ("[" * 100_000, "is not JSON"),
         ("9" * 5000, "is not JSON"),
         ("[]", "expected a table"),
         ("{}", "schema: expected an integer, found nothing"),
-        (broken(schema=2), "schema: is 2; this nox-envs reads 1"),
+        (broken(schema=1), "schema: is 1; this nox-envs reads 2"),
         (broken(schema=True), "schema: expected an integer, found true"),
         (broken(environments={}), "environments: expected a list"),
         (broken(environments=["x" * 99]), "environments[0]: expected a table"),
-        (broken(notes=[1]), "notes[0]: expected a string, found 1"),
+        (broken(problems=[1]), "problems[0]: expected a string, found 1"),
         (broken("environments", session=None), "environments[0].session: expected a string, found nothing"),
         (broken("environments", status="claen"), "'claen' is not one of clean, repaired, drift"),
         (broken("environments", seconds=-1), "expected a number from 0 on, found -1"),
@@ -297,7 +297,7 @@ def test_what_is_not_a_report_is_refused_with_its_place(text: str, message: str)
 
 def test_a_report_with_fewer_keys_and_one_with_new_keys_are_read() -> None:
     document = as_json(CLEAN)
-    del document["problems"], document["notes"]
+    del document["problems"]
     for key in ("distributions", "platform", "seconds", "origin", "ignored"):
         del document["environments"][0][key]
     document["new"] = {"later": 1}
@@ -397,6 +397,5 @@ def test_markdown_fits_a_comment_and_says_what_is_left_out() -> None:
 
 def test_markdown_is_quiet_when_one_session_is_clean() -> None:
     assert render(CLEAN, "markdown") == "✅ nox-envs: no drift in <code>tests-3.12</code>\n"
-    assert "a note" in render(replace(CLEAN, notes=("a note",)), "markdown")
     two = render(Report(environments=(outcome(), outcome(session="docs"))), "markdown")
     assert "<details><summary>✅ 2 without drift</summary>" in two

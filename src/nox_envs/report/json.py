@@ -102,7 +102,7 @@ def gather(paths: tuple[Path, ...], expected: Iterable[Point] = ()) -> Report:
     ]
     shared = {
         name: tuple(dict.fromkeys(one for report in reports for one in getattr(report, name)))
-        for name in ("findings", "problems", "notes")
+        for name in ("findings", "problems")
     }
     return Report(environments=tuple(environments), **shared)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 from nox_envs.codec import Count
@@ -16,7 +16,7 @@ Format: TypeAlias = Literal["text", "json", "markdown", "github", "sarif", "html
 
 STATUSES: tuple[Status, ...] = get_args(Status)
 FORMATS: tuple[Format, ...] = get_args(Format)
-SCHEMA = 1
+SCHEMA = 2
 
 
 @value
@@ -54,13 +54,12 @@ class Report:
     """The outcome for several points, in the order of the spec.
 
     `findings` are about no single environment, such as a lock that nothing declares. `problems` say what kept
-    the check from being complete, `notes` what is worth knowing.
+    the check from being complete.
     """
 
     environments: tuple[EnvironmentReport, ...]
     findings: tuple[Finding, ...] = ()
     problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
     @property
     def groups(self) -> tuple[EnvironmentReport, ...]:
@@ -80,10 +79,9 @@ class Report:
 
     @property
     def remarks(self) -> list[tuple[Severity, str]]:
-        """Return the problems, the points that were not checked, and the notes: what is no finding."""
+        """Return the problems, and the points that were not checked."""
         skipped = [f"{one.title} was not checked: {one.reason}" for one in self.skipped]
-        said: dict[Severity, Iterable[str]] = {"error": self.problems, "warning": skipped, "note": self.notes}
-        return [(severity, text) for severity, texts in said.items() for text in texts]
+        return [*(("error", text) for text in self.problems), *(("warning", text) for text in skipped)]
 
 
 def status_of(findings: tuple[Finding, ...], reason: str) -> Status:

@@ -89,10 +89,9 @@ def render_text(report: Report, *, colour: bool = False) -> str:
         fixes = {} if one.status != "repaired" else {"fix": ""}
         found = [replace(finding, **fixes) for finding in one.findings]
         lines += [summary_line(one, colour=colour, names=names), *finding_lines(found, colour=colour)]
-    remarks = [("problem", "error", text) for text in report.problems]
-    for word, shade, text in (*remarks, *(("note", "note", text) for text in report.notes)):
-        begin, *more = fold(f"{word}: ", text)
-        lines += [begin.replace(word, paint(word, shade, colour=colour), 1), *more]
+    for text in report.problems:
+        begin, *more = fold("problem: ", text)
+        lines += [begin.replace("problem", paint("problem", "error", colour=colour), 1), *more]
     if len(report.environments) > 1:
         lines += [line for text in totals(report) for line in fold("", text)]
     return "".join(f"{line}\n" for line in lines)
