@@ -219,7 +219,8 @@ def _changed(
         return tuple([_changed(one, change, place) for one in content])
     if content is None or isinstance(content, int):
         return content
-    place = getattr(content, "place", place)
+    # A text of the lock is a key of its own, with a place that is more exact.
+    place = place if isinstance(content, LockOptions) else getattr(content, "place", place)
     names = [name for name in fields(content) if name not in ("kind", "place")]
     return replace(content, **{name: _changed(getattr(content, name), change, place) for name in names})
 
