@@ -261,12 +261,12 @@ class Composer:
     def problems(self, points: Iterable[types.Point]) -> tuple[Problem, ...]:
         """Return every problem of points and of all sets, used or not, each once."""
         named = [types.Entry(kind="include", text=one.name, place=one.place) for one in self.sets.values()]
-        sets = [self._walk(one, "") for one in named]
-        used = Walk(self)
+        walks = [self._walk(one, "") for one in named]
         for point in points:
-            with used.at(point.place):
+            walks.append(Walk(self))
+            with walks[-1].at(point.place):
                 self.compose(point)
-        return tuple(dict.fromkeys([problem for walk in (*sets, used) for problem in walk.problems]))
+        return tuple(dict.fromkeys([problem for walk in walks for problem in walk.problems]))
 
     def _walk(self, entry: types.Entry, path: str, why: Names = (), constraint: bool = False) -> Walk:
         """Return what an entry comes to; equal ones are walked once, and sets whoever includes them."""
