@@ -52,9 +52,10 @@ def asks(text: str, number: int = 1, *hashes: str, via: tuple[str, ...] = ()) ->
          [asks("a==1", 1, HASH, OTHER), asks("b", 4), asks("c", 5)]),
         (f"a --hash={OTHER.upper()} --hash {HASH} --hash='{HASH}'", [asks("a", 1, HASH, OTHER)]),
         ("a\\\n # x\n# y \\\nb\n", [asks("a", 1), asks("b", 4)]),
+        ("a ; os_name == '-x'", [asks("a ; os_name == '-x'")]),
         ("\ufeffa\r\nb\rc\n", [asks("a", 1), asks("b", 2), asks("c", 3)]),
     ],
-    ids=["comments", "continuations", "hashes", "a comment ends a continuation", "ends of other systems"],
+    ids=["comments", "continuations", "hashes", "a comment ends a continuation", "dash", "ends of systems"],
 )  # fmt: skip
 def test_a_line_goes_on_behind_a_backslash_and_keeps_the_number_of_its_first(
     text: str, expected: list[Declared]
@@ -111,26 +112,17 @@ def test_annotations_say_who_asks_whatever_the_style_of_the_compiler() -> None:
         ("--requirement='my base.txt' # x", "requirements", "my base.txt"),
         ("-r ${NAME}.txt \\\n", "requirements", "rich.txt"),
         ("--constraint \"limits.txt\"", "constraints", "limits.txt"),
+        ("-e .", "editable", "-e ."),
+        ("-elib", "editable", "-e lib"),
+        ("--editable=./a[x]", "editable", "-e ./a[x]"),
+        ("--editable './my a'", "editable", "-e ./my a"),
+        ("-e ./a ; python_version < '3'", "editable", "-e ./a ; python_version < '3'"),
+        ("-e git+https://example.org/a#egg=a", "editable", "-e git+https://example.org/a#egg=a"),
     ],
 )  # fmt: skip
-def test_an_option_that_names_a_file_is_read(text: str, kind: texts.Kind, expected: str) -> None:
-    assert lines(text) == (Option(kind=kind, text=expected, place=HERE),)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("-e .", "-e ."),
-        ("-elib", "-e lib"),
-        ("--editable=./a[x]", "-e ./a[x]"),
-        ("--editable './my a'", "-e ./my a"),
-        ("-e ./a ; python_version < '3'", "-e ./a ; python_version < '3'"),
-        ("-e git+https://example.org/a#egg=a", "-e git+https://example.org/a#egg=a"),
-        ("a ; os_name == '-x'", "a ; os_name == '-x'"),
-    ],
-)  # fmt: skip
-def test_an_editable_requirement_is_read(text: str, expected: str) -> None:
-    assert lines(text) == (asks(expected),)
+def test_an_option_that_names_something_is_read(text: str, kind: texts.Kind, expected: str) -> None:
+    option = Option(kind=kind, text=expected, place=HERE)
+    assert lines(text) == (asks(expected) if kind == "editable" else option,)
 
 
 def test_an_option_of_the_installer_is_named_without_its_value() -> None:
