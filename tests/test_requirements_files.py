@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nox_envs.errors import Place
 from nox_envs.requirements import text as texts
-from nox_envs.requirements.text import Declared, Lines, Option, read_requirements_file
+from nox_envs.requirements.text import Declared, Option, read_requirements_file
 from nox_envs.values import replace
 from tests.conftest import Machine, uv
 
@@ -28,7 +28,7 @@ OTHER = "sha256:" + "0b" * 32
 ENVIRON = {"NAME": "rich", "EMPTY": "", "API_TOKEN": "hunter2", "USER": "me"}
 
 
-def lines(text: str) -> Lines:
+def lines(text: str) -> tuple[Declared | Option, ...]:
     lines, wrong = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
     assert wrong == ()
     return lines

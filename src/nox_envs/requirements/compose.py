@@ -14,7 +14,7 @@ from nox_envs.errors import FileProblems, Invalid, Place, Problem, did_you_mean
 from nox_envs.files import read_text
 from nox_envs.requirements import text as texts
 from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
-from nox_envs.requirements.text import MOST_PROBLEMS, Declared, Lines, Option, read_requirement
+from nox_envs.requirements.text import MOST_PROBLEMS, Contents, Declared, Option, read_requirement
 from nox_envs.spec import types
 from nox_envs.spec.words import canonical_name, is_bare, show
 from nox_envs.values import replace, value
@@ -204,7 +204,7 @@ class Composer:
         self._environ = environ
         self.variables = False
         self._folders: dict[str, LocalProject] = {}
-        self.files: dict[str, tuple[Lines, tuple[Problem, ...]]] = {}
+        self.files: dict[str, Contents] = {}
         self._walks: dict[tuple[str, types.Entry], Walk] = {}
         self._composed: dict[tuple[object, ...], Composition] = {}
 
@@ -219,7 +219,7 @@ class Composer:
             self._folders[path] = LocalProject(self._root / path, path)
         return self._folders[path]
 
-    def file(self, path: str) -> tuple[Lines, tuple[Problem, ...]]:
+    def file(self, path: str) -> Contents:
         """Return the lines and problems of a file; raises Invalid and FileProblems if it cannot be read."""
         if path not in self.files:
             if not os.path.exists(self._root / path):  # noqa: PTH110

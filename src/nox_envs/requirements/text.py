@@ -210,12 +210,10 @@ class Option:
     place: Place
 
 
-Lines: TypeAlias = tuple[Declared | Option, ...]
+Contents: TypeAlias = tuple[tuple[Declared | Option, ...], tuple[Problem, ...]]
 
 
-def read_requirements_file(
-    text: str, *, origin: str, environ: Mapping[str, str]
-) -> tuple[Lines, tuple[Problem, ...]]:
+def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]) -> Contents:
     """Return what the lines of a file ask for, by the rules of pip and uv; what cannot be read is a problem.
 
     `origin` is its name, for the places; `environ` has the values of `${VARIABLE}`.
