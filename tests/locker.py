@@ -13,7 +13,7 @@ from nox_envs.lock.plan import LockPlan, layer_plan
 from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.run import LockResult, lock_all
 from nox_envs.lock.text import Lock, parse_lock, render_lock
-from nox_envs.requirements.text import Declared, parse_requirement
+from nox_envs.requirements.text import Declared, read_requirement
 from nox_envs.spec.types import Package, Point
 from nox_envs.values import replace
 from tests.conftest import Machine, uv
@@ -24,7 +24,7 @@ PLACE = Place(origin="envs.yaml", line=4)
 
 def declared(text: str, *, label: str = "app", hashes: tuple[str, ...] = ()) -> Declared:
     """Return a requirement of the set `label`."""
-    return parse_requirement(text, place=PLACE, why=(label,), hashes=hashes)
+    return replace(read_requirement(text), place=PLACE, why=(label,), hashes=hashes)
 
 
 def plan(

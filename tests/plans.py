@@ -8,7 +8,7 @@ from nox_envs.errors import Place
 from nox_envs.lock.pins import host_markers
 from nox_envs.lock.plan import LockPlan, PlanInputs, plan_locks
 from nox_envs.requirements.compose import Composition
-from nox_envs.requirements.text import Declared, parse_requirement
+from nox_envs.requirements.text import Declared, read_requirement
 from nox_envs.spec.types import Entry, LockOptions, Pairs, Point
 from nox_envs.values import replace
 
@@ -39,8 +39,9 @@ def wants(
     hashes: tuple[str, ...] = (),
 ) -> Declared:
     """Declare a requirement as the composer does; `why` is ("test",) unless given."""
-    declared = parse_requirement(text, place=at(line, origin), why=why or ("test",), hashes=hashes)
-    return replace(declared, name=declared.name or name)
+    declared = read_requirement(text)
+    given = {"name": declared.name or name, "hashes": tuple(sorted({*declared.hashes, *hashes}))}
+    return replace(declared, place=at(line, origin), why=why or ("test",), **given)
 
 
 def point(

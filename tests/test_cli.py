@@ -155,10 +155,9 @@ environments:
     assert run("check", "docs")[1].count("path: ") == 1
 
 
-@pytest.mark.xfail(reason="the place is that of the environment, not of its key")
 def test_a_lock_that_cannot_be_written_where_the_spec_says_is_a_problem_at_the_key_file(run: Run) -> None:
     spec = LOCKED.replace("tests: {", "tests: {lock: {file: ../lock.txt}, ")
-    told = "envs.yaml:3:24: environments.tests.lock.file: '../lock.txt' leads out of the spec's directory"
+    told = "envs.yaml:3:17: environments.tests.lock.file: '../lock.txt' leads out of the spec's directory"
     assert told in run("check", spec=spec)[2]
 
 

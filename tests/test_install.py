@@ -16,7 +16,7 @@ from nox_envs.findings import Finding, finding
 from nox_envs.lock.pins import Pin, host_markers
 from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.text import Lock, parse_lock
-from nox_envs.requirements.text import parse_requirement
+from nox_envs.requirements.text import read_requirement
 from nox_envs.spec.types import ExcludeNewer, Point
 from nox_envs.values import replace
 from nox_envs.venv.compare import Checked, Expectation, Own
@@ -113,7 +113,7 @@ def case(make_venv: MakeVenv, tmp_path: Path) -> Case:
 
 
 def declared(*texts: str) -> tuple[object, ...]:
-    return tuple(parse_requirement(text, place=PLACE) for text in texts)
+    return tuple(replace(read_requirement(text), place=PLACE) for text in texts)
 
 
 def hashed(index: Index, *pins: str) -> str:

@@ -142,6 +142,12 @@ def test_one_file_for_different_requirements_is_a_problem_at_its_key() -> None:
     ]
 
 
+def test_the_places_of_lock_options_divide_no_lock() -> None:
+    options = [LockOptions(format="both", place=at(line)) for line in (3, 9)]
+    points = [point("tests", f"3.{n}", lock=one) for n, one in enumerate(options, 12)]
+    assert len(plans(tuple(points), everywhere(wants("a")))) == 1
+
+
 def test_options_that_differ_by_python_need_a_lock_for_each() -> None:
     points = (point("tests", "3.12"), point("tests", "3.13", prereleases=True))
     with pytest.raises(FileProblems, match="per: python"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import default_environment
 
-from nox_envs.errors import Invalid, NoxEnvsError, Place
+from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.lock.pins import (
     INDEX,
     Difference,
@@ -29,7 +29,7 @@ from nox_envs.lock.pins import (
     source_of_url,
     versions_equal,
 )
-from nox_envs.requirements.text import parse_requirement
+from nox_envs.requirements.text import read_requirement
 from tests.plans import HOST
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -330,10 +330,9 @@ def test_a_marker_that_cannot_be_evaluated_is_refused_in_words(marker: str) -> N
 
 @given(st.text(alphabet=st.sampled_from("python_version os_name<>=!~'\"3.129()and or"), max_size=60))
 def test_a_marker_that_a_requirement_may_have_holds_or_not(text: str) -> None:
-    place = Place(origin="")
     try:
-        marker = parse_requirement(f"x ; {text}", place=place).marker
+        marker = read_requirement(f"x ; {text}").marker
     except Invalid:
         return
-    assert parse_requirement(f"x ; {marker}" if marker else "x", place=place).marker == marker
+    assert read_requirement(f"x ; {marker}" if marker else "x").marker == marker
     assert Markers(HOST).hold(text if marker else "") == Markers(HOST).hold(marker)

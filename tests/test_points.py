@@ -211,7 +211,8 @@ def test_layers_append_merge_or_replace() -> None:
     assert second.set_env == (("A", "1"), ("B", "3"), ("C", "4"))
     assert (second.description, second.tags, second.pass_env) == ("added", ("slow",), ("HOME",))
     assert second.package == Package(mode="editable", extras=("cli",))
-    assert second.lock == LockOptions(enabled=True, per="python", file=("b.txt",))
+    place = Place(origin="envs.yaml", line=30, column=15)
+    assert second.lock == LockOptions(enabled=True, per="python", file=("b.txt",), place=place)
     assert second.drift == DriftOptions(
         policy="fail", files="all", severity=(("leak", "error"), ("leftover", "note"))
     )

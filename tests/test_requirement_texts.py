@@ -9,7 +9,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from nox_envs.errors import Invalid, Place
-from nox_envs.requirements.text import Declared, parse_requirement, requirement_key, requirement_text
+from nox_envs.requirements.text import Declared, read_requirement, requirement_key, requirement_text
+from nox_envs.values import replace
 
 HERE = Place(origin="envs.yaml", line=3)
 SHA = "0a" * 32
@@ -19,7 +20,7 @@ OLD = 'python_version < "3"'
 
 
 def read(text: str, *, loose: bool = False) -> Declared:
-    return parse_requirement(text, place=HERE, loose=loose)
+    return replace(read_requirement(text, loose), place=HERE)
 
 
 def wanted(name: str = "", extras: str = "", **parts: object) -> Declared:
@@ -163,8 +164,7 @@ def test_a_requirement_is_written_as_it_was_read() -> None:
 
 
 def test_what_a_requirement_is_includes_its_hashes_but_not_who_asks() -> None:
-    hashed = parse_requirement("a", place=HERE, why=("test",), hashes=("sha512:b", "sha256:a"))
-    assert hashed.hashes == ("sha256:a", "sha512:b")
+    hashed = replace(read("a"), why=("test",), hashes=("sha256:a", "sha512:b"))
     assert requirement_key(hashed) == "a sha256:a sha512:b"
     assert requirement_key(read("a")) == "a"
 

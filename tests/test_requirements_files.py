@@ -16,16 +16,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nox_envs.errors import Invalid, Place
-from nox_envs.requirements.text import Line, parse_requirement, read_requirements_file
+from nox_envs.errors import Place
+from nox_envs.requirements import text as texts
+from nox_envs.requirements.text import Declared, Option, read_requirements_file
+from nox_envs.values import replace
 from tests.conftest import Machine, uv
 
 HASH = "sha256:" + "0a" * 32
+HERE = Place(origin="r.txt")
 OTHER = "sha256:" + "0b" * 32
 ENVIRON = {"NAME": "rich", "EMPTY": "", "API_TOKEN": "hunter2", "USER": "me"}
 
 
-def lines(text: str) -> tuple[Line, ...]:
+def lines(text: str) -> tuple[Declared | Option, ...]:
     lines, wrong = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
     assert wrong == ()
     return lines
@@ -35,25 +38,27 @@ def problems(text: str) -> list[str]:
     return [str(one) for one in read_requirements_file(text, origin="r.txt", environ=ENVIRON)[1]]
 
 
-def asks(text: str, number: int = 1, *hashes: str, via: tuple[str, ...] = ()) -> Line:
-    return Line(kind="requirement", text=text, number=number, hashes=hashes, via=via)
+def asks(text: str, number: int = 1, *hashes: str, via: tuple[str, ...] = ()) -> Declared:
+    place = Place(origin="r.txt", line=number)
+    return replace(texts.read_requirement(text, loose=True), place=place, hashes=hashes, via=via)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("# head\n\n  \na  # why\nb#c\n\t# d\nhttps://e.org/x#egg=x\n",
-         [asks("a", 4), asks("b#c", 5), asks("https://e.org/x#egg=x", 7)]),
+        ("# head\n\n  \na  # why\nb @ https://e.org/b#c\n\t# d\nhttps://e.org/x#egg=x\n",
+         [asks("a", 4), asks("b @ https://e.org/b#c", 5), asks("https://e.org/x#egg=x", 7)]),
         (f"a==1 \\\n    --hash={HASH} \\\n\t--hash={OTHER}\nb\nc \\",
          [asks("a==1", 1, HASH, OTHER), asks("b", 4), asks("c", 5)]),
         (f"a --hash={OTHER.upper()} --hash {HASH} --hash='{HASH}'", [asks("a", 1, HASH, OTHER)]),
         ("a\\\n # x\n# y \\\nb\n", [asks("a", 1), asks("b", 4)]),
+        ("a ; os_name == '-x'", [asks("a ; os_name == '-x'")]),
         ("\ufeffa\r\nb\rc\n", [asks("a", 1), asks("b", 2), asks("c", 3)]),
     ],
-    ids=["comments", "continuations", "hashes", "a comment ends a continuation", "ends of other systems"],
+    ids=["comments", "continuations", "hashes", "a comment ends a continuation", "dash", "ends of systems"],
 )  # fmt: skip
 def test_a_line_goes_on_behind_a_backslash_and_keeps_the_number_of_its_first(
-    text: str, expected: list[Line]
+    text: str, expected: list[Declared]
 ) -> None:
     assert lines(text) == tuple(expected)
 
@@ -89,7 +94,7 @@ def test_annotations_say_who_asks_whatever_the_style_of_the_compiler() -> None:
         "g==1\n    # a remark\n    #   h\n\n# via nothing\n"
         "i==1  # why\n    # via j\n"
     )
-    assert {line.text: line.via for line in lines(text)} == {
+    assert {texts.requirement_text(line): line.via for line in lines(text) if isinstance(line, Declared)} == {
         "a==1": ("b", "Some_Name"),
         "c==1": ("d",),
         "e==1": ("-r requirements/test.in", "f (pyproject.toml)", "via"),
@@ -107,25 +112,24 @@ def test_annotations_say_who_asks_whatever_the_style_of_the_compiler() -> None:
         ("--requirement='my base.txt' # x", "requirements", "my base.txt"),
         ("-r ${NAME}.txt \\\n", "requirements", "rich.txt"),
         ("--constraint \"limits.txt\"", "constraints", "limits.txt"),
-        ("-e .", "requirement", "-e ."),
-        ("-elib", "requirement", "-e lib"),
-        ("--editable=./a[x]", "requirement", "-e ./a[x]"),
-        ("--editable './my a'", "requirement", "-e ./my a"),
-        ("-e ./a ; python_version < '3'", "requirement", "-e ./a ; python_version < '3'"),
-        ("-e git+https://example.org/a#egg=a", "requirement", "-e git+https://example.org/a#egg=a"),
-        ("a ; os_name == '-x'", "requirement", "a ; os_name == '-x'"),
+        ("-e .", "editable", "-e ."),
+        ("-elib", "editable", "-e lib"),
+        ("--editable=./a[x]", "editable", "-e ./a[x]"),
+        ("--editable './my a'", "editable", "-e ./my a"),
+        ("-e ./a ; python_version < '3'", "editable", "-e ./a ; python_version < '3'"),
+        ("-e git+https://example.org/a#egg=a", "editable", "-e git+https://example.org/a#egg=a"),
     ],
 )  # fmt: skip
-def test_an_option_that_names_something_is_read(text: str, kind: str, expected: str) -> None:
-    (line,) = lines(text)
-    assert (line.kind, line.text, line.hashes) == (kind, expected, ())
+def test_an_option_that_names_something_is_read(text: str, kind: texts.Kind, expected: str) -> None:
+    option = Option(kind=kind, text=expected, place=HERE)
+    assert lines(text) == (asks(expected) if kind == "editable" else option,)
 
 
 def test_an_option_of_the_installer_is_named_without_its_value() -> None:
     for text in ("-i https://packages.example.org/simple", "--no-index", "--no-binary :all:", "--pre"):
-        assert lines(text) == (Line(kind="option", text=text.split()[0], number=1),)
+        assert lines(text) == (Option(kind="option", text=text.split()[0], place=HERE),)
     secret = lines("--index-url=https://u:hunter2@packages.example.org/simple")
-    assert secret == (Line(kind="option", text="--index-url", number=1, secret=True),)
+    assert secret == (Option(kind="option", text="--index-url", secret=True, place=HERE),)
 
 
 def told(option: str, value: str) -> str:
@@ -167,13 +171,17 @@ LENGTH = "is not a hash that can be checked (write sha256: and 64 hex digits)"
 def test_a_line_that_cannot_be_kept_is_a_problem_at_its_line(text: str, expected: str) -> None:
     lines, wrong = read_requirements_file(f"ok\n{text}\nb", origin="r.txt", environ=ENVIRON)
     assert [str(one) for one in wrong] == [f"r.txt:2:1: {expected}"]
-    assert [line.text for line in lines] == ["ok", "b"]
+    assert lines == (asks("ok"), asks("b", 3 + text.count("\n")))
 
 
 def test_variables_are_expanded_as_pip_does_but_for_secrets() -> None:
-    kept = ["$NAME", "x @ https://${USER}:${PASS}@example.org/", "y @ https://example.org/y?k=${API_TOKEN}"]
+    kept = [
+        "n @ https://e.org/$NAME",
+        "x @ https://${USER}:${PASS}@example.org/",
+        "y @ https://example.org/y?k=${API_TOKEN}",
+    ]
     lines, _ = read_requirements_file("\n".join([*kept, "${NAME}>=1"]), origin="r.txt", environ=ENVIRON)
-    assert [line.text for line in lines] == [*kept, "rich>=1"]
+    assert lines == tuple(asks(one, n) for n, one in enumerate([*kept, "rich>=1"], 1))
 
 
 def test_a_password_in_a_misplaced_word_is_never_repeated() -> None:
@@ -255,17 +263,11 @@ def ours(text: str) -> Asked | None:
     """Return what we read, None for a file with a problem."""
     lines, wrong = read_requirements_file(text, origin="r.txt", environ={})
     asked: Asked = []
-    try:
-        for line in lines:
-            if line.kind == "requirements":
-                asked.append(("included", []))
-            elif line.kind == "requirement":
-                found = parse_requirement(
-                    line.text, place=Place(origin="r.txt"), hashes=line.hashes, loose=True
-                )
-                asked.append((found.name or found.path, [one[7:] for one in found.hashes]))
-    except Invalid:
-        return None
+    for line in lines:
+        if isinstance(line, Declared):
+            asked.append((line.name or line.path, [one[7:] for one in line.hashes]))
+        elif line.kind == "requirements":
+            asked.append(("included", []))
     return None if wrong else asked
 
 
@@ -307,5 +309,5 @@ def test_what_is_read_is_what_uv_reads(machine: Machine, tmp_path: Path) -> None
 @given(st.text() | TEXTS | st.text(alphabet="-recifhash='\" \\\n#${}A:/@"))
 def test_hostile_text_gives_lines_or_problems(text: str) -> None:
     lines, wrong = read_requirements_file(text, origin="r.txt", environ=ENVIRON)
-    assert all(0 < line.number <= text.count("\n") + text.count("\r") + 1 for line in lines)
+    assert all(0 < line.place.line <= text.count("\n") + text.count("\r") + 1 for line in lines)
     assert all(one.place.origin == "r.txt" for one in wrong)

@@ -414,9 +414,9 @@ READ: dict[str, object] = {
     "requires: base": (entry("session", "base", 6, 15),),
     "backend: venv": "venv",
     "lock: false": LockOptions(enabled=False),
-    "lock: {}": LockOptions(enabled=True),
+    "lock: {}": LockOptions(enabled=True, place=at(6, 11)),
     "lock: {file: '{name}.txt', per: point, format: both}": LockOptions(
-        enabled=True, file=("{name}.txt",), per="point", format="both"
+        enabled=True, file=("{name}.txt",), per="point", format="both", place=at(6, 11)
     ),
     "drift: warn": DriftOptions(policy="warn"),
     "drift: {files: off, severity: {leak: 'off'}}": DriftOptions(files="off", severity=(("leak", "off"),)),
@@ -512,7 +512,7 @@ def test_lists_are_replaced_and_mappings_merged() -> None:
         "commands": (Command(argv=("pytest",), place=at(14, 16)),),
         "set_env": (("A", "a"), ("B", "base")),
         "tags": ("all",),
-        "lock": LockOptions(enabled=True, per="point", format="requirements"),
+        "lock": LockOptions(enabled=True, per="point", format="requirements", place=at(23, 11)),
         "drift": DriftOptions(
             policy="warn",
             severity=(("leak", "off"), ("version", "note")),

@@ -15,7 +15,7 @@ from nox_envs.files import read_text, write_atomically
 from nox_envs.lock.text import read_foreign, read_header
 from nox_envs.requirements.compose import Composer
 from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
-from nox_envs.requirements.text import read_requirements_file
+from nox_envs.requirements.text import Option, read_requirements_file
 from nox_envs.spec.keys import read_spec
 from nox_envs.spec.points import expand
 from nox_envs.terminal import printable, redact
@@ -99,6 +99,7 @@ class _Survey:
             (line.kind, posixpath.normpath(posixpath.join(posixpath.dirname(path), line.text)))
             for path in found
             for line in read_requirements_file(self._text(path), origin=path, environ=self._environ)[0]
+            if isinstance(line, Option)
         }
         for path, lock in found.items():
             named = "constraint" in posixpath.basename(path).lower()

@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from nox_envs import findings
-from nox_envs.errors import Invalid, NoxEnvsError, Place
+from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.findings import FilesMode, Finding, Severity, finding
 from nox_envs.lock import pins as locked
 from nox_envs.lock.pins import Markers, Pin
 from nox_envs.lock.plan import LockPlan, requested_by
 from nox_envs.project import Project
-from nox_envs.requirements.text import Declared, parse_requirement
+from nox_envs.requirements.text import Declared, read_requirement
 from nox_envs.spec.types import Point
 from nox_envs.spec.words import canonical_name
 from nox_envs.values import replace
@@ -172,6 +172,6 @@ def _active(metadata: str, markers: list[Markers]) -> Iterator[tuple[str, Declar
         # Most are for extras that nothing asks for.
         if len(markers) > 1 or "extra" not in text.partition(";")[2]:
             with suppress(Invalid, NoxEnvsError):  # pip and uv read such metadata leniently too
-                need = parse_requirement(text, place=Place(origin="METADATA"))
+                need = read_requirement(text)
                 if any(one.hold(need.marker) for one in markers):
                     yield text, need

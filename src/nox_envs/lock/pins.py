@@ -105,8 +105,8 @@ def _normal_file_url(url: str) -> str:
     return f"file://{match['path'].rstrip('/') or '/'}" if match and match["path"] else url
 
 
-def _hashes(parts: Mapping[str, str] | None) -> tuple[str, ...]:
-    found = {f"{name}:{digest}".lower() for name, digest in (parts or {}).items()}
+def _hashes(parts: Mapping[str, str]) -> tuple[str, ...]:
+    found = {f"{name}:{digest}".lower() for name, digest in parts.items()}
     return tuple(sorted(one for one in found if re.fullmatch(r"(?:md5|sha(?:1|224|256|384|512)):\w+", one)))
 
 

@@ -145,8 +145,8 @@ def _deciding_axes(points: list[Point], contents: Mapping[str, object]) -> list[
 def _options(point: Point) -> object:
     """Return what points of one lock must have in common, since no marker can tell it apart."""
     return (
-        (point.lock, point.resolution, point.exclude_newer, point.allow_prereleases, point.only_binary),
-        (point.no_binary, frozenset(point.platforms), _layers(point)),
+        (replace(point.lock, place=None), point.resolution, point.exclude_newer, point.allow_prereleases),
+        (point.only_binary, point.no_binary, frozenset(point.platforms), _layers(point)),
     )
 
 
@@ -201,7 +201,7 @@ def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
 
 def _at_file(point: Point, message: str, hint: str) -> Problem:
     path = f"environments.{point.environment}.lock.file"
-    return Problem(place=point.place, path=path, message=message, hint=hint)
+    return Problem(place=point.lock.place or point.place, path=path, message=message, hint=hint)
 
 
 def layer_plan(plan: LockPlan, bases: Sequence[LockPlan]) -> LockPlan | None:

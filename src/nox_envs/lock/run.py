@@ -143,13 +143,13 @@ def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
             raise NoxEnvsError("a link leads out of the project; replace it by a file or folder")
         write_atomically(target, texts[path])
     before, after = _versions(job.kept), _versions(found.lock.pins)
-    counts: Counter[str] = Counter()
+    counts = Counter({"=": len(before.items() & after.items())})
     lines: list[str] = []
-    for name in sorted({*before, *after}):
+    for name in sorted({name for name, _ in before.items() ^ after.items()}):
         old, new = before.get(name, ""), after.get(name, "")
-        mark = "=" if old == new else "~" if old and new else "+" if new else "-"
+        mark = "~" if old and new else "+" if new else "-"
         counts[mark] += 1
-        lines += [f"{mark} {name} {' -> '.join(filter(None, (old, new)))}"] if mark != "=" else []
+        lines.append(f"{mark} {name} {' -> '.join(filter(None, (old, new)))}")
     outcome: Outcome = "unchanged" if not different else "would-change" if run.dry_run else "written"
     counted = [f"{counts[mark]} {done}" for mark, done in _CHANGES.items() if counts[mark]]
     lines += [f"warning: {warning}" for warning in found.warnings]

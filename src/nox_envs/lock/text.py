@@ -11,7 +11,7 @@ from nox_envs.files import read_text
 from nox_envs.lock.pins import INDEX, Pin, Source, direct_reference, normal_version, source_of_url
 from nox_envs.requirements.compose import Composer, Walk
 from nox_envs.requirements.project import digest_of
-from nox_envs.requirements.text import Declared, Line, read_requirement, read_requirements_file
+from nox_envs.requirements.text import Declared, Option, read_requirement, read_requirements_file
 from nox_envs.spec.types import Pairs, Spec
 from nox_envs.spec.words import canonical_name, is_bare
 from nox_envs.terminal import holds_credentials, redact
@@ -49,34 +49,28 @@ def parse_lock(text: str, origin: str) -> Lock:
     Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
     lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
-    problems, pins = [*wrong], list[Pin]()
-    leaks: list[tuple[str, int]] = []
+    problems, pins, leaks = [*wrong], list[Pin](), list[tuple[str, str]]()
     for line in lines:
-        if line.kind == "option":
-            leaks.append((f"the option {line.text} of an installer", line.number))
+        if isinstance(line, Option) and line.kind == "option":
+            leaks.append((f"the option {line.text} of an installer", str(line.place)))
             continue
         try:
-            if line.kind != "requirement":
+            if isinstance(line, Option):
                 what = f"a lock includes no other file, found {line.text!r}"
                 raise Invalid(what, "regenerate the file: nox -s lock")
-            one = read_requirement(line.text, loose=True)
-            pins.append(pin_of(_named(one, line, text) if one.path else one, line, origin))
+            pins.append(_pin_of(_named(line, text) if line.path else line))
         except Invalid as invalid:
-            problems.append(invalid.at(Place(origin=origin, line=line.number)))
+            problems.append(invalid.at(line.place))
     if problems:
         conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
         starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]
         raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts] or problems)
     numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
-    leaks += [("credentials in a URL", number) for number, line in numbered if holds_credentials(line)]
+    secret = [number for number, line in numbered if holds_credentials(line)]
+    leaks += [("credentials in a URL", f"{origin}:{number}") for number in secret]
     local = [pin for pin in pins if pin.source is not INDEX and pin.source.url.startswith(("/", "file:"))]
-    leaks += [("the path of a file on one machine", pin.line) for pin in local]
-    return Lock(
-        origin=origin,
-        header=read_header(text),
-        pins=tuple(pins),
-        leaks=tuple([(what, f"{origin}:{number}") for what, number in leaks]),
-    )
+    leaks += [("the path of a file on one machine", pin.place) for pin in local]
+    return Lock(origin=origin, header=read_header(text), pins=tuple(pins), leaks=tuple(leaks))
 
 
 def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, str]) -> Lock:
@@ -85,34 +79,34 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     `files` are POSIX paths relative to `root`, the spec's directory; `environ` has the values of
     `${VARIABLE}`. Raises FileProblems with every line that cannot be read, or is not a pin.
     """
-    walk = Walk(Composer(Spec(origin="", sets=(), environments=()), root=root, environ=environ), foreign=True)
-    for path in files:
-        with walk.at(Place(origin=path)):
-            walk.file(path)
+    composer = Composer(Spec(origin="", sets=(), environments=()), root=root, environ=environ)
+    walk = Walk(composer, foreign=True)
     joined: dict[tuple[str, str, Source], Pin] = {}
-    for one in walk.requirements:
-        with walk.at(one.place):
-            pin = pin_of(one, walk.lines[one.place], one.place.origin)
-            via = tuple([canonical_name(text) if is_bare(text) else text for text in pin.via])
-            pin = replace(pin, via=via)
-            known = joined.setdefault((pin.name, pin.version, pin.source), pin)
-            either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
-            joined[pin.name, pin.version, pin.source] = replace(
-                known,
-                marker=known.marker if known.marker == pin.marker else either,
-                extras=tuple(sorted({*known.extras, *pin.extras})),
-                hashes=tuple(sorted({*known.hashes, *pin.hashes})),
-                via=tuple(dict.fromkeys((*known.via, *pin.via))),
-            )
+    with walk.at(Place(origin=files[0])):
+        for path in files:
+            with walk.at(Place(origin=path)):
+                walk.file(path)
+        for one in walk.requirements:
+            with walk.at(one.place):
+                pin = _pin_of(one)
+                via = tuple([canonical_name(text) if is_bare(text) else text for text in pin.via])
+                pin = replace(pin, via=via)
+                known = joined.setdefault((pin.name, pin.version, pin.source), pin)
+                either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
+                joined[pin.name, pin.version, pin.source] = replace(
+                    known,
+                    marker=known.marker if known.marker == pin.marker else either,
+                    extras=tuple(sorted({*known.extras, *pin.extras})),
+                    hashes=tuple(sorted({*known.hashes, *pin.hashes})),
+                    via=tuple(dict.fromkeys((*known.via, *pin.via))),
+                )
     if walk.problems:
         raise FileProblems(walk.problems)
-    paths = [*files, *(place.origin for place in walk.lines)]
-    texts = {path: read_text(root / path, shown=path) for path in dict.fromkeys(paths)}
+    texts = {path: read_text(root / path, shown=path) for path in composer.files}
     heads = [text[:4000] for text in texts.values()]
     commands = [redact(match[1]) for head in heads if (match := re.search(_COMMAND, head))]
     made_for = [match[1] for head in heads if (match := re.search(_MADE_FOR, head))]
-    options = [(place, line) for place, line in walk.lines.items() if line.kind == "option"]
-    leaks = [(line.text + " with credentials" * line.secret, str(place)) for place, line in options]
+    leaks = [(one.text + " with credentials" * one.secret, str(one.place)) for one in walk.options]
     return Lock(
         origin=files[0],
         header=(),
@@ -131,15 +125,15 @@ def _head(text: str) -> str:
     return match[0] if match else ""
 
 
-def _named(declared: Declared, line: Line, text: str) -> Declared:
+def _named(declared: Declared, text: str) -> Declared:
     """Return a local path with the name and version that its comment gives (`./folder  # name==1.0`)."""
-    physical = text.split("\n")[line.number - 1 :]
+    physical = text.split("\n")[declared.place.line - 1 :]
     last = next((one for one in physical if not one.endswith("\\")), "")
     match = re.search(r"\s#\s*([\w.-]+)(==\S+)?\s*$", last)
     return replace(declared, name=canonical_name(match[1]), specifier=match[2] or "") if match else declared
 
 
-def pin_of(declared: Declared, line: Line, origin: str) -> Pin:
+def _pin_of(declared: Declared) -> Pin:
     """Return the pin that a line of a lock declares; raises Invalid for one that is not a pin."""
     url = declared.url or declared.path
     exact = _EXACT.fullmatch(declared.specifier)
@@ -155,10 +149,10 @@ def pin_of(declared: Declared, line: Line, origin: str) -> Pin:
         source=source_of_url(url, editable=declared.editable) if url else INDEX,
         extras=declared.extras,
         marker=declared.marker,
-        hashes=tuple(sorted({*declared.hashes, *line.hashes})) if declared.hashes else line.hashes,
-        via=line.via,
-        line=line.number,
-        origin=origin,
+        hashes=declared.hashes,
+        via=declared.via,
+        line=declared.place.line,
+        origin=declared.place.origin,
     )
 
 

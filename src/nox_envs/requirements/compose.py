@@ -8,22 +8,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from nox_envs.errors import FileProblems, Invalid, Place, Problem, did_you_mean
 from nox_envs.files import read_text
+from nox_envs.requirements import text as texts
 from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
-from nox_envs.requirements.text import OPTIONS, Declared, Line, parse_requirement, read_requirements_file
+from nox_envs.requirements.text import MOST_PROBLEMS, Contents, Declared, Option, read_requirement
 from nox_envs.spec import types
 from nox_envs.spec.words import canonical_name, is_bare, show
 from nox_envs.values import replace, value
 
 Names: TypeAlias = tuple[str, ...]
-T = TypeVar("T")
 
 _DEPTH = 50
 _LIMIT = 20_000
-_MOST_PROBLEMS = 1_000
 
 
 @value
@@ -55,7 +54,7 @@ class Walk:
         self.constraints: dict[Declared, None] = {}
         self.own: list[Declared] = []
         self.files: dict[str, None] = {}
-        self.lines: dict[Place, Line] = {}
+        self.options: list[Option] = []
         self.problems: list[Problem] = []
         self._composer = composer
         self._foreign = foreign
@@ -63,22 +62,20 @@ class Walk:
 
     @contextmanager
     def at(self, place: Place, path: str = "") -> Iterator[None]:
-        """Collect what is wrong with something at a place, which has a `path` if it is in the spec."""
+        """Collect what is wrong with something at a place, which has a `path` if it is in the spec.
+
+        Raises Invalid where there was too much of anything, or too many problems, on the whole way.
+        """
+        self._steps += 1
+        if self._steps > _LIMIT or len(self.problems) >= MOST_PROBLEMS:
+            raise Invalid(f"comes to more than {_LIMIT} requirements, or {MOST_PROBLEMS} problems")
         try:
             yield
         except Invalid as wrong:
-            if self._steps <= _LIMIT + 1 and len(self.problems) <= _MOST_PROBLEMS:
+            if self._steps <= _LIMIT + 1 and len(self.problems) <= MOST_PROBLEMS:
                 self.problems.append(wrong.at(place, path))
         except FileProblems as error:
             self.problems += error.problems
-
-    def _each(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield items; raises Invalid where there are too many of them, or of problems, on the whole way."""
-        for item in items:
-            self._steps += 1
-            if self._steps > _LIMIT or len(self.problems) >= _MOST_PROBLEMS:
-                raise Invalid(f"comes to more than {_LIMIT} requirements, or {_MOST_PROBLEMS} problems")
-            yield item
 
     def _enter(self, name: str, why: Names) -> Names:
         """Return the chain below a set, file or group; raises Invalid if it has no end."""
@@ -97,10 +94,10 @@ class Walk:
                         near = did_you_mean(name, [*sets][:200])
                         raise Invalid(f"there is no requirement set {name!r}", near)
                     chain = self._enter(name, why)
-                    for one in self._each(sets[name].entries):
+                    for one in sets[name].entries:
                         self.entry(one, f"requirements.{name}", chain)
                 case "requirement":
-                    self._add(parse_requirement(name, place=entry.place, why=why), name, constraint)
+                    self._add(replace(read_requirement(name), place=entry.place, why=why), constraint)
                 case "file":
                     self.file(name, why, constraint)
                 case "group":
@@ -120,20 +117,21 @@ class Walk:
         lines, problems = self._composer.file(path)
         self.problems += () if path in self.files else problems
         self.files[path] = None
-        for line in self._each(lines):
-            place, text = Place(origin=path, line=line.number), line.text
-            self.lines[place] = line
-            with self.at(place):
-                if line.kind == "requirement":
-                    found = parse_requirement(text, place=place, why=chain, hashes=line.hashes, loose=True)
-                    self._add(found, text, constraint)
+        for line in lines:
+            with self.at(line.place):
+                if isinstance(line, Declared):
+                    self._add(replace(line, why=chain), constraint)
                 elif line.kind != "option":
-                    nested = text if "://" in text else posixpath.join(posixpath.dirname(path), text)
+                    folder = "" if "://" in line.text else posixpath.dirname(path)
+                    nested = posixpath.join(folder, line.text)
                     self.file(nested, chain, constraint or line.kind == "constraints")
-                elif not self._foreign:
-                    raise Invalid(f"{text} is not read from a requirements file", OPTIONS[text])
+                elif self._foreign:
+                    self.options.append(line)
+                else:
+                    hint = texts.OPTIONS[line.text]
+                    raise Invalid(f"{line.text} is not read from a requirements file", hint)
 
-    def _add(self, declared: Declared, text: str = "", constraint: bool = False) -> None:
+    def _add(self, declared: Declared, constraint: bool = False) -> None:
         """Add a requirement, a local path with the name of its project; raises Invalid."""
         path = declared.path
         if not self._foreign and re.match(r"/|(?:\./)?(?:~|[A-Za-z]:)", path):
@@ -142,8 +140,8 @@ class Walk:
         if path and (project := self._composer.folder(path)).exists:
             self.files.update({posixpath.normpath(f"{path}/{file}"): None for file in project.files})
             declared = replace(declared, name=declared.name or project.name)
-        elif declared.editable and "/" not in text:
-            raise Invalid(f"{text!r}: there is no directory {path[2:]!r}", "write -e ./folder")
+        elif declared.editable and not constraint and re.fullmatch(r"\./[^/]+", path):
+            raise Invalid(f"there is no directory {path[2:]!r}", "write -e ./folder")
         if not constraint:
             self.requirements[declared] = None
         elif declared.name and not declared.editable:
@@ -179,15 +177,15 @@ class Walk:
             return
         inside = self._enter(path, inside)
         chain = (*why, PYPROJECT if table == ("project",) else f"{PYPROJECT} [{canonical_name(name)}]")
-        for text, is_group, place in self._each(project.listed(table, name)):
+        for text, is_group, place in project.listed(table, name):
             with self.at(place, path):
                 if is_group:
                     self._listed(table, text, chain, marker, inside)
                     continue
-                declared = parse_requirement(text, place=place, why=chain)
+                declared = replace(read_requirement(text), place=place, why=chain)
                 both = marker or declared.marker
                 if declared.marker not in ("", both):
-                    both = parse_requirement(f"x ; ({marker}) and ({declared.marker})", place=place).marker
+                    both = read_requirement(f"x ; ({marker}) and ({declared.marker})").marker
                 if declared.name != project.name or not declared.extras or declared.url or declared.path:
                     self._add(replace(declared, marker=both))
                 elif table == GROUPS:
@@ -206,7 +204,7 @@ class Composer:
         self._environ = environ
         self.variables = False
         self._folders: dict[str, LocalProject] = {}
-        self._files: dict[str, tuple[tuple[Line, ...], tuple[Problem, ...]]] = {}
+        self.files: dict[str, Contents] = {}
         self._walks: dict[tuple[str, types.Entry], Walk] = {}
         self._composed: dict[tuple[object, ...], Composition] = {}
 
@@ -221,18 +219,18 @@ class Composer:
             self._folders[path] = LocalProject(self._root / path, path)
         return self._folders[path]
 
-    def file(self, path: str) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
+    def file(self, path: str) -> Contents:
         """Return the lines and problems of a file; raises Invalid and FileProblems if it cannot be read."""
-        if path not in self._files:
+        if path not in self.files:
             if not os.path.exists(self._root / path):  # noqa: PTH110
                 folder = posixpath.dirname(path)
                 beside = list((self._root / folder).glob("*"))[:200] if self.folder(folder).exists else []
                 near = did_you_mean(path, [posixpath.join(folder, one.name) for one in beside])
                 raise Invalid(f"{path}: no such file", near)
             text = read_text(self._root / path, shown=path, limit=1 << 23)
-            self._files[path] = read_requirements_file(text, origin=path, environ=self._environ)
+            self.files[path] = texts.read_requirements_file(text, origin=path, environ=self._environ)
             self.variables |= "${" in text
-        return self._files[path]
+        return self.files[path]
 
     def compose(self, point: types.Point) -> Composition:
         """Return everything that a point asks for; raises FileProblems with every problem of what it uses."""
@@ -263,12 +261,12 @@ class Composer:
     def problems(self, points: Iterable[types.Point]) -> tuple[Problem, ...]:
         """Return every problem of points and of all sets, used or not, each once."""
         named = [types.Entry(kind="include", text=one.name, place=one.place) for one in self.sets.values()]
-        sets = [self._walk(one, "") for one in named]
-        used = Walk(self)
+        walks = [self._walk(one, "") for one in named]
         for point in points:
-            with used.at(point.place):
+            walks.append(Walk(self))
+            with walks[-1].at(point.place):
                 self.compose(point)
-        return tuple(dict.fromkeys([problem for walk in (*sets, used) for problem in walk.problems]))
+        return tuple(dict.fromkeys([problem for walk in walks for problem in walk.problems]))
 
     def _walk(self, entry: types.Entry, path: str, why: Names = (), constraint: bool = False) -> Walk:
         """Return what an entry comes to; equal ones are walked once, and sets whoever includes them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
@@ -47,7 +47,7 @@ class Declared:
     At most one of `specifier`, `url` and `path` is non-empty. `path` is POSIX and relative to the spec's
     directory: `.`, or it begins with `./` or `../`; an absolute path stays absolute. `marker` is as packaging
     prints it (empty: always). `hashes` look like `sha256:…`. `why` is the chain of requirement sets and files
-    that led here, outermost first.
+    that led here, outermost first; `via` is what `# via` names, where it is a line of a requirements file.
     """
 
     name: str
@@ -59,15 +59,8 @@ class Declared:
     marker: str = ""
     hashes: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
+    via: tuple[str, ...] = ()
     place: Place = Place(origin="")
-
-
-def parse_requirement(
-    text: str, *, place: Place, why: tuple[str, ...] = (), hashes: tuple[str, ...] = (), loose: bool = False
-) -> Declared:
-    """Read one requirement with its place; `hashes` are added to those in the text. Raises Invalid."""
-    read = read_requirement(text, loose)
-    return replace(read, place=place, why=why, hashes=tuple(sorted({*read.hashes, *hashes})))
 
 
 @lru_cache(maxsize=8192)
@@ -187,8 +180,8 @@ _OPTION = re.compile(r"(?P<name>--[a-z-]+(?=[ =]|$)|-[a-zA-Z]) *=? *(?P<argument
 _VARIABLE = re.compile(r"://[^/?#\s]*@|\$\{(?P<name>[A-Z0-9_]+)\}")
 _SECRET = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|AUTH|API_?KEY")
 _MOST_LINES = 200_000
-_MOST_PROBLEMS = 1_000
-Kind: TypeAlias = Literal["requirement", "requirements", "constraints", "option"]
+MOST_PROBLEMS = 1_000
+Kind: TypeAlias = Literal["editable", "requirements", "constraints", "option"]
 _INDEXES = ("--index-url", "-i", "--extra-index-url", "--no-index", "--find-links", "-f")
 OPTIONS = {
     **dict.fromkeys(_INDEXES, "declare it under `indexes` of the spec"),
@@ -199,58 +192,57 @@ OPTIONS = {
 }
 _FLAGS = ("--no-index", "--prefer-binary", "--pre", "--require-hashes")
 _KINDS: dict[str, Kind] = dict.fromkeys(OPTIONS, "option")
-_KINDS |= {"-r": "requirements", "--requirement": "requirements", "-e": "requirement"}
-_KINDS |= {"-c": "constraints", "--constraint": "constraints", "--editable": "requirement"}
+_KINDS |= {"-r": "requirements", "--requirement": "requirements", "-e": "editable"}
+_KINDS |= {"-c": "constraints", "--constraint": "constraints", "--editable": "editable"}
 
 
 @value
-class Line:
-    """One line of a requirements file that asks for something.
+class Option:
+    """A line of a requirements file that is not a requirement.
 
-    `text` is a requirement (with its `-e`), the path behind `-r` or `-c`, or the name of an option: `secret`
-    tells that its value has credentials. `number` counts physical lines; `via` is what `# via` names.
+    `text` is the path behind `-r` or `-c`, or the name of an option: `secret` tells that its value has
+    credentials.
     """
 
     kind: Kind
     text: str
-    number: int
-    hashes: tuple[str, ...] = ()
     secret: bool = False
-    via: tuple[str, ...] = ()
+    place: Place
 
 
-def read_requirements_file(
-    text: str, *, origin: str, environ: Mapping[str, str]
-) -> tuple[tuple[Line, ...], tuple[Problem, ...]]:
-    """Split a requirements file into lines, by the rules of pip and uv; what cannot be read is a problem.
+Contents: TypeAlias = tuple[tuple[Declared | Option, ...], tuple[Problem, ...]]
 
-    `origin` is its name, for the problems; `environ` has the values of `${VARIABLE}`.
+
+def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]) -> Contents:
+    """Return what the lines of a file ask for, by the rules of pip and uv; what cannot be read is a problem.
+
+    `origin` is its name, for the places; `environ` has the values of `${VARIABLE}`.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").replace("\r\n", "\n").replace("\r", "\n")
     text = text if text.endswith("\n") else f"{text}\n"
-    lines: list[Line] = []
+    lines: list[Declared | Option] = []
     problems: list[Problem] = []
     number = 1
     for block in _BLOCK.finditer(text):
+        place = Place(origin=origin, line=number)
         try:
             if number > _MOST_LINES:
                 raise Invalid(f"the file has more than {_MOST_LINES} lines")
-            if line := _read_line(block, number, environ):
+            if line := _read_line(block, place, environ):
                 lines.append(line)
         except Invalid as wrong:
-            problems.append(wrong.at(Place(origin=origin, line=number)))
-            if number > _MOST_LINES or len(problems) == _MOST_PROBLEMS:
+            problems.append(wrong.at(place))
+            if number > _MOST_LINES or len(problems) == MOST_PROBLEMS:
                 break
         number += block[0].count("\n")
     return tuple(lines), tuple(problems)
 
 
-def _read_line(match: re.Match[str], number: int, environ: Mapping[str, str]) -> Line | None:
+def _read_line(match: re.Match[str], place: Place, environ: Mapping[str, str]) -> Declared | Option | None:
     """Read one block of a file, None for an empty line or a comment; raises Invalid."""
     block, (text, usual, comments) = match[0], match.groups()
     if text and " -" not in text:
-        digests = tuple(usual.split(" \\\n    --hash=")[1:])
-        return Line(kind="requirement", text=text, number=number, hashes=digests, via=_askers(comments))
+        return _requirement(text, usual.split(" \\\n    --hash=")[1:], comments, place)
     comment = _COMMENT.search(block)
     code, comments = (block[: comment.start()], block[comment.start() :]) if comment else (block, "")
     parts = code.split("\\\n")
@@ -264,20 +256,23 @@ def _read_line(match: re.Match[str], number: int, environ: Mapping[str, str]) ->
     if "\\" in text or not text.isprintable():
         what = "a backslash or a character that cannot be printed"
         raise Invalid(f"the line contains {what}", "write / in paths")
-    via = _askers(comments)
     if text.startswith("-"):
         if len([part for part in parts if part.strip(" \t\n")]) > 1:
             raise Invalid("an option on several lines is read differently by pip and uv", "write it on one")
-        return _option_line(text, number, via, environ)
+        return _option(text, comments, place, environ)
     requirement, dash, options = text.partition(" -")
-    hashes: set[str] = set()
+    hashes: list[str] = []
     for word in (dash.strip() + options).replace("--hash ", "--hash=").split():
         if not word.startswith("--hash="):
             hint = "only --hash can; give anything else a line of its own"
             raise Invalid(f"{show(word.partition('=')[0])} cannot follow a requirement", hint)
-        hashes.add(_checked_hash(word[7:].strip("\"'")))
-    text = _expand(requirement.strip(), environ)
-    return Line(kind="requirement", text=text, number=number, hashes=tuple(sorted(hashes)), via=via)
+        hashes.append(_checked_hash(word[7:].strip("\"'")))
+    return _requirement(_expand(requirement.strip(), environ), hashes, comments, place)
+
+
+def _requirement(text: str, hashes: Iterable[str], comments: str, place: Place) -> Declared:
+    read = read_requirement(text, loose=True)
+    return replace(read, hashes=tuple(sorted({*read.hashes, *hashes})), via=_askers(comments), place=place)
 
 
 @lru_cache(maxsize=8192)
@@ -288,7 +283,7 @@ def _askers(comments: str) -> tuple[str, ...]:
     return tuple([asker.strip() for asker in askers if asker.strip()])
 
 
-def _option_line(text: str, number: int, via: tuple[str, ...], environ: Mapping[str, str]) -> Line:
+def _option(text: str, comments: str, place: Place, environ: Mapping[str, str]) -> Declared | Option:
     match = _OPTION.fullmatch(text)
     name = match["name"] if match else text.split()[0].partition("=")[0]
     kind = _KINDS.get(name)
@@ -301,15 +296,17 @@ def _option_line(text: str, number: int, via: tuple[str, ...], environ: Mapping[
     if not target and kind != "option":
         raise Invalid(f"{name} needs a value")
     # pip splits what follows like a shell, uv takes the rest of the line.
-    path = target.partition(";")[0].rstrip() if kind == "requirement" else target
-    odd = {"option": "", "requirement": "\"'"}.get(kind, "\"'#") + ("" if quoted else " ")
+    path = target.partition(";")[0].rstrip() if kind == "editable" else target
+    odd = {"option": "", "editable": "\"'"}.get(kind, "\"'#") + ("" if quoted else " ")
     if {*odd} & {*path} or " -" in target or (target and name in _FLAGS):
         hint = "one option on each line, quotes around a name with spaces"
         raise Invalid(f"{name} {show(target)} is read differently by pip and uv", hint)
     if kind == "option":
-        return Line(kind=kind, text=name, number=number, secret=holds_credentials(text))
+        return Option(kind=kind, text=name, secret=holds_credentials(text), place=place)
     target = _expand(target, environ)
-    return Line(kind=kind, text=f"-e {target}" if kind == "requirement" else target, number=number, via=via)
+    if kind == "editable":
+        return _requirement(f"-e {target}", (), comments, place)
+    return Option(kind=kind, text=target, place=place)
 
 
 def _expand(text: str, environ: Mapping[str, str]) -> str:

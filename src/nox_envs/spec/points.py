@@ -222,7 +222,9 @@ def _changed(
     if isinstance(content, tuple):
         items = tuple([_changed(one, change, place) for one in content])
         return content if all(map(is_, content, items)) else items
-    place, held = getattr(content, "place", place), contents(content)
+    # A text of the lock is a key of its own, with a place that is more exact.
+    place = place if isinstance(content, LockOptions) else getattr(content, "place", place)
+    held = contents(content)
     new = {name: _changed(one, change, place) for name, one in held.items()}
     return content if all(map(is_, held.values(), new.values())) else replace(content, **new)
 

@@ -85,6 +85,7 @@ class LockOptions:
     format: Literal["requirements", "both"] | None = None
     managed: bool | None = None
     command: str | None = None
+    place: Place | None = None
 
 
 @value
