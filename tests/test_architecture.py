@@ -24,7 +24,7 @@ ORDER = """
     lock.pins lock.text lock.plan lock.freshness lock.resolve lock.run
     venv.snapshot venv.receipt venv.compare venv.files venv.install
     report.report report.text report.json report.markdown report.github report.sarif report
-    memory project host verify
+    project host verify
     drift repair session diff init activate ci
     cli nox_sessions
     __init__ __main__

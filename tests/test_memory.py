@@ -7,8 +7,7 @@ from zlib import crc32
 
 import pytest
 
-from nox_envs.memory import Memory, row_of
-from nox_envs.project import Project
+from nox_envs.project import Memory, Project, row_of
 from nox_envs.spec.keys import read_spec
 from nox_envs.spec.points import expand
 from tests.conftest import Project as NoxProject

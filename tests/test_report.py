@@ -25,7 +25,6 @@ from nox_envs.report.report import (
     Format,
     Report,
     place_of,
-    status_of,
     verdict,
 )
 from nox_envs.report.text import finding_lines, render_text, summary_line
@@ -95,13 +94,6 @@ def test_the_exit_code_says_clean_drift_or_not_checked(
     report: Report, strict: bool, fail_on: str, expected: tuple[int, str]
 ) -> None:
     assert verdict(report, strict=strict, fail_on=(fail_on,)) == expected
-
-
-def test_the_status_of_a_point_follows_its_findings() -> None:
-    assert status_of((), "") == "clean"
-    assert status_of((finding("unverifiable"),), "") == "clean"
-    assert status_of((), "not built") == "skipped"
-    assert status_of((finding("leftover"),), "not built") == "drift"
 
 
 # All formats.

@@ -263,17 +263,14 @@ def _list_json(project: Project, names: tuple[str, ...]) -> int:
     from nox_envs.report.json import json_text
 
     problems: list[Problem] = []
+    plain = ("environment", "session", "python", "description", "tags")
     sessions = [
         {
-            "environment": point.environment,
-            "session": point.session,
-            "python": point.python,
+            **{name: getattr(point, name) for name in plain},
             "axes": dict(point.axes),
-            "tags": list(point.tags),
             "lock": _lock_of(project, point, problems)[0],
             "location": project.shown(project.location(point.session)),
             "built": project.location(point.session).is_dir(),
-            "description": point.description,
         }
         for point in project.select(names)
     ]

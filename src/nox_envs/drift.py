@@ -15,12 +15,13 @@ from nox_envs.findings import (
     Finding,
     about,
     count_kinds,
+    drift_in,
     finding,
     run_command,
 )
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
-from nox_envs.report.report import EnvironmentReport, Report, Status, counted, status_of
+from nox_envs.report.report import EnvironmentReport, Report, Status, counted
 from nox_envs.values import replace, value
 from nox_envs.venv.receipt import Receipt, read_receipt
 from nox_envs.venv.snapshot import NotAVenv
@@ -219,5 +220,5 @@ def _environment(project: Project, point: Point, files: FilesMode) -> Environmen
         except NotAVenv as error:
             reason = f"{error}; {run}"
     counting, ignored = project.apply(found, point.drift)
-    status = status_of(counting, reason)
+    status: Status = "drift" if drift_in(counting) else "skipped" if reason else "clean"
     return environment_report(project, point, plan, checked, status, counting, reason=reason, ignored=ignored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from nox_envs.values import value
 
@@ -75,10 +76,8 @@ class FileProblems(NoxEnvsError):
     """Report every problem of a file at once; `problems` is never empty."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        unique = dict.fromkeys(problems)
-        self.problems = tuple(
-            sorted(unique, key=lambda one: (one.place.origin, one.place.line, one.place.column))
-        )
+        order = attrgetter("place.origin", "place.line", "place.column")
+        self.problems = tuple(sorted(dict.fromkeys(problems), key=order))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -23,8 +23,7 @@ from nox.virtualenv import VirtualEnv
 
 from nox_envs.errors import FileProblems, InstallFailed, NoxEnvsError
 from nox_envs.host import Host
-from nox_envs.memory import Row
-from nox_envs.project import Project
+from nox_envs.project import Project, Row
 from nox_envs.session import SessionRun
 from nox_envs.terminal import harmless, redact, wants_colour, write_anything
 from nox_envs.values import replace

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 from nox_envs.codec import Count
-from nox_envs.findings import Finding, Severity, count_kinds, drift_in, fails
+from nox_envs.findings import Finding, Severity, count_kinds, fails
 from nox_envs.spec.types import Pairs
 from nox_envs.values import value
 
@@ -82,11 +82,6 @@ class Report:
         """Return the problems, and the points that were not checked."""
         skipped = [f"{one.title} was not checked: {one.reason}" for one in self.skipped]
         return [*(("error", text) for text in self.problems), *(("warning", text) for text in skipped)]
-
-
-def status_of(findings: tuple[Finding, ...], reason: str) -> Status:
-    """Return the status of a point with these findings; a `reason` says why it was not checked."""
-    return "drift" if drift_in(findings) else "skipped" if reason else "clean"
 
 
 def verdict(report: Report, *, strict: bool, fail_on: tuple[str, ...] = ("error",)) -> tuple[int, str]:
