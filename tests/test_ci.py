@@ -7,13 +7,14 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nox_envs.activate import activation
-from nox_envs.ci import MatrixFormat, Row, matrix_rows, parse_shard, render_matrix
+from nox_envs.ci import Row, matrix_rows, parse_shard, render_matrix
 from nox_envs.errors import NoxEnvsError
 from nox_envs.spec.keys import read_spec
 from nox_envs.spec.points import expand
@@ -113,7 +114,7 @@ def test_another_text_is_not_a_shard(text: str) -> None:
 
 
 @pytest.mark.parametrize(("format_", "start"), [("json", "[\n"), ("github", 'matrix={"include": [')])
-def test_hostile_names_stay_texts_in_every_format(format_: MatrixFormat, start: str) -> None:
+def test_hostile_names_stay_texts_in_every_format(format_: Literal["json", "github"], start: str) -> None:
     hostile = "a\"b': {x}\n::set-output $HOME #c \\ \x1b é"
     row: Row = {"session": hostile, "tags": [hostile]}
     text = render_matrix([row], format_)

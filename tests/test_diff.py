@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from nox_envs.diff import (
     CHANGE_KINDS,
-    DIFF_FORMATS,
     Diff,
     DiffFormat,
     compare,
@@ -31,6 +30,7 @@ from tests.conftest import BareVenv
 from tests.reports import HOSTILE
 
 GOLDEN = Path(__file__).parent / "golden" / "diff"
+FORMATS: tuple[DiffFormat, ...] = ("text", "json", "markdown")
 HASH, OTHER_HASH = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 ENVIRON = {
@@ -157,7 +157,7 @@ def test_any_diff_is_shown_in_every_format_and_acts_on_nothing(
     assert not compare(new, new).different
     found = replace(compare(old, new), old=HOSTILE, new=HOSTILE)
     assert len(compare(new, old).changes) == len(found.changes)
-    for kind in DIFF_FORMATS:
+    for kind in FORMATS:
         shown = render_diff(found, kind)
         assert not [sign for sign in shown if sign != "\n" and not sign.isprintable()]
         assert not [line for line in shown.split("\n") if line.lstrip().startswith("::") or "##[" in line]
@@ -189,7 +189,7 @@ def everything() -> Diff:
     return replace(compare(old, new), old="main:requirements", new="requirements")
 
 
-@pytest.mark.parametrize("kind", DIFF_FORMATS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_a_diff_is_rendered_as_its_golden_file_says(kind: DiffFormat) -> None:
     assert render_diff(everything(), kind) == (GOLDEN / f"everything.{kind}").read_text(encoding="utf-8")
     nothing = replace(compared("a==1\n", "a==1\n"), old="a\x1b[31m.txt", new="b.txt")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from nox_envs.errors import FileProblems
 from nox_envs.findings import KINDS, SEVERITIES, Finding, Severity
 from nox_envs.report import render
-from nox_envs.report.github import append_summary
 from nox_envs.report.json import json_text, read_report, report_schema
 from nox_envs.report.markdown import BUDGET
 from nox_envs.report.report import (
@@ -329,15 +328,6 @@ def test_what_several_sessions_have_in_common_is_one_annotation_that_names_them(
     same = tuple(outcome(lock, session=f"tests-3.{n}") for n in range(8))
     (line,) = render(Report(environments=same), "github").splitlines()
     assert "::tests-3.0, tests-3.1, tests-3.2, tests-3.3, tests-3.4 and 3 more: expected 2.0" in line
-
-
-def test_the_job_summary_grows_by_each_report_and_its_lack_fails_nothing(tmp_path: Path) -> None:
-    summary = tmp_path / "summary"
-    append_summary(CLEAN, str(summary))
-    append_summary(everything(), str(summary))
-    both = [render(report, "markdown") for report in (CLEAN, everything())]
-    assert summary.read_text(encoding="utf-8") == "".join(f"{one}\n" for one in both)
-    append_summary(CLEAN, str(tmp_path / "no" / "such" / "folder"))
 
 
 # SARIF.

@@ -12,8 +12,6 @@ from nox_envs.spec.points import venv_directory
 from nox_envs.spec.types import Point
 
 Row: TypeAlias = dict[str, str | list[str]]
-MatrixFormat: TypeAlias = Literal["json", "github"]
-MATRIX_FORMATS: tuple[MatrixFormat, ...] = ("json", "github")
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -67,7 +65,7 @@ def matrix_rows(
     return tuple(rows)
 
 
-def render_matrix(rows: Sequence[Row], format: MatrixFormat) -> str:  # noqa: A002
+def render_matrix(rows: Sequence[Row], format: Literal["json", "github"]) -> str:  # noqa: A002
     """Render rows as a JSON list, or for GitHub as the line `matrix=...` of a step's output."""
     if format == "json":
         return json.dumps(rows, indent=2, sort_keys=True) + "\n"

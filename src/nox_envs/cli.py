@@ -184,17 +184,13 @@ def _add_options(verb: str, parser: Parser) -> None:
             parser.add_environment()
             add("--shell", help="bash, zsh, fish, csh or pwsh (default: from $SHELL)")
         case "matrix":
-            from nox_envs.ci import MATRIX_FORMATS
-
             parser.add_environments()
-            parser.add_format(*MATRIX_FORMATS)
+            parser.add_format("json", "github")
             add("--tag", action="append", default=[], help="only sessions with this tag")
             add("--shard", default="1/1", metavar="I/N", help="only part I of N")
             add("--runner", default="", help="the runner where an environment has no runs_on")
         case "diff":
-            from nox_envs.diff import DIFF_FORMATS
-
-            parser.add_format(*DIFF_FORMATS)
+            parser.add_format("text", "json", "markdown")
             add("old", metavar="OLD", help="a lock, a folder of locks, a git revision (main:), a venv")
             add("new", metavar="NEW", nargs="?", help="the same (default: OLD's path in the working tree)")
         case "schema":

@@ -33,7 +33,6 @@ DiffFormat: TypeAlias = Literal["text", "json", "markdown"]
 
 # What a reviewer looks at first comes first.
 CHANGE_KINDS: tuple[ChangeKind, ...] = ("major", "added", "removed", "minor", "patch", "other")
-DIFF_FORMATS: tuple[DiffFormat, ...] = ("text", "json", "markdown")
 SCHEMA = 2
 _NOTHING = Pin(name="", version="")
 _NO_LOCK = Lock(origin="", header=(), pins=())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable
-from operator import attrgetter
 from typing import Annotated, Literal, TypeAlias, get_args
 
 from nox_envs.errors import NoxEnvsError, Place, did_you_mean
@@ -75,12 +74,6 @@ def about(found: Iterable[Finding], environment: str, session: str) -> tuple[Fin
 def drift_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings that are more than a note."""
     return tuple(one for one in findings if one.severity != "note")
-
-
-def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings in order: by severity, package, kind, and what differs."""
-    by_text = sorted(findings, key=attrgetter("package", "kind", "expected", "actual", "path"))
-    return tuple(sorted(by_text, key=lambda one: SEVERITIES.index(one.severity)))
 
 
 def count_kinds(findings: Iterable[Finding]) -> str:

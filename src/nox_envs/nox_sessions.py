@@ -280,13 +280,14 @@ def _run_command(
 def _publish(report: Report, *, annotate: bool = True) -> None:
     """Tell GitHub Actions: annotations on stdout with `annotate`, and the report in the job summary."""
     from nox_envs.report import render
-    from nox_envs.report.github import append_summary
 
     if annotate:
         sys.stdout.write(render(report, "github"))
         sys.stdout.flush()
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        append_summary(report, summary)
+        # One write at the end of the file, so that sessions that run side by side do not mix.
+        with suppress(OSError), Path(summary).open("ab") as stream:
+            stream.write(f"{render(report, 'markdown')}\n".encode())
 
 
 # The built-in sessions.

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 
 from nox_envs import findings
@@ -94,7 +95,9 @@ def check_venv(
         )
         for one in dict.fromkeys(found)
     ]
-    return Checked(snapshot=snapshot, expectation=expectation, findings=findings.worst_first(finished))
+    texts = attrgetter("package", "kind", "expected", "actual", "path")
+    finished.sort(key=lambda one: (findings.SEVERITIES.index(one.severity), *texts(one)))
+    return Checked(snapshot=snapshot, expectation=expectation, findings=tuple(finished))
 
 
 def _recorded_pins(receipt: Receipt) -> Iterator[Pin]:

@@ -1,12 +1,8 @@
-"""The report as annotations of GitHub Actions, and its part of the job summary."""
+"""The report as annotations of GitHub Actions."""
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
 from nox_envs.findings import Finding, Severity
-from nox_envs.report.markdown import render_markdown
 from nox_envs.report.report import Report, place_of, sentences, several
 from nox_envs.terminal import printable
 from nox_envs.values import replace
@@ -40,13 +36,6 @@ def render_github(report: Report) -> str:
             lines = [*lines[: LIMIT - 1], _command(level, rest)]
         shown += lines
     return "".join(f"{line}\n" for line in shown)
-
-
-def append_summary(report: Report, path: str) -> None:
-    """Append a report, as Markdown, to the file that $GITHUB_STEP_SUMMARY names, if it can be written."""
-    # One write at the end of the file, so that sessions that run side by side do not mix.
-    with contextlib.suppress(OSError), Path(path).open("ab") as stream:
-        stream.write(f"{render_markdown(report)}\n".encode())
 
 
 def _command(level: str, *lines: str, **properties: str) -> str:
