@@ -142,8 +142,6 @@ class Repair:
         self._found = checked.findings
         self._write("drift", checked.findings, checked)
         wrong = [one for one in (*self._locked, *found) if one.severity == "error"]
-        if self._policy == "fail":
-            wrong += [one for one in repairable if one not in wrong]
         if wrong and (self._policy == "fail" or self._repairs):
             fix = recreate_command(session)
             raise NoxEnvsError(f"drift: {count_kinds(wrong)}; to recreate the venv: {fix}")
