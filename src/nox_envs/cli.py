@@ -139,10 +139,9 @@ def _run(words: list[str]) -> int:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     asked_for = next((word for word in words if not word.startswith("-")), "")
-    for name, verb in VERBS.items():
-        command = commands.add_parser(name, help=verb.help, epilog=f"example: nox-envs {verb.example}")
-        if name == asked_for:  # the options of the others are not needed
-            _add_options(name, command)
+    for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
+        example = f"example: nox-envs {VERBS[name].example}"
+        _add_options(name, commands.add_parser(name, help=VERBS[name].help, epilog=example))
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
     if asked_for and asked_for not in VERBS:

@@ -74,14 +74,10 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
 
 def _pairs(content: list[object], text: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
     """Return a list of pairs at once, since a report has hundreds; empty for anything else."""
-    found: list[tuple[str, str]] = []
-    for one in content:
-        match one:
-            case [str(name), str(other)]:
-                found.append((text(name), text(other)))
-            case _:
-                return ()
-    return tuple(found)
+    pairs = [one for one in content if isinstance(one, list) and len(one) == 2]
+    texts = [one for pair in pairs for one in pair if type(one) is str]
+    plain = len(texts) == 2 * len(content)
+    return tuple(zip(map(text, texts[::2]), map(text, texts[1::2]), strict=True)) if plain else ()
 
 
 def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:

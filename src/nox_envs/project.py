@@ -246,7 +246,8 @@ class Project:
         """
         number = self._numbers[row.session]
         if python == row.python or not session:
-            return self._memory.point(number) or self.points[number]
+            known = None if "points" in self.__dict__ else self._memory.point(number)
+            return known or self.points[number]
         from nox_envs.spec.points import expand
 
         declared = self.points[number]

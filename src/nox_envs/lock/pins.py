@@ -233,11 +233,14 @@ def satisfies(specifier: str, version: str) -> bool:
 
 def host_markers() -> Variables:
     """Return the marker variables of the running interpreter (PEP 508); `Markers` knows the others."""
-    import platform
+    if hasattr(os, "uname"):
+        machine = os.uname().machine
+    else:  # pragma: no cover
+        import platform  # it takes longer to import than all of this
 
-    host = {"platform_machine": platform.machine(), "sys_platform": sys.platform}
-    version, name = platform.python_version(), sys.implementation.name
-    return interpreter_markers(host, version=version, implementation=name)
+        machine = platform.machine()
+    host = {"platform_machine": machine, "sys_platform": sys.platform}
+    return interpreter_markers(host, version=sys.version.split()[0], implementation=sys.implementation.name)
 
 
 def interpreter_markers(host: Variables, *, version: str, implementation: str) -> Variables:
