@@ -17,7 +17,7 @@ def activation(shell: str, venv: Path) -> str:
     folders = (venv.absolute() / folder for folder in ("bin", "Scripts"))
     for script in [script for folder in folders for script in sorted(folder.glob("[aA]ctivate*"))]:
         if script.name.lower() == wanted:
-            # Anything else means itself within single quotes, in all of these shells.
+            # Anything else means itself within single quotes; fish alone joins two backslashes.
             if not str(script).isprintable() or re.search("['!\u2018-\u201b]", str(script)):
                 raise NoxEnvsError(
                     f"{str(script)!r} has a character that shells read within quotes; rename the folder"

@@ -297,8 +297,8 @@ def _drift(asked: argparse.Namespace) -> int:
 def _report(asked: argparse.Namespace) -> int:
     from nox_envs.report.json import gather
 
-    expected = _project(asked).points if asked.spec else ()
-    return _conclude(gather(tuple(asked.paths), expected), asked)
+    points = _project(asked).points if asked.spec else ()
+    return _conclude(gather(tuple(asked.paths), [one for one in points if one.default]), asked)
 
 
 def _conclude(report: Report, asked: argparse.Namespace) -> int:
@@ -423,7 +423,7 @@ def _init(asked: argparse.Namespace) -> int:
 
 VERBS = {
     "check": Verb("check the spec and its locks", _check, "check tests"),
-    "list": Verb("list environments and their sessions", _list, "list --format json"),
+    "list": Verb("list the sessions of environments", _list, "list --format json"),
     "drift": Verb("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
     "freeze": Verb("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
     "diff": Verb("show what changed between locks or venvs", _diff, "diff main: --format markdown"),

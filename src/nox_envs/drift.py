@@ -8,17 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nox_envs.errors import FileProblems, Problem
+from nox_envs.errors import FileProblems, NoxEnvsError, Problem
 from nox_envs.files import read_text
-from nox_envs.findings import (
-    FilesMode,
-    Finding,
-    about,
-    count_kinds,
-    drift_in,
-    finding,
-    run_command,
-)
+from nox_envs.findings import FilesMode, Finding, about, count_kinds, drift_in, finding, run_command
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
 from nox_envs.report.report import EnvironmentReport, Report, Status, counted
@@ -188,9 +180,9 @@ def check_drift(
         read = None
         try:
             environments.append(_environment(project, point, mode))
-        except FileProblems as error:
-            problems.update(dict.fromkeys(map(str, error.problems)))
-            reason = "its requirements or its lock cannot be read"
+        except NoxEnvsError as error:
+            problems.update(dict.fromkeys(str(error).split("\n")))
+            reason = "its requirements, its lock or its venv cannot be read"
             environments.append(environment_report(project, point, None, None, "skipped", reason=reason))
     report = Report(environments=tuple(environments), problems=tuple(problems))
     if names:

@@ -1,4 +1,4 @@
-"""Findings: their kinds, severities, order and commands, and what a project makes of them."""
+"""Findings: kinds, severities, commands, ignore rules."""
 
 from __future__ import annotations
 

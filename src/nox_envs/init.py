@@ -195,7 +195,7 @@ def _word(text: str) -> str:
 
 def _scalar(text: str) -> str:
     """Return a text as a YAML scalar, quoted unless it is plainly a text."""
-    if re.fullmatch(r"[A-Za-z./](?:[A-Za-z0-9./_ -]*[A-Za-z0-9./_-])?", text):
+    if re.fullmatch(r"(?!(?i:null)$)[A-Za-z./](?:[A-Za-z0-9./_ -]*[A-Za-z0-9./_-])?", text):
         return text
     escaped = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
     return f'"{"".join(escaped)}"'

@@ -170,9 +170,10 @@ def _ending(session: nox.Session) -> Iterator[None]:
         raise KeyboardInterrupt
 
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    for number in numbers if current_thread() is main_thread() else ():
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, interrupt)
+    mine = numbers if current_thread() is main_thread() else []
+    mine = [number for number in mine if signal.getsignal(number) == signal.SIG_DFL]
+    for number in mine:
+        signal.signal(number, interrupt)
     try:
         yield
     except KeyboardInterrupt:
@@ -184,6 +185,9 @@ def _ending(session: nox.Session) -> Iterator[None]:
         session.error(harmless(str(error)))
     except OSError as error:
         session.error(harmless(f"{error.filename or session.name}: {error.strerror or error}"))
+    finally:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _host(session: nox.Session) -> Host:
@@ -219,11 +223,14 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
     """Run uv and repeat its warnings; raises InstallFailed with its own words."""
     from tempfile import TemporaryFile
 
-    argv = (nox.virtualenv.UV, *argv)
+    if os.environ.get("UV_OFFLINE"):  # uv refuses to look again for what it cannot reach
+        argv = tuple(option for option in argv if not option.startswith("--refresh"))
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         try:
             # The variable contradicts --verify-hashes, which uv refuses.
-            session.run_install(*argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said)
+            session.run_install(
+                nox.virtualenv.UV, *argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said
+            )
             failure = ""
         except CommandFailed as error:
             failure = str(error)
@@ -367,7 +374,8 @@ def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespac
     for error in dict.fromkeys(map(str, broken.values())):
         session.warn("%s", harmless(error))
     if asked.prune and not failed and not broken:
-        for line in prune(orphans(project), root=project.root, dry_run=asked.dry_run):
+        found, _ = project.apply(orphans(project), project.spec.drift)
+        for line in prune(found, root=project.root, dry_run=asked.dry_run):
             session.log("%s", harmless(line))
     project.forget()
     if failed or broken:

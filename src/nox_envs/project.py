@@ -200,14 +200,14 @@ class Project:
 
     @property
     def state(self) -> Path:
-        """Return the folder, inside nox's, that holds reports, file locks and wheels."""
+        """Return the folder, inside nox's, that holds reports, file locks, wheels and the points."""
         return self.root / self.envdir / ".nox-envs"
 
     def location(self, session: str) -> Path:
         """Return the directory of a session's venv, as nox names it."""
         from nox_envs.spec.points import venv_directory
 
-        return self.root / self.envdir / venv_directory(session)
+        return self.root / self.envdir / venv_directory(session, self.envdir)
 
     def shown(self, path: str | Path) -> str:
         """Return a path as people read it: POSIX, relative to the spec's directory where it is inside."""
@@ -359,7 +359,7 @@ class Project:
         """Forget the requirements and locks that were read, because locks were written."""
         for read in ("composer", "plans", "_inputs"):
             self.__dict__.pop(read, None)
-        for known in (self._plans, self._by_session, self._locks, self._pins, self.broken):
+        for known in (self._plans, self._by_session, self._locks, self._foreign, self._pins, self.broken):
             known.clear()
 
     def replan(self, plan: LockPlan) -> LockPlan:

@@ -218,7 +218,9 @@ class Repair:
         self._found = checked.findings
         self._tell(drift_in(checked.findings))
         drifted = drift_in(checked.findings) or drift_in(self._locked)
-        report = self._write("drift" if drifted else status, checked.findings or repaired, checked)
+        report = self._write(
+            "drift" if drifted else status, checked.findings or (() if drifted else repaired), checked
+        )
         if errors := [one for one in checked.findings if one.severity == "error"]:
             shown = self._plan.path or self._project.origin
             raise NoxEnvsError(f"what was installed is not what {shown} says: {count_kinds(errors)}")
@@ -268,8 +270,8 @@ class Repair:
             new = tuple(one for one in drift_in(findings) if one not in self._found)
         except NoxEnvsError as error:
             reason = f"the commands broke their own venv: {error}"
-            broken = finding("python", actual=str(error))
-            new = about([broken], self._point.environment, self._point.session)
+            new = about([finding("python", actual=str(error))], self._point.environment, self._point.session)
+            findings = (*findings, *new)
         if new:
             self._write("drift", findings, checked, reason)
             what = f"the commands changed their own venv: {count_kinds(new)}"

@@ -31,7 +31,7 @@ _SYSTEMS = {"linux": ("Linux", "posix"), "darwin": ("Darwin", "posix"), "win32":
 
 @value
 class Source:
-    """Where a distribution came from, or shall come from (PEP 610, PEP 440 direct references).
+    """Where a distribution came from, or is to come from (PEP 610, PEP 440 direct references).
 
     `url` carries no credentials; for local sources it is a `file:` URL (in a lock: a relative path), for
     `vcs` it begins with the tool (`git+https://…`). `revision` is a commit, declared also a branch or tag;

@@ -151,7 +151,8 @@ def _compile(job: Job, commits: Mapping[str, str]) -> Resolved:
     options = [f"--output-file={output}", "--generate-hashes", "--annotation-style=split"]
     options += ["--upgrade"] if job.run.upgrade else []
     options += [f"--upgrade-package={text}" for text in job.run.packages]
-    done = _run(job, "all.in", *options, *refresh_options(folders))
+    again = () if job.run.environ.get("UV_OFFLINE") else refresh_options(folders)
+    done = _run(job, "all.in", *options, *again)
     if done.returncode:
         raise NoxEnvsError(_explained(job, files, done))
     pins = tuple(_pins(job, files, done.stdout))

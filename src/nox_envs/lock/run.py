@@ -99,7 +99,7 @@ def _lock(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], guard: thr
         result = _write(run, job, found)
         made[plan.path] = parse_lock(render_lock(found.lock), plan.path)
         return result
-    except NoxEnvsError as error:
+    except (NoxEnvsError, OSError) as error:
         made[plan.path] = None
         summary, lines = "failed, nothing is written", tuple(str(error).splitlines())
         return LockResult(plan=plan, outcome="failed", summary=summary, lines=lines)

@@ -32,7 +32,7 @@ def json_text(document: object, *, indent: int | None = 2) -> str:
 
 
 def render_json(report: Report) -> str:
-    """Return a report as JSON; a removed key or a new meaning makes `schema` 2, a new key does not."""
+    """Return a report as JSON; a removed key or a new meaning changes `schema`, a new key does not."""
     short = [replace(one, seconds=round(one.seconds, 3), distributions=()) for one in report.environments]
     states, kinds = Counter(one.status for one in short), Counter(one.kind for one in report.all_findings)
     summary = {"environments": states, "findings": kinds}

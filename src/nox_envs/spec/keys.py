@@ -97,7 +97,7 @@ _LOCK_KEYS = (
     Key("per", choice("environment", "python", "point"), "What one lock is made for."),
     Key("format", choice("requirements", "both"), "requirements (default), or both: a pylock as well."),
     Key("managed", _FLAG, "false: another tool makes the lock, which is only read and installed."),
-    Key("command", _FILLED, "The command that makes a lock with managed: false again."),
+    Key("command", _FILLED, "The command that regenerates a lock with managed: false."),
 )
 _LOCK = by_kind(
     converted(_FLAG, lambda enabled, _: LockOptions(enabled=enabled)),

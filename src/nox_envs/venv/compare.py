@@ -174,7 +174,8 @@ class _Packages:
                 return
         recorded, hashes = self._recorded.get((name, found.version)), hashes_digest(pin)
         if recorded and hashes and recorded.hashes != hashes:
-            expected, actual = "one with a hash of the lock", "one that was installed for other hashes"
+            how = "for other hashes" if recorded.hashes else "without a check of hashes"
+            expected, actual = "one with a hash of the lock", f"one that was installed {how}"
             yield finding("artifact", name, expected=expected, actual=actual, path=path)
         elif recorded and recorded.folder and source.kind == "directory":
             folder = local_path(source.url)
