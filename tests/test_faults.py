@@ -225,6 +225,17 @@ def test_a_signal_ends_the_commands_with_the_session(
     assert "waiting" not in demo.nox("-s", "demo", check=True).output
 
 
+def test_a_signal_ends_the_second_session_of_a_run_as_it_ends_the_first(demo: Project) -> None:
+    demo.write("wait.py", "import os, time; open('started', 'w').write(str(os.getpid())); time.sleep(60)\n")
+    demo.write("envs.yaml", f"{WAITING}  first: {{lock: false}}\n")
+    output = demo.root.parent / "output"
+    process = start(demo, "-s", "first", "demo", output=output)
+    wait_for(lambda: (demo.root / "started").exists() and (demo.root / "started").read_text(), process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=240) == 143, output.read_text()
+    assert "demo: ended by SIGTERM" in output.read_text()
+
+
 def test_a_signal_ends_a_lock_run_that_waits_for_its_index(demo: Project, silence: socket.socket) -> None:
     env = {"UV_DEFAULT_INDEX": url_of(silence), "UV_NO_CACHE": "1", "UV_HTTP_TIMEOUT": "3600"}
     output = demo.root.parent / "output"

@@ -162,6 +162,10 @@ def test_locks_that_nothing_declares_are_pruned_and_others_left(locked: Project)
     dry = locked.nox("-s", "lock", "--", "--prune", "--dry-run", check=True)
     assert "requirements/lint.txt: would be removed, nothing declares it" in dry.output
     assert "lint.txt" in locks(locked)
+    rule = "{kind: lock-orphaned, path: requirements/lint.txt, reason: kept for a release}"
+    locked.write("envs.yaml", SPEC.replace("  lint:", "  style:") + f"    drift: {{ignore: [{rule}]}}\n")
+    assert "lint.txt:" not in locked.nox("-s", "lock", "--", "--prune", "--dry-run", check=True).output
+    locked.write("envs.yaml", SPEC.replace("  lint:", "  style:"))
     locked.nox("-s", "lock", "--", "--prune", check=True)
     assert [*locks(locked)] == ["base.txt", "by-hand.txt", "pylock.style.toml", "style.txt", "tests.txt"]
     assert is_accepted(locked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -519,6 +520,31 @@ def test_a_command_that_deletes_its_venv_is_reported_and_the_next_run_has_a_new_
         assert "demo: no drift: 1 distribution" in output
         assert "changed their own venv: 1 python" in output
         assert report(project)["status"] == "drift"
+        assert kinds(project) == [("python", "")]
+
+
+def test_what_a_repair_fixed_is_not_reported_beside_a_warning_about_the_lock(project: Project) -> None:
+    spec = "version: 1\nenvironments:\n  demo: {requirements: ['basket>=1.0']}\n"
+    project.write("envs.yaml", spec)
+    project.nox("-s", "lock", "demo", check=True)
+    project.write("envs.yaml", spec.replace(">=1.0", ">=0.9"))
+    project.venv("demo").uninstall("apple")
+    project.nox("-s", "demo", check=True)
+    assert kinds(project) == [("lock-stale", "basket")]
+
+
+def test_a_venv_that_cannot_be_checked_leaves_the_others_checked(project: Project) -> None:
+    body = "lock: false, requirements: [apple==1.0]"
+    project.write("envs.yaml", f"version: 1\nenvironments:\n  a: {{{body}}}\n  b: {{{body}}}\n")
+    project.nox("-s", "a", "b", check=True)
+    site = project.venv("a").site
+    shutil.rmtree(site)
+    site.write_text("not a folder")
+    project.venv("b").uninstall("apple")
+    checked = project.cli("drift")
+    assert checked.returncode == 2
+    assert "b: drift: 1 missing" in checked.stdout
+    assert "cannot be listed" in checked.stdout
 
 
 def test_a_command_that_changes_its_own_venv_is_reported(project: Project) -> None:
