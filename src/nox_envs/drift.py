@@ -210,7 +210,8 @@ def _environment(project: Project, point: Point, files: FilesMode) -> Environmen
             checked = check_venv(project, point, plan, location, receipt, files=files, consistency=True)
             found += checked.findings
         except NotAVenv as error:
-            reason = f"{error}; {run}"
+            broken = finding("python", actual=str(error), fix=run_command(point.session))
+            found += about([broken], point.environment, point.session)
     counting, ignored = project.apply(found, point.drift)
     status: Status = "drift" if drift_in(counting) else "skipped" if reason else "clean"
     return environment_report(project, point, plan, checked, status, counting, reason=reason, ignored=ignored)
