@@ -333,7 +333,7 @@ def _built(asked: argparse.Namespace) -> tuple[Project, Point, Path]:
         sessions = ", ".join(repr(point.session) for point in points)
         raise NoxEnvsError(f"{asked.environment!r} has several venvs; name one of {sessions}")
     location = project.location(points[0].session)
-    if not location.is_dir():
+    if not (location / "pyvenv.cfg").is_file():
         raise NoxEnvsError(f"{asked.environment!r} is not built; run: {run_command(points[0].session)}")
     return project, points[0], location
 

@@ -13,14 +13,13 @@ from typing import Literal, TypeAlias
 from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.files import parse_json
 from nox_envs.spec.types import Pairs
-from nox_envs.spec.words import MACHINES, parse_platform, parse_python
+from nox_envs.spec.words import ARCHIVE, MACHINES, parse_platform, parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import value
 
 Difference: TypeAlias = Literal["", "source", "artifact", "unverifiable"]
 Variables: TypeAlias = Mapping[str, str]
 
-_ARCHIVE = r"(?i).*\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|zst))"
 # Nearly all versions are plain releases in their normal form, for which packaging is not imported.
 _PLAIN_VERSION = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17}))*")
 # sys.implementation.name to platform.python_implementation().
@@ -88,7 +87,7 @@ def source_of_url(url: str, *, editable: bool = False) -> Source:
         url, _, revision = body.rpartition("@") if path > 0 and "@" in body[path:] else (body, "", "")
         return Source(kind="vcs", url=url, revision=revision, subdirectory=subdirectory)
     body = _normal_file_url(body)
-    if body.startswith(("file:", ".", "/")) and (editable or not re.fullmatch(_ARCHIVE, body)):
+    if body.startswith(("file:", ".", "/")) and (editable or not re.search(f"(?i){ARCHIVE}$", body)):
         return Source(kind="directory", url=body, subdirectory=subdirectory, editable=editable)
     return Source(kind="archive", url=body, subdirectory=subdirectory, hashes=_hashes(parts))
 

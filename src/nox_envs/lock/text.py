@@ -114,7 +114,9 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
         leaks=tuple(leaks),
         limits=tuple(walk.constraints),
         command=" && ".join(commands),
-        pythons=() if any("--universal" in command for command in commands) else tuple(made_for),
+        pythons=()
+        if any("--universal" in command for command in commands)
+        else tuple(dict.fromkeys(made_for)),
         digest=digest_of(texts),
     )
 

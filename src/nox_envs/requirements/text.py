@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
 from nox_envs.errors import Invalid, Place, Problem, did_you_mean
-from nox_envs.spec.words import canonical_name, is_name, show
+from nox_envs.spec.words import ARCHIVE, canonical_name, is_name, show
 from nox_envs.terminal import holds_credentials
 from nox_envs.values import replace, value
 
@@ -21,8 +21,7 @@ _CLAUSE = rf" *(?:(?:[=!<>]=|[<>]) *{_N}|~= *{_N}\.{_N})(?:\.{_N})* *"
 _SIMPLE = re.compile(rf"({_NAME})((?:{_CLAUSE}(?:,{_CLAUSE})*)?)")
 _EDITABLE = re.compile(r"(?:--editable(?=[ =])|-e) *=? *")
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[#; ]|$)|[/\\~]|[A-Za-z]:[/\\]")
-_ARCHIVE = r"\.(?:whl|zip|tgz|tbz|txz|tar|tar\.(?:gz|bz2|xz|zst))"
-_LOOSE_PATH = re.compile(rf"(?i)[^@;\[#]*(?:[/\\]|{_ARCHIVE}\s*(?:[\[#;]|$))")
+_LOOSE_PATH = re.compile(rf"(?i)[^@;\[#]*(?:[/\\]|{ARCHIVE}\s*(?:[\[#;]|$))")
 _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|file:")
 _SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
 _PROJECT_ROOT = r"^/*\$\{PROJECT_ROOT\}/*"
