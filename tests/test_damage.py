@@ -283,7 +283,10 @@ def test_a_damage_is_found_alone_and_fixed(demo: Project, name: str) -> None:
 
 def test_a_folder_that_is_not_a_venv_any_more_is_recreated(demo: Project) -> None:
     (demo.venv("demo").location / "pyvenv.cfg").unlink()
-    assert "pyvenv.cfg is missing; run: nox -s demo" in checked(demo).reason
+    (found,) = findings(demo)
+    assert (found.kind, found.severity, found.fix) == ("python", "error", "nox -s demo")
+    assert "pyvenv.cfg is missing" in found.actual
+    assert demo.cli("drift").returncode == 1
     demo.nox("-s", "demo", check=True)
     assert told(demo) == []
 

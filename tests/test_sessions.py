@@ -533,17 +533,6 @@ def test_what_a_repair_fixed_is_not_reported_beside_a_warning_about_the_lock(pro
     assert kinds(project) == [("lock-stale", "basket")]
 
 
-def test_a_built_venv_that_lost_its_pyvenv_cfg_is_drift(demo: Project) -> None:
-    demo.nox("-s", "demo", check=True)
-    (demo.venv("demo").location / "pyvenv.cfg").unlink()
-    checked = demo.cli("drift")
-    assert checked.returncode == 1
-    assert "demo: drift: 1 python" in checked.stdout
-    assert "fix: nox -s demo" in checked.stdout
-    demo.nox("-s", "demo", check=True)
-    assert demo.cli("drift").returncode == 0
-
-
 def test_a_venv_that_cannot_be_checked_leaves_the_others_checked(project: Project) -> None:
     body = "lock: false, requirements: [apple==1.0]"
     project.write("envs.yaml", f"version: 1\nenvironments:\n  a: {{{body}}}\n  b: {{{body}}}\n")
