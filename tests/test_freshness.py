@@ -278,7 +278,7 @@ def test_a_removed_requirement_is_an_error_unless_another_package_asks_for_its_p
     pin: str, severity: str
 ) -> None:
     (one,) = stale(PYTEST, planned(wants("pytest>=8"), wants("rich")), PINNED + pin)
-    assert (one.package, one.expected, one.actual) == ("rich", "not required any more", "test: rich")
+    assert (one.package, one.expected, one.actual) == ("rich", "no longer required", "test: rich")
     assert (one.line, one.severity) == ("tests.txt:7", severity)
 
 

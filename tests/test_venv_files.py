@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nox_envs.findings import FilesMode, Finding
 from nox_envs.values import replace
 from nox_envs.venv.compare import Expectation
-from nox_envs.venv.files import digest_of, file_findings, read_record
+from nox_envs.venv.files import file_findings, read_record, record_hash
 from nox_envs.venv.install import fresh, receipt_of
 from nox_envs.venv.receipt import Receipt
 from nox_envs.venv.snapshot import Interpreter, take
@@ -100,14 +100,14 @@ def test_a_hash_is_read_in_every_spelling_there_is(algorithm: str) -> None:
         encode(digest.digest()).decode() for encode in (base64.urlsafe_b64encode, base64.b64encode)
     )
     for written in (bare.rstrip("="), bare, standard, digest.hexdigest(), digest.hexdigest().upper()):
-        assert digest_of(f"{algorithm}={written}") == f"{algorithm}:{digest.hexdigest()}"
+        assert record_hash(f"{algorithm}={written}") == f"{algorithm}:{digest.hexdigest()}"
 
 
 @pytest.mark.parametrize(
     "written", ["sha256=", "sha256=abc", "md5=AAAA", "sha256=" + "!" * 43, "abc", "sha256:ab"]
 )
 def test_what_is_not_a_hash_has_no_digest(written: str) -> None:
-    assert digest_of(written) == ""
+    assert record_hash(written) == ""
 
 
 @pytest.mark.parametrize(

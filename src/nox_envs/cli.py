@@ -100,7 +100,7 @@ class Parser(argparse.ArgumentParser):
         add("--upgrade-package", "-P", action="append", default=[], metavar=name, help=text)
         add("--check", action="store_true", help="say offline what no longer matches; write nothing")
         add("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
-        add("--prune", action="store_true", help="remove locks that nothing declares any more")
+        add("--prune", action="store_true", help="remove locks that nothing declares")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -168,7 +168,7 @@ def check_drift(
     """
     environments: list[EnvironmentReport] = []
     problems: dict[str, None] = {}
-    read: set[str] | None = set()  # the files behind the last verdicts, None once one is not valid any more
+    read: set[str] | None = set()  # the files behind the last verdicts, None once one no longer holds
     for row in project.select_rows(names):
         point = project.point(row)
         mode = files or point.drift.files or otherwise

@@ -197,7 +197,7 @@ def _host(session: nox.Session) -> Host:
 
     def recreate() -> None:
         venv.reuse_existing = False
-        # uv refuses to clear a folder that is not a venv any more.
+        # uv refuses to clear a folder that is no longer a venv.
         shutil.rmtree(venv.location, ignore_errors=True)
         venv.create()
 

@@ -94,7 +94,7 @@ class Memory:
 
     def points(self) -> tuple[Point, ...] | None:
         """Return all points of the spec, or None if one of them is not remembered."""
-        found = [self.point(number) for number in range(len(self.rows() or ()))]
+        found = [self.point(number) for number in range(len(self._lines or self.rows() or ()))]
         known = tuple(point for point in found if point is not None)
         return known if known and len(known) == len(found) else None
 

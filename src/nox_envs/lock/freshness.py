@@ -207,7 +207,7 @@ def _changed_requirements(
         if (pin := recorded[entry]).name not in changed:
             # It is too much, unless something else asks for it.
             alone = pin.name not in required and all(one in gone or one.startswith("-c ") for one in pin.via)
-            change = _change("not required any more", entry, pin.place, alone)
+            change = _change("no longer required", entry, pin.place, alone)
             yield replace(change, package=pin.name)
 
 

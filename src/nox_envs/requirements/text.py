@@ -10,15 +10,14 @@ from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
 from nox_envs.errors import Invalid, Place, Problem, did_you_mean
-from nox_envs.spec.words import ARCHIVE, canonical_name, is_name, show
+from nox_envs.spec.words import ARCHIVE, PACKAGE, canonical_name, is_name, show
 from nox_envs.terminal import holds_credentials
 from nox_envs.values import replace, value
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _N = "[0-9]{1,9}"
 _CLAUSE = rf" *(?:(?:[=!<>]=|[<>]) *{_N}|~= *{_N}\.{_N})(?:\.{_N})* *"
 # A name and plain releases: what most requirements are, read without the cost of a whole parser.
-_SIMPLE = re.compile(rf"({_NAME})((?:{_CLAUSE}(?:,{_CLAUSE})*)?)")
+_SIMPLE = re.compile(rf"({PACKAGE})((?:{_CLAUSE}(?:,{_CLAUSE})*)?)")
 _EDITABLE = re.compile(r"(?:--editable(?=[ =])|-e) *=? *")
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[#; ]|$)|[/\\~]|[A-Za-z]:[/\\]")
 _LOOSE_PATH = re.compile(rf"(?i)[^@;\[#]*(?:[/\\]|{ARCHIVE}\s*(?:[\[#;]|$))")
@@ -30,7 +29,7 @@ _HASH = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128
 _LONGEST = 4000
 _HINTS = {
     "-": "write {file: …} for -r; most other options are keys of the environment",
-    rf"({_NAME})(?:\s*=(?![=<>])\s*|\s+v?(?=[0-9]))([^\s;]+)": r"write \1==\2",
+    rf"({PACKAGE})(?:\s*=(?![=<>])\s*|\s+v?(?=[0-9]))([^\s;]+)": r"write \1==\2",
     r"[^;]*=[<>]": "write >= or <=",
     r"[\w.-]+[/\\]": "a local path begins with ./",
     rf"{_SIMPLE.pattern} *;": 'its marker is wrong; write one such as python_version < "3.13"',

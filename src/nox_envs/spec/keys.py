@@ -18,7 +18,6 @@ _MOST_VALUES = 1_000_000
 
 _NAME = "[a-z0-9][a-z0-9_-]{0,79}"
 _NAME_HINT = "use lower case letters, digits, '-' and '_', at most 80"
-_PACKAGE = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _PACKAGE_HINT = "write the name alone, without version"
 _DAY = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -33,13 +32,13 @@ _WORD = text("one word", r"\S+", "write several words as a list")
 _VARIABLE = text("the name of an environment variable", r"[^=\s]+")
 _SET = text("a valid name", _NAME, _NAME_HINT)
 _ENVIRONMENT = text("a valid name", f"_?{_NAME}", _NAME_HINT)
-_EXTRA = text("a valid name", rf"{_PACKAGE}|.*\{{.*", "use letters, digits, '-', '_' and '.'")
+_EXTRA = text("a valid name", rf"{words.PACKAGE}|.*\{{.*", "use letters, digits, '-', '_' and '.'")
 _PATH = text("a path", r"(?!.*(?:://|\\)).*\S.*", "write a relative path with '/'; URLs are not read")
 _URL = text("the URL of an index", r"(?:https?://[^\s/]|file:///)\S*", "write https://…, or file:///…")
 _PYTHON = text("a Python version", check=lambda name: words.parse_python(name).text)
 _PLATFORM = text("a platform", check=lambda name: words.parse_platform(name)[0] and name)
-_PACKAGES = list_of(text("a package name", _PACKAGE, _PACKAGE_HINT, words.canonical_name))
-_BINARIES = list_of(text("a package name", f":all:|:none:|{_PACKAGE}", _PACKAGE_HINT))
+_PACKAGES = list_of(text("a package name", words.PACKAGE, _PACKAGE_HINT, words.canonical_name))
+_BINARIES = list_of(text("a package name", f":all:|:none:|{words.PACKAGE}", _PACKAGE_HINT))
 _DATE = text("a date", _DAY, "write YYYY-MM-DD, such as 2026-01-31")
 _THAN = text("a point in time", f"{_DAY}(?:{_TIME})?|[0-9]{{1,4}} (?:hour|day|week)s?", _THAN_HINT)
 

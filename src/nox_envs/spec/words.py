@@ -14,7 +14,8 @@ from nox_envs.values import value
 RUN_TIME = ("posargs", "envdir")
 NAMING = ("name", "environment", "python", "py")
 LONGEST_SHOWN = 60
-# How the files that pip and uv install from end.
+# The name of a package (PEP 508), and how the files that pip and uv install from end.
+PACKAGE = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 ARCHIVE = r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lzma|zst))"
 # A value that begins with one of these is a version range.
 COMPARISONS = ("<", ">", "=", "!", "~")

@@ -44,7 +44,7 @@ def read_record(one: Distribution) -> tuple[list[tuple[str, str, str]], str]:
                 return [], f"RECORD line {number} is not a row of path, hash and size"
             # Nearly all hashes look like this.
             usual = len(expected) == 50 and expected.startswith("sha256=")
-            if expected and not usual and not digest_of(expected):
+            if expected and not usual and not record_hash(expected):
                 return [], f"RECORD line {number}: {expected[:60]!r} is not a hash by {', '.join(_SIZES)}"
             if row:
                 rows.append((path, expected, size))
@@ -55,7 +55,7 @@ def read_record(one: Distribution) -> tuple[list[tuple[str, str, str]], str]:
     return rows, ""
 
 
-def digest_of(written: str) -> str:
+def record_hash(written: str) -> str:
     """Return a hash of a RECORD as `sha256:…` in hexadecimal, empty if it is not one.
 
     The rule is urlsafe base64 without padding (PEP 427); hexadecimal digits and the standard alphabet occur.
@@ -190,9 +190,9 @@ class _Files:
         """Yield that a file is not what RECORD says, or is the copy of another distribution."""
         name = PurePath(path).name
         found = {claim: self._content(path, claim.partition("=")[0]) for _, claim, _ in claims}
-        right = next((owner.name for owner, claim, _ in claims if digest_of(claim) == found[claim]), "")
+        right = next((owner.name for owner, claim, _ in claims if record_hash(claim) == found[claim]), "")
         for owner, claim, _ in claims:
-            expected, actual = digest_of(claim), found[claim]
+            expected, actual = record_hash(claim), found[claim]
             if expected == actual or name in owner.defect:  # the snapshot has told the defect
                 continue
             if right:
@@ -280,7 +280,7 @@ def owned_startup(snapshot: Snapshot) -> Pairs:
     return tuple(
         (relative(path, snapshot), found)
         for path, found in snapshot.startup
-        if any(digest_of(expected) in ("", found) for _, expected, _ in claims.get(path, ()))
+        if any(record_hash(expected) in ("", found) for _, expected, _ in claims.get(path, ()))
     )
 
 
