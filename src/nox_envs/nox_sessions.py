@@ -197,8 +197,10 @@ def _host(session: nox.Session) -> Host:
 
     def recreate() -> None:
         venv.reuse_existing = False
-        # uv refuses to clear a folder that is no longer a venv.
-        shutil.rmtree(venv.location, ignore_errors=True)
+        # uv clears no folder that is not a venv, and the uv of a killed run may still write to one.
+        tries = 1_000
+        while Path(venv.location).exists() and (tries := tries - 1):
+            shutil.rmtree(venv.location, ignore_errors=True)
         venv.create()
 
     def may_install() -> bool:
