@@ -13,8 +13,9 @@ from nox.sessions import _normalize_path  # the names must be those of nox
 from nox_envs.errors import FileProblems, Place
 from nox_envs.findings import DriftOptions
 from nox_envs.spec.keys import read_spec
-from nox_envs.spec.points import MOST_POINTS, expand, venv_directory
+from nox_envs.spec.points import MOST_POINTS, expand
 from nox_envs.spec.types import Entry, LockOptions, Package, Point
+from nox_envs.spec.words import venv_directory
 
 relaxed = settings(deadline=None)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import NoxEnvsError, did_you_mean
-from nox_envs.spec.points import venv_directory
 from nox_envs.spec.types import Point
+from nox_envs.spec.words import venv_directory
 
 Row: TypeAlias = dict[str, str | list[str]]
 

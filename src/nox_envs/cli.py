@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -41,6 +42,15 @@ class Verb(NamedTuple):
     help: str
     run: Callable[[argparse.Namespace], int]
     example: str
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        # Without a width argparse imports shutil, which takes as long as checking a venv.
+        columns = 80
+        with suppress(OSError, ValueError):
+            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        super().__init__(prog, width=columns - 2)
 
 
 class Parser(argparse.ArgumentParser):
@@ -115,6 +125,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
+        if argv is None:
+            # What Python does at its end takes as long as a check of two venvs.
+            os._exit(code)
     except NoxEnvsError as error:
         print(harmless(str(error)), file=sys.stderr)
         return 2
@@ -134,14 +147,15 @@ def _run(words: list[str]) -> int:
         prog="nox-envs",
         description="Check and show what envs.yaml declares and what is installed.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND", parser_class=Parser)
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
         example = f"example: nox-envs {VERBS[name].example}"
-        _add_options(name, commands.add_parser(name, help=VERBS[name].help, epilog=example))
+        one = commands.add_parser(name, help=VERBS[name].help, epilog=example, formatter_class=_Help)
+        _add_options(name, one)
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
     if asked_for and asked_for not in VERBS:

@@ -76,8 +76,11 @@ def _pairs(content: list[object], text: Callable[[str], str]) -> tuple[tuple[str
     """Return a list of pairs at once, since a report has hundreds; empty for anything else."""
     pairs = [one for one in content if isinstance(one, list) and len(one) == 2]
     texts = [one for pair in pairs for one in pair if type(one) is str]
-    plain = len(texts) == 2 * len(content)
-    return tuple(zip(map(text, texts[::2]), map(text, texts[1::2]), strict=True)) if plain else ()
+    if len(texts) < 2 * len(content):
+        return ()
+    whole = "\n".join(texts)
+    shown = texts if text(whole) == whole else [*map(text, texts)]
+    return tuple(zip(shown[::2], shown[1::2], strict=True))
 
 
 def _value(kind: type[object], found: dict[str, object], below: str, text: Callable[[str], str]) -> object:

@@ -205,7 +205,7 @@ class Project:
 
     def location(self, session: str) -> Path:
         """Return the directory of a session's venv, as nox names it."""
-        from nox_envs.spec.points import venv_directory
+        from nox_envs.spec.words import venv_directory  # `nox -l` looks at no venv
 
         return self.root / self.envdir / venv_directory(session, self.envdir)
 

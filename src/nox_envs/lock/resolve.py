@@ -274,9 +274,10 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
     lines = [line for line in text.split("\n") if not line.startswith("--")]
     pins = parse_lock("\n".join(lines), job.plan.path).pins
     bounds = next((pin.marker for pin in pins if pin.name == _BOUNDS), "")
+    hashed = [one for one in job.plan.requirements if one.hashes]
     for pin in pins:
         source = pin.source
-        if source.url.startswith("file:") or Path(source.url).is_absolute():
+        if source.url.startswith("file:") or os.path.isabs(source.url):  # noqa: PTH117, hot
             found = os.path.join(local_path(source.url), source.subdirectory)
             path = os.path.relpath(found, job.run.root).replace(os.sep, "/")
             path = path if path.split("/")[0] in (".", "..") else f"./{path}"
@@ -288,17 +289,18 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
             raise NoxEnvsError(f"{pin.name}: {_SECRET}")
         asked = {files[name] for entry in pin.via if (name := re.split(r"[/\\ ]", entry)[-1]) in files}
         via = tuple(sorted(asked | {entry for entry in pin.via if not entry.startswith("-")}))
-        pin = replace(pin, source=source, marker=_within(pin.marker, bounds), via=via, line=0)
+        marker = _within(pin.marker, bounds) if pin.marker else ""
         # uv does not read the hashes of a requirement.
-        strict = [one for one in job.plan.requirements if one.hashes and via_entry(one) in asked]
+        strict = [one for one in hashed if via_entry(one) in asked]
         allowed = {digest for one in strict for digest in one.hashes}
-        hashes = tuple([digest for digest in pin.hashes if digest in allowed or not strict])
+        hashes = tuple([digest for digest in pin.hashes if digest in allowed]) if strict else pin.hashes
+        pin = replace(pin, source=source, marker=marker, via=via, line=0, hashes=hashes)
         if strict and not hashes:
             wrong = f"no file of {requirement_line(pin)} has one of these hashes (sha256)"
             raise NoxEnvsError(f"{strict[0].place}: {wrong}")
         if source.kind in ("index", "archive") and not hashes and not source.hashes:
             raise NoxEnvsError(f"{requirement_line(pin)}: the index gives no hash, and a lock needs one")
-        yield replace(pin, hashes=hashes)
+        yield pin
 
 
 def _pylock(job: Job, lock: Lock) -> str:

@@ -55,7 +55,7 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
         if not plan.managed:
             summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
-    made, guard = dict[str, Lock | None](), threading.Lock()  # None is a lock that failed
+    made, guard = dict[str, str](), threading.Lock()  # the text of each lock, empty if it failed
     running: dict[Future[LockResult], str] = {}
     with ThreadPoolExecutor(max_workers=run.jobs) as pool:
         try:
@@ -89,32 +89,34 @@ def _below(run: LockRun, plan: LockPlan) -> set[str]:
     return read | {base.path for base in run.bases(plan)}
 
 
-def _lock(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], guard: threading.Lock) -> LockResult:
+def _lock(run: LockRun, plan: LockPlan, made: dict[str, str], guard: threading.Lock) -> LockResult:
     """Resolve a plan and write its lock; a failure is a result."""
     try:
         with TemporaryDirectory(prefix="nox-envs-") as folder:
             with guard:  # what a run calls keeps what it read, and knows no threads
                 job = _job(run, plan, made, Path(folder).resolve())
             found = resolve(job)
-        result = _write(run, job, found)
-        made[plan.path] = parse_lock(render_lock(found.lock), plan.path)
+        text = render_lock(found.lock)
+        result = _write(run, job, found, text)
+        made[plan.path] = text
         return result
     except (NoxEnvsError, OSError) as error:
-        made[plan.path] = None
+        made[plan.path] = ""
         summary, lines = "failed, nothing is written", tuple(str(error).splitlines())
         return LockResult(plan=plan, outcome="failed", summary=summary, lines=lines)
 
 
-def _job(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], folder: Path) -> Job:
+def _job(run: LockRun, plan: LockPlan, made: dict[str, str], folder: Path) -> Job:
     below = _below(run, plan) & made.keys()
-    if failed := sorted(path for path in below if made[path] is None):
+    if failed := sorted(path for path in below if not made[path]):
         raise NoxEnvsError(f"it builds on {', '.join(failed)}, which failed")
     plan = run.replan(plan) if below else plan
     bases, layers = run.bases(plan), list[Lock]()
     if len(bases) < len(plan.layers):
         raise NoxEnvsError(f"it builds on {', '.join(plan.layers)}, but not all of them have a lock")
     for base in bases:
-        lock = made.get(base.path) or run.lock_of(base)
+        text = made.get(base.path)
+        lock = parse_lock(text, base.path) if text else run.lock_of(base)
         if lock is None:
             command = lock_command(base.environments)
             raise NoxEnvsError(f"it builds on {base.path}, which is missing; run: {command}")
@@ -129,9 +131,9 @@ def _job(run: LockRun, plan: LockPlan, made: dict[str, Lock | None], folder: Pat
     return replace(job, kept=old.pins) if old else job
 
 
-def _write(run: LockRun, job: Job, found: Resolved) -> LockResult:
+def _write(run: LockRun, job: Job, found: Resolved, text: str) -> LockResult:
     plan = job.plan
-    texts = {plan.path: render_lock(found.lock), **({plan.pylock: found.pylock} if plan.pylock else {})}
+    texts = {plan.path: text, **({plan.pylock: found.pylock} if plan.pylock else {})}
     different = [*texts]
     for path in texts:
         with contextlib.suppress(FileProblems):

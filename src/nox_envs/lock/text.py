@@ -48,7 +48,9 @@ def parse_lock(text: str, origin: str) -> Lock:
 
     Raises FileProblems with every line that is not a pin, a hash, an annotation or a comment.
     """
-    lines, wrong = read_requirements_file(redact(text), origin=origin, environ={})
+    urls = [(number, line) for number, line in enumerate(text.split("\n"), 1) if "://" in line]
+    secret = [number for number, line in urls if holds_credentials(line)]
+    lines, wrong = read_requirements_file(redact(text) if secret else text, origin=origin, environ={})
     problems, pins, leaks = [*wrong], list[Pin](), list[tuple[str, str]]()
     for line in lines:
         if isinstance(line, Option) and line.kind == "option":
@@ -65,8 +67,6 @@ def parse_lock(text: str, origin: str) -> Lock:
         conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
         starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]
         raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts] or problems)
-    numbered = enumerate(text.split("\n"), 1) if "://" in text else ()
-    secret = [number for number, line in numbered if holds_credentials(line)]
     leaks += [("credentials in a URL", f"{origin}:{number}") for number in secret]
     local = [pin for pin in pins if pin.source is not INDEX and pin.source.url.startswith(("/", "file:"))]
     leaks += [("the path of a file on one machine", pin.place) for pin in local]

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 def render(report: Report, format: Format, *, colour: bool = False) -> str:  # noqa: A002
     """Return a report in one of the formats; `colour` matters to text only."""
     # Whoever needs the value alone, or one line of text, does not pay for the formats.
-    from nox_envs.report import github, json, markdown, sarif, text
-
     if format == "text":
-        return text.render_text(report, colour=colour)
+        from nox_envs.report.text import render_text
+
+        return render_text(report, colour=colour)
+    from nox_envs.report import github, json, markdown, sarif
+
     renderers = {
         "json": json.render_json,
         "markdown": markdown.render_markdown,

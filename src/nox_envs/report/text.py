@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from textwrap import TextWrapper
 
 from nox_envs.findings import Finding, count_kinds
 from nox_envs.report.report import STATUSES, EnvironmentReport, Report, counted, difference
@@ -63,6 +62,8 @@ def fold(head: str, text: str, margin: int = 4) -> list[str]:
     room = WIDTH - len(head)
     parts = rf".{{1,{room}}}$|.{{1,{room - 1}}}/|.{{1,{room}}}"
     text = re.sub(rf"\S{{{room + 1},}}", lambda word: " ".join(re.findall(parts, word[0])), text)
+    from textwrap import TextWrapper  # most lines are short
+
     wrapper = TextWrapper(WIDTH, head, " " * len(head), break_long_words=False, break_on_hyphens=False)
     return [*map(harmless, wrapper.wrap(text) or [head.rstrip()])]
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha1
 from itertools import product
 from math import prod
 from operator import is_
@@ -253,23 +249,6 @@ def _over(base: object, added: object) -> object:
     return replace(base, **merge(contents(base), given(added)))
 
 
-def venv_directory(session: str, envdir: str = ".nox") -> str:
-    """Return the name of the directory that nox gives the venv of a session below `envdir`."""
-    slug = _slug(session)
-    too_long = len(os.path.join(envdir, slug)) > 100 - len("bin/pythonX.Y") and len(envdir) < 100 - 9
-    return _short_digest(slug) if too_long else slug
-
-
-def _slug(session: str) -> str:
-    plain = unicodedata.normalize("NFKD", session).encode("ascii", "ignore").decode("ascii")
-    safe = re.sub(r"[^\w\s-]", "-", plain).strip().lower()
-    return re.sub(r"[-\s]+", "-", safe).strip("-") or _short_digest(session)
-
-
-def _short_digest(text: str) -> str:
-    return sha1(text.encode("utf-8"), usedforsecurity=False).hexdigest()[:8]
-
-
 def _clashes(
     environments: tuple[Environment, ...], points: list[Point], reserved: set[str]
 ) -> Iterator[Problem]:
@@ -277,7 +256,7 @@ def _clashes(
     owners = {environment.name: environment for environment in environments}
     first: dict[str, Point] = {}
     for point in points:
-        other, owner = first.setdefault(_slug(point.session), point), owners.get(point.session)
+        other, owner = first.setdefault(words.slug(point.session), point), owners.get(point.session)
         message = ""
         if taken := {point.session, point.environment} & reserved:
             message = f"{taken.pop()!r} is the name of a built-in session"

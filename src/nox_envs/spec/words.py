@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
+from hashlib import sha1
 
 from nox_envs.errors import Invalid, NoxEnvsError, did_you_mean
 from nox_envs.terminal import holds_credentials, redact
@@ -232,3 +235,21 @@ def expand_command(argv: tuple[str, ...], *, posargs: tuple[str, ...], envdir: s
             words += posargs
         words += [fill(part, values) for part in parts]
     return tuple(words)
+
+
+def venv_directory(session: str, envdir: str = ".nox") -> str:
+    """Return the name of the directory that nox gives the venv of a session below `envdir`."""
+    name = slug(session)
+    too_long = len(os.path.join(envdir, name)) > 100 - len("bin/pythonX.Y") and len(envdir) < 100 - 9
+    return _short_digest(name) if too_long else name
+
+
+def slug(session: str) -> str:
+    """Return what nox makes of the name of a session for the name of a directory."""
+    plain = unicodedata.normalize("NFKD", session).encode("ascii", "ignore").decode("ascii")
+    safe = re.sub(r"[^\w\s-]", "-", plain).strip().lower()
+    return re.sub(r"[-\s]+", "-", safe).strip("-") or _short_digest(session)
+
+
+def _short_digest(text: str) -> str:
+    return sha1(text.encode("utf-8"), usedforsecurity=False).hexdigest()[:8]

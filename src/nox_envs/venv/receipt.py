@@ -93,8 +93,10 @@ def unchanged(verdict: CleanVerdict, root: Path) -> bool:
 
 def write_receipt(venv: Path, receipt: Receipt) -> None:
     """Write the receipt of a venv in one step, in place of a link if there is one; raises NoxEnvsError."""
-    text = json.dumps({"schema": SCHEMA, **given(receipt)}, sort_keys=True, default=given)
-    write_atomically(venv / FILE_NAME, text, durable=False)
+    contents = given(receipt)
+    head = {"schema": SCHEMA, "verdict": contents.pop("verdict", None)}
+    lines = [json.dumps(one, sort_keys=True, default=given) for one in (head, contents)]
+    write_atomically(venv / FILE_NAME, f"{lines[0][:-1]},\n{lines[1][1:]}", durable=False)
 
 
 def remove_receipt(venv: Path) -> None:
@@ -111,7 +113,7 @@ def read_receipt(venv: Path) -> Receipt | None:
     from nox_envs.spec.words import is_name  # a warm run reads the verdict only
 
     with suppress(OSError, Invalid):
-        receipt = decode(Receipt, _document(venv))
+        receipt = decode(Receipt, _document(venv, whole=True))
         # A repair without a lock hands these to uv.
         told = [(one.name, one.version + one.source[3:]) for one in receipt.distributions]
         return receipt if all(is_name(name) and not re.search(r"\s", text) for name, text in told) else None
@@ -121,10 +123,12 @@ def read_receipt(venv: Path) -> Receipt | None:
 def read_verdict(venv: Path) -> CleanVerdict | None:
     """Read only the last clean verdict of a venv, None if there is none."""
     with suppress(OSError, Invalid):
-        return decode(CleanVerdict, _document(venv).get("verdict"))
+        return decode(CleanVerdict, _document(venv, whole=False).get("verdict"))
     return None
 
 
-def _document(venv: Path) -> dict[str, object]:
-    document = parse_json(read_bytes(venv / FILE_NAME, 1 << 24, follow=False))
+def _document(venv: Path, *, whole: bool) -> dict[str, object]:
+    text = read_bytes(venv / FILE_NAME, 1 << 24, follow=False)
+    # The verdict is on the first line, since most runs need nothing else.
+    document = parse_json(text if whole else text.partition(b",\n")[0] + b"}")
     return document if document.get("schema") == SCHEMA else {}
