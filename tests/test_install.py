@@ -64,7 +64,7 @@ class Case:
             uv(), *argv, cwd=self.root, env={"UV_NO_CONFIG": "0", **self.env}, check=False
         )
         if ran.returncode:
-            raise InstallFailed(f"uv failed:\n{ran.output}", output=ran.stderr)
+            raise InstallFailed(f"uv failed:\n{ran.output}")
 
     def locked(self, text: str) -> Case:
         self.lock = parse_lock(text, "requirements/a.txt")

@@ -20,7 +20,7 @@ from nox_envs.lock.plan import (
     layer_plan,
     parts,
     plan_locks,
-    plan_unlocked,
+    plan_points,
     requested_by,
     via_entry,
 )
@@ -173,7 +173,7 @@ def test_an_environment_without_a_lock_is_not_planned() -> None:
     unlocked = point("docs", "3.12", lock=LockOptions(enabled=False))
     assert plans((unlocked,), everywhere(wants("a"))) == ()
     asked = replace(composed(wants("a>=1")), own=(OWN, replace(OWN, extras=("b",))))
-    made = plan_unlocked(unlocked, PlanInputs(compose=lambda _: asked))
+    made = plan_points([unlocked], PlanInputs(compose=lambda _: asked))
     assert (made.path, made.files, texts(made)) == ("", (), ["a>=1"])
     assert made.own == replace(OWN, extras=("b", "cli"))
 

@@ -21,7 +21,6 @@ from nox_envs.venv.receipt import (
     moved,
     read_receipt,
     read_verdict,
-    remove_receipt,
     unchanged,
     write_receipt,
 )
@@ -77,21 +76,17 @@ def test_a_receipt_reads_back_as_written(tmp_path: Path, written: Receipt) -> No
     assert read_verdict(tmp_path) == written.verdict
 
 
-def test_the_same_receipt_is_the_same_bytes_alone_and_may_be_removed_twice(tmp_path: Path) -> None:
+def test_the_same_receipt_is_the_same_bytes_alone(tmp_path: Path) -> None:
     write_receipt(tmp_path, EXAMPLE)
     first = (tmp_path / FILE_NAME).read_bytes()
     write_receipt(tmp_path, EXAMPLE)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [first]
-    for _ in range(2):
-        remove_receipt(tmp_path)
-        assert (read_receipt(tmp_path), read_verdict(tmp_path)) == (None, None)
 
 
-def test_a_receipt_that_cannot_be_written_or_removed_is_told(tmp_path: Path) -> None:
+def test_a_receipt_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).mkdir()
     assert read_receipt(tmp_path) is None
-    with pytest.raises(NoxEnvsError, match=r"nox-envs\.json: cannot be removed"):
-        remove_receipt(tmp_path)
+    assert read_verdict(tmp_path) is None
     with pytest.raises(NoxEnvsError, match=r"nox-envs\.json: cannot be written"):
         write_receipt(tmp_path, EXAMPLE)
 

@@ -9,13 +9,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean, nearest
-from nox_envs.findings import FILES_MODES, fail_conditions
-from nox_envs.report.report import FORMATS
+from nox_envs.findings import FILES_MODES, fail_conditions, run_command
+from nox_envs.report.report import FORMATS, verdict
 from nox_envs.terminal import forget_reader, harmless, wants_colour, write_anything
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _ELSEWHERE = {
     "run": "nox -s ENVIRONMENT",
     "install": "nox --install-only -s ENVIRONMENT",
 }
+# Without a width argparse imports shutil, which takes as long as checking a venv.
+_HELP = partial(argparse.RawDescriptionHelpFormatter, width=78)
 _EPILOG = """exit codes: 0 clean, 1 drift, 2 could not check, 130 interrupted
 
 nox builds and runs: `nox -s ENVIRONMENT` checks or builds a venv and runs its commands, `nox -s lock`
@@ -42,15 +44,6 @@ class Verb(NamedTuple):
     help: str
     run: Callable[[argparse.Namespace], int]
     example: str
-
-
-class _Help(argparse.RawDescriptionHelpFormatter):
-    def __init__(self, prog: str) -> None:
-        # Without a width argparse imports shutil, which takes as long as checking a venv.
-        columns = 80
-        with suppress(OSError, ValueError):
-            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
-        super().__init__(prog, width=columns - 2)
 
 
 class Parser(argparse.ArgumentParser):
@@ -147,14 +140,14 @@ def _run(words: list[str]) -> int:
         prog="nox-envs",
         description="Check and show what envs.yaml declares and what is installed.",
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=_HELP,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND", parser_class=Parser)
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
         example = f"example: nox-envs {VERBS[name].example}"
-        one = commands.add_parser(name, help=VERBS[name].help, epilog=example, formatter_class=_Help)
+        one = commands.add_parser(name, help=VERBS[name].help, epilog=example, formatter_class=_HELP)
         _add_options(name, one)
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
@@ -168,6 +161,7 @@ def _run(words: list[str]) -> int:
         print(f"nox-envs {version('nox-envs')}")
         return 0
     if asked.command:
+        asked.colour = wants_colour(sys.stdout, os.environ, asked.color)
         return VERBS[asked.command].run(asked)
     parser.print_help(sys.stderr)
     return 2
@@ -229,10 +223,6 @@ def _project(asked: argparse.Namespace) -> Project:
     )
 
 
-def _colour(asked: argparse.Namespace) -> bool:
-    return wants_colour(sys.stdout, os.environ, asked.color)
-
-
 def _say(asked: argparse.Namespace, text: str) -> None:
     if not asked.quiet:
         print(harmless(text), file=sys.stderr)
@@ -246,15 +236,15 @@ def _check(asked: argparse.Namespace) -> int:
     from nox_envs.report.text import finding_lines
 
     checked = check_locks(_project(asked), tuple(asked.environments))
-    for line in finding_lines(checked.findings, colour=_colour(asked)):
+    for line in finding_lines(checked.findings, colour=asked.colour):
         print(line)
     if checked.problems:
         raise FileProblems(checked.problems)
-    if checked.failing:
+    if failing := any(one.severity == "error" for one in checked.findings):
         print(harmless(checked.summary), file=sys.stderr)
     else:
         _say(asked, checked.summary)
-    return int(checked.failing)
+    return int(failing)
 
 
 def _list(asked: argparse.Namespace) -> int:
@@ -318,7 +308,6 @@ def _report(asked: argparse.Namespace) -> int:
 def _conclude(report: Report, asked: argparse.Namespace) -> int:
     """Print a report in the format that is asked for, and return the exit code."""
     from nox_envs.report import render
-    from nox_envs.report.report import verdict
     from nox_envs.values import replace
 
     if asked.format not in ("text", "json") and isinstance(sys.stdout, io.TextIOWrapper):
@@ -327,7 +316,7 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
     if asked.quiet and asked.format == "text":
         wrong = tuple(one for one in report.environments if one.status != "clean")
         report = replace(report, environments=wrong)
-    sys.stdout.write(render(report, asked.format, colour=_colour(asked)))
+    sys.stdout.write(render(report, asked.format, colour=asked.colour))
     code, reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=asked.fail_on)
     if code == 2:
         print(harmless(reason), file=sys.stderr)
@@ -339,8 +328,6 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
 
 def _built(asked: argparse.Namespace) -> tuple[Project, Point, Path]:
     """Return the built venv of the one session that is asked for; raises NoxEnvsError."""
-    from nox_envs.findings import run_command
-
     project = _project(asked)
     points = project.select((asked.environment,))
     if len(points) > 1:
@@ -372,8 +359,8 @@ def _freeze(asked: argparse.Namespace) -> int:
 def _activate(asked: argparse.Namespace) -> int:
     from nox_envs.activate import activation
 
-    default = os.environ.get("SHELL") or ("pwsh" if sys.platform == "win32" else "sh")
-    print(activation(asked.shell or default, _built(asked)[2]))
+    shell = asked.shell or os.environ.get("SHELL") or ("pwsh" if sys.platform == "win32" else "sh")
+    print(activation(shell, _built(asked)[2]))
     return 0
 
 
@@ -408,7 +395,7 @@ def _diff(asked: argparse.Namespace) -> int:
     found = diff(Path.cwd(), asked.old, asked.new, project=project, environ=os.environ)
     for note in found.notes:
         _say(asked, note)
-    sys.stdout.write(render_diff(found, asked.format, colour=_colour(asked)))
+    sys.stdout.write(render_diff(found, asked.format, colour=asked.colour))
     return 1 if found.different else 0
 
 

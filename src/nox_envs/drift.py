@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem
 from nox_envs.files import read_text
-from nox_envs.findings import FilesMode, Finding, about, count_kinds, drift_in, finding, run_command
+from nox_envs.findings import FilesMode, Finding, count_kinds, drift_in, finding, run_command
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
 from nox_envs.report.report import EnvironmentReport, Report, Status, counted
@@ -31,11 +31,6 @@ class LockCheck:
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     summary: str
-
-    @property
-    def failing(self) -> bool:
-        """Return whether a lock does not match the spec."""
-        return any(one.severity == "error" for one in self.findings)
 
 
 def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
@@ -149,8 +144,10 @@ def requirements_changed(
         actual="one of other requirements",
         line=str(point.place),
         fix=run_command(point.session),
+        environment=point.environment,
+        session=point.session,
     )
-    return about([found], point.environment, point.session)
+    return (found,)
 
 
 def check_drift(
@@ -211,7 +208,7 @@ def _environment(project: Project, point: Point, files: FilesMode) -> Environmen
             found += checked.findings
         except NotAVenv as error:
             broken = finding("python", actual=str(error), fix=run_command(point.session))
-            found += about([broken], point.environment, point.session)
+            found += (replace(broken, environment=point.environment, session=point.session),)
     counting, ignored = project.apply(found, point.drift)
     status: Status = "drift" if drift_in(counting) else "skipped" if reason else "clean"
     return environment_report(project, point, plan, checked, status, counting, reason=reason, ignored=ignored)

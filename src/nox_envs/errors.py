@@ -82,8 +82,4 @@ class FileProblems(NoxEnvsError):
 
 
 class InstallFailed(NoxEnvsError):
-    """Report that uv could not install; `output` is what uv said on stderr."""
-
-    def __init__(self, message: str, *, output: str = "") -> None:
-        self.output = output
-        super().__init__(message)
+    """Report that uv could not install, with what it said on stderr."""

@@ -66,11 +66,6 @@ def finding(
     return Finding(kind=kind, severity=severity or KINDS[kind], package=package, why=why, **texts)
 
 
-def about(found: Iterable[Finding], environment: str, session: str) -> tuple[Finding, ...]:
-    """Return findings with the environment and session that they are about."""
-    return tuple([replace(one, environment=environment, session=session) for one in found])
-
-
 def drift_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return the findings that are more than a note."""
     return tuple(one for one in findings if one.severity != "note")

@@ -239,7 +239,7 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
         said.seek(0)
         output = redact(said.read())
     if failure:
-        raise InstallFailed(f"uv could not install: {failure}\n{output.strip()}", output=output)
+        raise InstallFailed(f"uv could not install:\n{output.strip() or failure}")
     for line in output.splitlines():
         if line.startswith("warning:"):
             session.warn("%s", line)
@@ -352,7 +352,7 @@ def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
         session.warn("%s", line)
     if checked.problems:
         raise FileProblems(checked.problems)
-    if checked.failing:
+    if any(one.severity == "error" for one in checked.findings):
         session.error(checked.summary)
     session.log("%s", checked.summary)
 

@@ -64,7 +64,12 @@ class Memory:
     """
 
     def __init__(self, file: Path, spec: bytes, names: tuple[str, ...]) -> None:
-        self.key = _key(spec, names)
+        digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
+        for folder, _, files in sorted(os.walk(Path(__file__).parent)):
+            for path in [os.path.join(folder, name) for name in sorted(files) if name.endswith(".py")]:
+                status = os.stat(path)  # noqa: PTH116, hot
+                digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+        self.key = digest.hexdigest()
         self._file = file
         self._lines: list[bytes] = []
 
@@ -109,15 +114,6 @@ class Memory:
         return True
 
 
-def _key(spec: bytes, names: tuple[str, ...]) -> str:
-    digest = hashlib.sha256("\0".join(names).encode() + b"\0" + spec)
-    for folder, _, files in sorted(os.walk(Path(__file__).parent)):
-        for path in [os.path.join(folder, name) for name in sorted(files) if name.endswith(".py")]:
-            status = os.stat(path)  # noqa: PTH116, hot
-            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
 class Project:
     """Open the project whose spec is `spec_path`.
 
@@ -141,7 +137,15 @@ class Project:
         self.today = today
         self._environ = environ
         self._reserved = reserved
-        self._text = _spec_text(spec_path)
+        if not os.path.lexists(spec_path):
+            other = spec_path.with_suffix(".yml")
+            hint = (
+                f"rename {other.name}"
+                if other.is_file()
+                else "nox-envs init writes one; or name it with --spec"
+            )
+            raise FileProblems([Problem(place=Place(origin=self.origin), message="no such file", hint=hint)])
+        self._text = read_text(spec_path, shown=self.origin, limit=1 << 22)
         self._remembered = False
         self._memory = Memory(self.state / "spec", self._text.encode(), (self.origin, *reserved))
         self._locks: dict[str, Lock | None] = {}
@@ -292,10 +296,10 @@ class Project:
 
         Raises FileProblems if its requirements cannot be read.
         """
-        from nox_envs.lock.plan import plan_unlocked
+        from nox_envs.lock.plan import plan_points
 
         if point.lock.enabled is False:
-            return self._with_layers(plan_unlocked(point, self._inputs))
+            return self._with_layers(plan_points([point], self._inputs))
         plans = self._plans_of(point.environment)
         if point.session in self._by_session:
             return self._by_session[point.session]
@@ -469,11 +473,3 @@ def _pins_digest(lock: Lock | None) -> str:
     from nox_envs.requirements.project import digest_of
 
     return digest_of(sorted([requirement_line(pin), *pin.hashes] for pin in lock.pins) if lock else "missing")
-
-
-def _spec_text(path: Path) -> str:
-    if os.path.lexists(path):
-        return read_text(path, shown=path.name, limit=1 << 22)
-    other = path.with_suffix(".yml")
-    hint = f"rename {other.name}" if other.is_file() else "nox-envs init writes one; or name it with --spec"
-    raise FileProblems([Problem(place=Place(origin=path.name), message="no such file", hint=hint)])

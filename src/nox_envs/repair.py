@@ -11,7 +11,7 @@ from pathlib import Path
 from nox_envs.drift import environment_report, requirements_changed
 from nox_envs.errors import InstallFailed, NoxEnvsError
 from nox_envs.files import digest
-from nox_envs.findings import Finding, about, count_kinds, drift_in, finding, recreate_command
+from nox_envs.findings import Finding, count_kinds, drift_in, finding, recreate_command
 from nox_envs.host import Host
 from nox_envs.lock.resolve import refuse_sourced
 from nox_envs.project import Project
@@ -22,7 +22,7 @@ from nox_envs.spec.types import Point
 from nox_envs.values import replace
 from nox_envs.venv.compare import Checked
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
-from nox_envs.venv.receipt import CleanVerdict, Receipt, moved, read_receipt, remove_receipt, write_receipt
+from nox_envs.venv.receipt import FILE_NAME, CleanVerdict, Receipt, moved, read_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
 from nox_envs.verify import check_venv
 
@@ -152,7 +152,7 @@ class Repair:
         if why:
             self._host.say(f"{self._point.session}: recreating the venv: {why}")
             self._host.recreate()
-        remove_receipt(self._host.location)
+        (self._host.location / FILE_NAME).unlink(missing_ok=True)
         before = fresh(take(self._host.location))
         self._install(self._check(None) if self._plan.path else None)
         receipt, checked = self._proved(before)
@@ -166,11 +166,11 @@ class Repair:
     def _repair(self, receipt: Receipt, checked: Checked) -> None:
         location = self._host.location
         before = evidence(location)
-        remove_receipt(location)
+        (location / FILE_NAME).unlink(missing_ok=True)
         try:
             self._install(checked)
         except InstallFailed as error:
-            if "`RECORD`" in error.output:
+            if "`RECORD`" in str(error):
                 self._rebuild("uv cannot remove a package, because its RECORD is broken")
                 return
             if before and before == evidence(location):
@@ -270,7 +270,8 @@ class Repair:
             new = tuple(one for one in drift_in(findings) if one not in self._found)
         except NoxEnvsError as error:
             reason = f"the commands broke their own venv: {error}"
-            new = about([finding("python", actual=str(error))], self._point.environment, self._point.session)
+            broken = finding("python", actual=str(error))
+            new = (replace(broken, environment=self._point.environment, session=self._point.session),)
             findings = (*findings, *new)
         if new:
             self._write("drift", findings, checked, reason)

@@ -51,7 +51,12 @@ class SessionRun:
                 self._lock.acquire(shared=True)
             before = verdict.evidence if verdict else evidence(self._host.location)
             try:
-                self._run_commands()
+                try:
+                    for command in (*self._point.commands_pre, *self._point.commands):
+                        self._run(command)
+                finally:
+                    for command in self._point.commands_post:
+                        self._run(command)
             finally:
                 if self._point.commands or self._point.commands_pre or self._point.commands_post:
                     self._save(self.report)
@@ -74,16 +79,6 @@ class SessionRun:
         self.report = re.sub('"seconds": [0-9.]+', seconds, report, count=1)
         file = self._project.state / "reports" / f"{self._host.location.name}.json"
         write_atomically(file, self.report, durable=False)
-
-    def _run_commands(self) -> None:
-        """Run the commands; those of `commands_post` whatever happened before."""
-        point = self._point
-        try:
-            for command in (*point.commands_pre, *point.commands):
-                self._run(command)
-        finally:
-            for command in point.commands_post:
-                self._run(command)
 
     def _run(self, command: Command) -> None:
         point, posargs, envdir = self._point, self._host.posargs, str(self._host.location)

@@ -101,11 +101,6 @@ def plan_locks(points: Iterable[Point], inputs: PlanInputs) -> tuple[LockPlan, .
     return tuple(made)
 
 
-def plan_unlocked(point: Point, inputs: PlanInputs) -> LockPlan:
-    """Plan what a point without a lock installs; the plan has no path. Raises FileProblems."""
-    return _plan([point], inputs)
-
-
 def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockPlan]:
     contents: dict[str, object] = {}
     for point in points:
@@ -123,7 +118,7 @@ def _plan_environment(points: list[Point], inputs: PlanInputs) -> Iterator[LockP
         groups.setdefault((values, python, _options(point)), []).append(point)
     for (values, python, _), group in groups.items():
         if not any(contents[point.session] == point.session for point in group):
-            yield _plan(group, inputs, *_paths(group[0], values, python))
+            yield plan_points(group, inputs, *_paths(group[0], values, python))
 
 
 def _deciding_axes(points: list[Point], contents: Mapping[str, object]) -> list[str]:
@@ -151,11 +146,11 @@ def _options(point: Point) -> object:
 
 
 def _layers(point: Point) -> tuple[str, ...]:
-    found = [one.text for one in point.constraints if one.kind == "lock"]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys([one.text for one in point.constraints if one.kind == "lock"]))
 
 
-def _plan(points: list[Point], inputs: PlanInputs, path: str = "", pylock: str = "") -> LockPlan:
+def plan_points(points: list[Point], inputs: PlanInputs, path: str = "", pylock: str = "") -> LockPlan:
+    """Plan what some points install; without a lock the plan has no path. Raises FileProblems."""
     first, compositions = points[0], [inputs.compose(point) for point in points]
     managed = first.lock.managed is not False
     unique = list({id(one): one for one in compositions}.values())  # many points ask for the same

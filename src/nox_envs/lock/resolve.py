@@ -36,7 +36,7 @@ _INSTEAD = {
     "index": "the index {index!r} under indexes",
     "git": "{name} @ git+{git}",
     "url": "{name} @ {url}",
-    "path": "-e ./{path}",
+    "path": "./{path}",
 }
 _WORD = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _SECRET = "a URL with credentials; leave them to netrc, the keyring or the environment"
@@ -357,7 +357,10 @@ def refuse_sourced(plan: LockPlan, settings: Mapping[str, object], names: Iterab
         if canonical_name(name) in required and keys.get("index") not in dict(plan.indexes):
             way = next((text for key, text in _INSTEAD.items() if key in keys), "-e ./ and its folder")
             revision = [f"@{keys[key]}" for key in ("rev", "tag", "branch") if key in keys]
-            instead = "".join([way.format_map({**keys, "name": name}), *revision])
+            instead = "".join(
+                ["-e " * bool(keys.get("editable")), way.format_map({**keys, "name": name}), *revision]
+            )
+            instead = instead.replace("./.", ".")
             message = "its entry in [tool.uv.sources] does not count; in envs.yaml, write"
             wrong.append(f"{name}: {message} {instead}")
     if wrong:

@@ -96,10 +96,8 @@ def _lock(run: LockRun, plan: LockPlan, made: dict[str, str], guard: threading.L
             with guard:  # what a run calls keeps what it read, and knows no threads
                 job = _job(run, plan, made, Path(folder).resolve())
             found = resolve(job)
-        text = render_lock(found.lock)
-        result = _write(run, job, found, text)
-        made[plan.path] = text
-        return result
+        made[plan.path] = render_lock(found.lock)
+        return _write(run, job, found, made[plan.path])
     except (NoxEnvsError, OSError) as error:
         made[plan.path] = ""
         summary, lines = "failed, nothing is written", tuple(str(error).splitlines())

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from nox_envs.codec import decode
-from nox_envs.errors import Invalid, NoxEnvsError
-from nox_envs.files import digest, parse_json, read_bytes, reason, write_atomically
+from nox_envs.errors import Invalid
+from nox_envs.files import digest, parse_json, read_bytes, write_atomically
 from nox_envs.spec.types import Pairs
 from nox_envs.values import given, value
 from nox_envs.venv.snapshot import Interpreter
@@ -97,15 +97,6 @@ def write_receipt(venv: Path, receipt: Receipt) -> None:
     head = {"schema": SCHEMA, "verdict": contents.pop("verdict", None)}
     lines = [json.dumps(one, sort_keys=True, default=given) for one in (head, contents)]
     write_atomically(venv / FILE_NAME, f"{lines[0][:-1]},\n{lines[1][1:]}", durable=False)
-
-
-def remove_receipt(venv: Path) -> None:
-    """Remove the receipt of a venv, if there is one; raises NoxEnvsError."""
-    path = venv / FILE_NAME
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise NoxEnvsError(f"{path}: cannot be removed: {reason(error)}") from None
 
 
 def read_receipt(venv: Path) -> Receipt | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from array import array
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from hashlib import sha256
-from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
@@ -123,12 +121,11 @@ def evidence(location: Path) -> str:
         pythons = [name for name in ("python", "python.exe") if name in programs]
         found = [os.stat(f"{snapshot.programs}/{name}") for name in pythons]  # noqa: PTH116, hot
         found += [status for site, entries in sites.items() for status in _metadata(site, entries)]
-        stamps = array("q", chain.from_iterable(map(_STAMP, found)))
-    except (OSError, OverflowError, NoxEnvsError):  # the link to a Python may lead nowhere
+    except (OSError, NoxEnvsError):  # the link to a Python may lead nowhere
         return ""
     odd = [found for _, found in snapshot.startup if not re.fullmatch("sha256:[0-9a-f]{64}", found)]
-    shown = repr((snapshot, programs)).encode() + stamps.tobytes()
-    return "" if odd or snapshot.leftovers else sha256(shown).hexdigest()
+    shown = repr((snapshot, programs, *map(_STAMP, found)))
+    return "" if odd or snapshot.leftovers else sha256(shown.encode()).hexdigest()
 
 
 def _metadata(site: str, entries: list[os.DirEntry[str]]) -> list[os.stat_result]:
