@@ -324,7 +324,9 @@ def open_from(lowest: str) -> LockPlan:
         (open_from("3.10"), open_from("3.11"),
          ("requires-python: >=3.11", "locked with >=3.10", "envs.yaml:1", "error")),
         (related("./lib/pyproject.toml", "sha256:1"), related("./lib/pyproject.toml", "sha256:2"),
-         ("./lib/pyproject.toml: 2", "locked with 1", "./lib/pyproject.toml", "error")),
+         ("what ./lib/ requires now",
+          "locked before pyproject.toml, setup.py, setup.cfg or a file that they name changed",
+          "envs.yaml:1", "error")),
     ],
 )  # fmt: skip
 def test_what_else_changed_is_told_with_both_values_and_its_place(

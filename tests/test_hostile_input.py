@@ -25,7 +25,7 @@ EVIL = "--index-url=https://evil.example.org/simple"
 INTERPRETER = Interpreter(version="3.12.1", implementation="cpython")
 UNLOCKED = "version: 1\nenvironments: {a: {lock: false}}\n"
 LOCKED = UNLOCKED.replace("lock: false", "requirements: [apple>=1]")
-VENV_VERBS = ("check", "list", "drift", "drift --files all", "freeze a", "diff .nox/a .nox/a", "matrix")
+VENV_VERBS = ("check", "list", "drift", "drift --files all", "freeze a", "matrix")
 
 # Run words in a project with a spec; return the exit code and both streams.
 Run = Callable[..., tuple[int, str]]

@@ -49,7 +49,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 }
 for value in (Finding, EnvironmentReport, Report):
     made = st.builds(value, **{name: FIELDS[kind] for name, kind in value.__annotations__.items()})
-    FIELDS[f"tuple[{value.__name__}, ...]"] = st.lists(made, max_size=3).map(tuple)
+    several = st.lists(made, max_size=3).map(tuple)
+    FIELDS |= {f"tuple[{value.__name__}, ...]": several, f"{value.__name__}s": several}
 REPORTS = FIELDS["tuple[Report, ...]"].filter(bool).map(lambda reports: reports[0])
 
 

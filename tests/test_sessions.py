@@ -412,7 +412,9 @@ def test_settings_outside_of_the_spec_are_named_or_refused(project: Project) -> 
     project.write("pyproject.toml", "[tool.uv.sources]\napple = {path = 'apple'}\n")
     refused = project.nox("--reuse-venv=never", "-s", "demo")
     assert refused.returncode == 1
-    assert "apple: its entry in [tool.uv.sources] does not count; in envs.yaml, write -e" in refused.output
+    assert (
+        "apple: its entry in [tool.uv.sources] does not count; in envs.yaml, write ./apple" in refused.output
+    )
 
 
 def test_the_seed_workflow_step_by_step(project: Project) -> None:

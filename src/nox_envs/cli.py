@@ -198,7 +198,7 @@ def _add_options(verb: str, parser: Parser) -> None:
             add("--runner", default="", help="the runner where an environment has no runs_on")
         case "diff":
             parser.add_format("text", "json", "markdown")
-            add("old", metavar="OLD", help="a lock, a folder of locks, a git revision (main:), a venv")
+            add("old", metavar="OLD", help="a lock, a folder of locks, a git revision (main:)")
             add("new", metavar="NEW", nargs="?", help="the same (default: OLD's path in the working tree)")
         case "schema":
             add("--report", action="store_true", help="the schema of JSON reports instead")
@@ -427,7 +427,7 @@ VERBS = {
     "list": Verb("list the sessions of environments", _list, "list --format json"),
     "drift": Verb("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
     "freeze": Verb("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
-    "diff": Verb("show what changed between locks or venvs", _diff, "diff main: --format markdown"),
+    "diff": Verb("show what changed between locks", _diff, "diff main: --format markdown"),
     "report": Verb("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
     "matrix": Verb("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
     "activate": Verb("print the line that activates a venv", _activate, "activate tests --shell fish"),

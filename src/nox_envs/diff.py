@@ -1,4 +1,4 @@
-"""The verb `diff`: what changed between two locks, folders of locks, git revisions, or venvs."""
+"""The verb `diff`: what changed between two locks, folders of locks, or git revisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nox_envs.report.report import counted, several
 from nox_envs.report.text import fold, shortened
 from nox_envs.terminal import paint, printable
 from nox_envs.values import contents, replace, value
-from nox_envs.venv.snapshot import SEEDS, listed, take
+from nox_envs.venv.snapshot import listed
 
 if TYPE_CHECKING:
     from nox_envs.project import Project
@@ -76,7 +76,7 @@ class Diff:
 def diff(
     here: Path, old: str, new: str | None, *, project: Project | None, environ: Mapping[str, str]
 ) -> Diff:
-    """Compare two sides: locks, folders of locks, git revisions of either, venvs. Raises NoxEnvsError.
+    """Compare two sides: locks, folders of locks, git revisions of either. Raises NoxEnvsError.
 
     Paths, those of a revision too, are relative to the absolute directory `here`. Without `new`, a revision
     is compared with the working tree. `environ` are the variables that git runs with.
@@ -89,18 +89,15 @@ def diff(
     before, after = sides.read(old), sides.read(new)
     if not before and not after:
         raise NoxEnvsError(f"neither {old} nor {new or 'the working tree'} holds a lock")
-    if len(sides.venvs) == 1:
-        raise NoxEnvsError("a venv is compared with its lock by: nox-envs drift")
     found = compare(before, after)
     return replace(found, old=old, new=new or "the working tree", notes=tuple(dict.fromkeys(sides.notes)))
 
 
 class _Sides:
-    """What the words on the command line name: which are `venvs`, and `notes` on what was left aside."""
+    """What the words on the command line name, and `notes` on what was left aside."""
 
     def __init__(self, here: Path, project: Project | None, environ: Mapping[str, str]) -> None:
         self.notes: list[str] = []
-        self.venvs: list[str] = []
         self._here = here
         self._root = project.root if project else here
         self._project = project
@@ -111,10 +108,7 @@ class _Sides:
         path = self._here / text
         revision, colon, inside = text.partition(":")
         if text and os.path.exists(path / "pyvenv.cfg"):  # noqa: PTH110, Path's own may raise
-            self.venvs.append(text)
-            there = [one for one in take(path).distributions if one.name not in SEEDS]
-            pins = [Pin(name=one.name, version=one.version, source=one.source) for one in there]
-            return {text: Lock(origin=text, header=(), pins=tuple(pins))}
+            raise NoxEnvsError("a venv is compared with its lock by: nox-envs drift")
         if not text or os.path.isdir(path):  # noqa: PTH112
             root, folders = (self._here, [text]) if text else (self._root, self._folders())
             names = [posixpath.join(folder, name) for folder in folders for name in listed(root / folder)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem
 from nox_envs.files import read_text
-from nox_envs.findings import FilesMode, Finding, count_kinds, drift_in, finding, run_command
+from nox_envs.findings import FilesMode, Finding, Findings, count_kinds, drift_in, finding, run_command
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
 from nox_envs.report.report import EnvironmentReport, Report, Status, counted
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class LockCheck:
     """What is wrong with locks, the problems that kept others from being checked, and a line about all."""
 
-    findings: tuple[Finding, ...]
+    findings: Findings
     problems: tuple[Problem, ...]
     summary: str
 
@@ -52,9 +52,9 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
                 problems += error.problems
                 continue
             whole = [plan.points[0].session] if len(plan.points) == 1 else plan.environments
-            where = f"{plan.path} ({', '.join(whole)})"
             for one in project.apply(found, plan.points[0].drift)[0]:
-                places.setdefault(replace(one, environment="", session=""), []).append(where)
+                where = f"{one.path or plan.path} ({', '.join(whole)})"
+                places.setdefault(replace(one, environment="", session="", path=""), []).append(where)
     findings = [replace(one, path=", ".join(where)) for one, where in places.items()]
     if names:
         broken = [project.broken[session] for session in chosen & project.broken.keys()]
@@ -68,7 +68,7 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
     return LockCheck(findings=tuple(findings), problems=tuple(dict.fromkeys(problems)), summary=summary)
 
 
-def orphans(project: Project, declared: Collection[str] = ()) -> tuple[Finding, ...]:
+def orphans(project: Project, declared: Collection[str] = ()) -> Findings:
     """Return a finding for each lock of ours, beside the declared ones, that nothing declares.
 
     `declared` are the files of all locks, where they are known without planning.
@@ -107,7 +107,7 @@ def environment_report(
     plan: LockPlan | None,
     checked: Checked | None,
     status: Status,
-    findings: tuple[Finding, ...] = (),
+    findings: Findings = (),
     *,
     reason: str = "",
     ignored: int = 0,
@@ -132,9 +132,7 @@ def environment_report(
     )
 
 
-def requirements_changed(
-    project: Project, plan: LockPlan, point: Point, receipt: Receipt | None
-) -> tuple[Finding, ...]:
+def requirements_changed(project: Project, plan: LockPlan, point: Point, receipt: Receipt | None) -> Findings:
     """Return the finding that an environment without a lock was installed for other requirements."""
     if plan.path or receipt is None or receipt.lock == project.lock_digest(plan):
         return ()

@@ -59,6 +59,9 @@ class Finding:
     fix: str = ""
 
 
+Findings: TypeAlias = tuple[Finding, ...]
+
+
 def finding(
     kind: str, package: str = "", *, severity: Severity | None = None, why: tuple[str, ...] = (), **texts: str
 ) -> Finding:
@@ -66,7 +69,7 @@ def finding(
     return Finding(kind=kind, severity=severity or KINDS[kind], package=package, why=why, **texts)
 
 
-def drift_in(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def drift_in(findings: Iterable[Finding]) -> Findings:
     """Return the findings that are more than a note."""
     return tuple(one for one in findings if one.severity != "note")
 
@@ -115,9 +118,7 @@ class DriftOptions:
     ignore: tuple[IgnoreRule, ...] = ()
 
 
-def apply_options(
-    findings: Iterable[Finding], options: DriftOptions, *, today: str
-) -> tuple[tuple[Finding, ...], int]:
+def apply_options(findings: Iterable[Finding], options: DriftOptions, *, today: str) -> tuple[Findings, int]:
     """Give findings the severities of a spec; return those that it does not ignore, and the number of others.
 
     `today` is an ISO date, by which rules may be over (empty: none is).

@@ -142,8 +142,9 @@ class _Survey:
         pinned = read.pins and (beside_input or all(pin.hashes for pin in read.pins))
         if read_header(text) or not (pinned or _TOOL.search(text[:4_000])):
             return {}
-        pythons = [*read.pythons, *re.findall(r"(?:-p|--python-version)[ =](3\.[0-9]+)", read.command)]
-        of_project = _INPUTS.findall(read.command) == [PYPROJECT]
+        command = dict(read.commands).get(path, "")
+        pythons = [*read.pythons, *re.findall(r"(?:-p|--python-version)[ =](3\.[0-9]+)", command)]
+        of_project = _INPUTS.findall(command) == [PYPROJECT]
         return {
             "python": f'"{pythons[0]}"' if pythons else "",
             "requirements": "[{extra: []}]" if of_project else "",

@@ -245,9 +245,7 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
             session.warn("%s", line)
 
 
-def _run_command(
-    session: nox.Session, command: Command, env: Pairs, pass_env: tuple[str, ...] | None
-) -> None:
+def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tuple[str, ...] | None) -> None:
     """Run a command of the spec in the venv; a failure ends the session."""
     program = command.argv[0]
     directory = Path(command.change_dir) if command.change_dir else None
@@ -257,16 +255,15 @@ def _run_command(
         )
     # In the venv, one that nox provides, or written as a path.
     known = Path(program).name != program or program in session.virtualenv.allowed_globals
-    if not (
-        command.external or known or shutil.which(program, path=os.pathsep.join(session.bin_paths or ()))
-    ):
+    path = os.pathsep.join(session.bin_paths or ())
+    if not (command.external or known or shutil.which(program, path=path)):
         session.error(
             f"{command.place}: {program!r} is not installed in the venv; add the package that brings it to"
             " the requirements, or write external: true to run the one on this machine"
         )
     environ: dict[str, str | None] = {}
-    if pass_env is not None:
-        wanted = (*pass_env, *_ALWAYS_PASSED)
+    if passed is not None:
+        wanted = (*passed, *_ALWAYS_PASSED)
         names = [name for name in os.environ if any(fnmatchcase(name, pattern) for pattern in wanted)]
         environ = {name: os.environ[name] for name in names}
     with session.chdir(directory) if directory else nullcontext():
@@ -274,7 +271,7 @@ def _run_command(
             session.run(
                 *command.argv,
                 env={**environ, **dict(env)},
-                include_outer_env=pass_env is None,
+                include_outer_env=passed is None,
                 success_codes=command.success_codes,
                 external=True,
             )

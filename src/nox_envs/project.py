@@ -17,7 +17,7 @@ from zlib import crc32
 from nox_envs.codec import decode
 from nox_envs.errors import FileProblems, NoxEnvsError, Place, Problem, did_you_mean
 from nox_envs.files import digest, read_bytes, read_text, write_atomically
-from nox_envs.findings import apply_options
+from nox_envs.findings import Findings, apply_options
 from nox_envs.spec.types import Point
 from nox_envs.values import given, replace
 
@@ -139,11 +139,8 @@ class Project:
         self._reserved = reserved
         if not os.path.lexists(spec_path):
             other = spec_path.with_suffix(".yml")
-            hint = (
-                f"rename {other.name}"
-                if other.is_file()
-                else "nox-envs init writes one; or name it with --spec"
-            )
+            usual = "nox-envs init writes one; or name it with --spec"
+            hint = f"rename {other.name}" if other.is_file() else usual
             raise FileProblems([Problem(place=Place(origin=self.origin), message="no such file", hint=hint)])
         self._text = read_text(spec_path, shown=self.origin, limit=1 << 22)
         self._remembered = False
@@ -218,7 +215,7 @@ class Project:
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
-    def apply(self, found: Iterable[Finding], options: DriftOptions) -> tuple[tuple[Finding, ...], int]:
+    def apply(self, found: Iterable[Finding], options: DriftOptions) -> tuple[Findings, int]:
         """Return findings with paths for people, as `options` count today, and the number that is ignored."""
         shown = [replace(one, path=self.shown(one.path)) if one.path else one for one in found]
         return apply_options(shown, options, today=self.today)
@@ -415,9 +412,10 @@ class Project:
         lock = self.lock_of(plan) if not plan.managed else None
         return lock.digest if lock else digest(self.root / plan.path)
 
-    def lock_findings(self, plan: LockPlan, points: tuple[Point, ...] | None = None) -> tuple[Finding, ...]:
+    def lock_findings(self, plan: LockPlan, points: tuple[Point, ...] | None = None) -> Findings:
         """Return what is wrong between the spec and a lock, at some points of it (default: all).
 
+        A point whose venv is there is asked about with the exact version of the Python in it.
         Raises FileProblems for a lock that cannot be read.
         """
         if not plan.path:
@@ -427,9 +425,14 @@ class Project:
 
         file = self.root / plan.pylock
         pylock = read_text(file, shown=plan.pylock) if plan.pylock and os.path.lexists(file) else None
-        return check_lock(
-            plan, self.lock_of(plan), host=self.host, points=points, layers=layers, pylock=pylock
-        )
+        here = tuple(map(self._exact, points)) if points else None
+        return check_lock(plan, self.lock_of(plan), host=self.host, points=here, layers=layers, pylock=pylock)
+
+    def _exact(self, point: Point) -> Point:
+        from nox_envs.venv.snapshot import python_of
+
+        actual = python_of(self.location(point.session))
+        return replace(point, python=actual) if actual.startswith(f"{point.python}.") else point
 
     def own(self, point: Point) -> Own | None:
         """Return how the project itself is installed at a point, None if it is not."""

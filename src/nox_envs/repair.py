@@ -11,7 +11,7 @@ from pathlib import Path
 from nox_envs.drift import environment_report, requirements_changed
 from nox_envs.errors import InstallFailed, NoxEnvsError
 from nox_envs.files import digest
-from nox_envs.findings import Finding, count_kinds, drift_in, finding, recreate_command
+from nox_envs.findings import Findings, count_kinds, drift_in, finding, recreate_command
 from nox_envs.host import Host
 from nox_envs.lock.resolve import refuse_sourced
 from nox_envs.project import Project
@@ -43,9 +43,10 @@ class Repair:
         self._host = host
         self._save = save
         self._plan = project.plan_of(point)
+        self._compared = partial(check_venv, project, point, self._plan, host.location)
         self._policy = point.drift.policy or "repair"
-        self._locked: tuple[Finding, ...] = ()
-        self._found: tuple[Finding, ...] = ()
+        self._locked: Findings = ()
+        self._found: Findings = ()
         self._ignored: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -87,7 +88,7 @@ class Repair:
         self._tell(self._locked)
         if broken := [one for one in self._locked if one.severity == "error"]:
             self._write("drift", (), None)
-            shown = self._plan.path or self._project.origin
+            shown = broken[0].path or self._plan.path or self._project.origin
             fixes = dict.fromkeys(one.fix for one in broken if one.fix)
             run = f"; run: {next(iter(fixes))}" if fixes else ""
             raise NoxEnvsError(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
@@ -111,18 +112,11 @@ class Repair:
     def _check(self, receipt: Receipt | None, *, proving: bool = False) -> Checked:
         """Compare the venv with its lock; `proving` also asks what only an installation can have broken."""
         files = self._point.drift.files or "off"
-        checked = check_venv(
-            self._project,
-            self._point,
-            self._plan,
-            self._host.location,
-            receipt,
-            files="changed" if proving and files == "off" else files,
-            consistency=proving,
-        )
+        files = "changed" if proving and files == "off" else files
+        checked = self._compared(receipt, files=files, consistency=proving)
         return replace(checked, findings=self._counting("venv", checked.findings))
 
-    def _counting(self, link: str, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    def _counting(self, link: str, found: Findings) -> Findings:
         counting, self._ignored[link] = self._project.apply(found, self._point.drift)
         return counting
 
@@ -185,7 +179,7 @@ class Repair:
 
     def _proved(self, before: Receipt) -> tuple[Receipt, Checked]:
         """Return the receipt of the venv as it is now, after the one of `before`, and what it is worth."""
-        checked = check_venv(self._project, self._point, self._plan, self._host.location, before)
+        checked = self._compared(before)
         receipt = receipt_of(checked.snapshot, checked.expectation, before)
         return receipt, self._check(receipt, proving=True)
 
@@ -211,9 +205,7 @@ class Repair:
 
     # What is said.
 
-    def _conclude(
-        self, status: Status, receipt: Receipt, checked: Checked, repaired: tuple[Finding, ...] = ()
-    ) -> None:
+    def _conclude(self, status: Status, receipt: Receipt, checked: Checked, repaired: Findings = ()) -> None:
         """Write the report and the receipt of a venv that is as it was locked; else end the session."""
         self._found = checked.findings
         self._tell(drift_in(checked.findings))
@@ -242,22 +234,16 @@ class Repair:
             write_receipt(self._host.location, receipt)
 
     def _write(
-        self, status: Status, findings: tuple[Finding, ...], checked: Checked | None, reason: str = ""
+        self, status: Status, findings: Findings, checked: Checked | None, reason: str = ""
     ) -> EnvironmentReport:
+        found, ignored = (*self._locked, *findings), sum(self._ignored.values())
         report = environment_report(
-            self._project,
-            self._point,
-            self._plan,
-            checked,
-            status,
-            (*self._locked, *findings),
-            reason=reason,
-            ignored=sum(self._ignored.values()),
+            self._project, self._point, self._plan, checked, status, found, reason=reason, ignored=ignored
         )
         self._save(render(Report(environments=(report,)), "json"))
         return report
 
-    def _tell(self, findings: tuple[Finding, ...]) -> None:
+    def _tell(self, findings: Findings) -> None:
         for line in finding_lines(findings):
             self._host.warn(line)
 
@@ -282,7 +268,7 @@ class Repair:
                 raise NoxEnvsError(what)
 
 
-def _repairable(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+def _repairable(found: Findings) -> Findings:
     return tuple(one for one in drift_in(found) if one.kind not in _BEYOND_REPAIR)
 
 

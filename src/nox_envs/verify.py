@@ -14,7 +14,7 @@ from nox_envs.errors import Invalid, NoxEnvsError
 from nox_envs.findings import FilesMode, Finding, Severity, finding
 from nox_envs.lock import pins as locked
 from nox_envs.lock.pins import Markers, Pin
-from nox_envs.lock.plan import LockPlan, requested_by
+from nox_envs.lock.plan import LockPlan, regenerate, requested_by
 from nox_envs.project import Project
 from nox_envs.requirements.text import Declared, read_requirement
 from nox_envs.spec.types import Point
@@ -90,7 +90,7 @@ def check_venv(
             environment=point.environment,
             session=point.session,
             line=lines.get(one.package, ""),
-            why=asked_by(one.package) if one.package else (),
+            why=asked_by(one.package) if one.package and (one.package in lines or one.expected) else (),
             fix=_fix(one, point, plan),
         )
         for one in dict.fromkeys(found)
@@ -117,10 +117,8 @@ def _fix(one: Finding, point: Point, plan: LockPlan) -> str:
         case "clobbered", _:
             how = f"ignore the path in {point.place.origin}; else require one of them"
             return f"if both packages are needed, {how}"
-        case "inconsistent", _ if plan.path and plan.managed:
-            return findings.lock_command(plan.environments)
         case "inconsistent", _ if plan.path:
-            return plan.command or f"regenerate {', '.join(plan.files)} with the tool that writes it"
+            return regenerate(plan)
     unseen = one.kind in _DAMAGE and (point.drift.files or "off") == "off"
     repaired = (point.drift.policy or "repair") == "repair" and not unseen and one.kind != "inconsistent"
     return findings.run_command(point.session) if repaired else findings.recreate_command(point.session)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from nox_envs.findings import Finding, Severity, finding, lock_command
-from nox_envs.lock.pins import Markers, Pin, declared_markers, differs, satisfies, source_of_url
-from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, via_entry
+from nox_envs.findings import Finding, Findings, Severity, finding, lock_command
+from nox_envs.lock import pins as locked
+from nox_envs.lock.pins import Markers, Pin, satisfies
+from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, regenerate, via_entry
 from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_line
 from nox_envs.requirements.project import PYPROJECT
 from nox_envs.requirements.text import Declared, requirement_text
-from nox_envs.spec.types import Point
+from nox_envs.spec.types import Pairs, Point
 from nox_envs.spec.words import parse_python
 from nox_envs.values import replace
 
@@ -28,7 +29,7 @@ def check_lock(
     points: tuple[Point, ...] | None = None,
     layers: tuple[Lock, ...] = (),
     pylock: str | None = None,
-) -> tuple[Finding, ...]:
+) -> Findings:
     """Return why a lock does not match its plan; nothing if it does.
 
     Every requirement and constraint is checked at `points` on the platform of `host`, which are marker
@@ -48,7 +49,9 @@ def check_lock(
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
             return _finished([one], plan, point)
     limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
-    limited = replace(plan, constraints=limits, command=plan.command or lock.command)
+    commands = () if plan.command else lock.commands
+    whole = plan.command or " && ".join([command for _, command in commands])
+    limited = replace(plan, constraints=limits, command=whole)
     found = [*_unsatisfied(limited, lock, host, points)]
     if lock.header and dict(lock.header)["input"] != digest(plan):
         found = _stale(plan, lock, found)
@@ -61,14 +64,15 @@ def check_lock(
         expected, actual = f"a lock for python {', '.join(others)}", f"made for {', '.join(lock.pythons)}"
         note = finding("lock-stale", severity="note", expected=expected, actual=actual, line=lock.origin)
         found.append(note)
-    return _finished(found, limited, asked[0])
+    return _finished(found, limited, asked[0], commands)
 
 
-def _finished(found: Iterable[Finding], plan: LockPlan, point: Point) -> tuple[Finding, ...]:
-    """Return findings with the command that fixes them; those of no session are about `point`."""
+def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, commands: Pairs = ()) -> Findings:
+    """Return findings with what fixes them, by file; those of no session are about `point`."""
     done: list[Finding] = []
     for one in found:
-        fix = one.fix or (lock_command(plan.environments) if plan.managed else plan.command)
+        file = one.path or one.line.rpartition(":")[0]
+        fix = one.fix or dict(commands).get(file) or regenerate(plan, file if file in plan.files else "")
         # No command of another tool takes its options out.
         fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""
         environment, session = one.environment or point.environment, one.session or point.session
@@ -93,14 +97,16 @@ def _unsatisfied(
     plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...] | None
 ) -> Iterator[Finding]:
     """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
-    variables = tuple(sorted(host.items()))
+    known = tuple(sorted(host.items()))
+    declared = [one.marker for one in (*plan.requirements, *plan.constraints)]
+    patches = locked.patch_levels([*declared, *[pin.marker for pin in lock.pins]])
     firsts = {point.python: point for point in reversed(points or plan.points)}
     found: dict[Finding, list[tuple[Point, str]]] = {}
     places = 0
     for python, point in reversed(firsts.items()):
         for platform in ("",) if points or not plan.platforms else plan.platforms:
             label = " on ".join(filter(None, [f"python {python}" if python else "", platform]))
-            for markers in declared_markers(python, platform, variables, plan.requires_python):
+            for markers in locked.declared_markers(python, platform, known, plan.requires_python, patches):
                 places += 1
                 for one in _unmet(plan, lock, markers):
                     found.setdefault(one, []).append((point, label))
@@ -130,12 +136,14 @@ def _unmet(plan: LockPlan, lock: Lock, markers: Markers) -> Iterator[Finding]:
         # A version limits what an index offers, not a file or folder that is asked for by name.
         pins = [pin for pin in active.get(one.name, ()) if one.url or pin.source.kind == "index"]
         wrong += [(one, pin) for pin in pins if not meets(pin, one) and markers.hold(one.marker)]
+    files = lock.origin if plan.managed else ", ".join(plan.files)
     for one, found in wrong:
         yield finding(
             "lock-unsatisfied",
             one.name or (found.name if found else ""),
             expected=requirement_text(one) + (" with the hashes given there" if one.hashes else ""),
-            actual=f"{requirement_line(found)} ({found.place})" if found else f"no pin in {lock.origin}",
+            actual=f"{requirement_line(found)} ({found.place})" if found else f"no pin in {files}",
+            path=found.origin if found and len(plan.files) > 1 else "",
             line=str(one.place),
             why=one.why,
         )
@@ -147,8 +155,8 @@ def meets(pin: Pin, declared: Declared) -> bool:
         return False
     if url := declared.url or declared.path:
         # A pin holds the commit that a branch or tag stood for when it was locked.
-        expected = source_of_url(url, editable=declared.editable)
-        return differs(expected, pin.source) in ("", "unverifiable")
+        expected = locked.source_of_url(url, editable=declared.editable)
+        return locked.differs(expected, pin.source) in ("", "unverifiable")
     return not pin.version or satisfies(declared.specifier, pin.version)
 
 
@@ -158,10 +166,10 @@ def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding]) -> list[Finding]:
     names = sorted((now.keys() | before.keys()) - {*_HEADING})
     changed = [(name, before.get(name, ""), now.get(name, "")) for name in names]
     changed = [(name, old, new) for name, old, new in changed if {*old.split(", ")} != {*new.split(", ")}]
-    places = {name: name for name, _ in plan.related}
-    below = {name for name, *_ in changed if name in places and not name.endswith(PYPROJECT)}
+    places = {name: name for name, _ in plan.related if not name.endswith(PYPROJECT)}
+    below = {name for name, *_ in changed if name in places}
     direct = [one for one in unmet if one.line.rpartition(":")[0] not in below]
-    found = [*_changed_requirements(plan, lock, direct, below)]
+    found = [*_new_and_gone(plan, lock, direct, below)]
     places |= {f"constraints of {one.place.origin}": str(one.place) for one in plan.constraints}
     spec = str(plan.points[0].place)
     for name, old, new in changed:
@@ -170,6 +178,9 @@ def _stale(plan: LockPlan, lock: Lock, unmet: list[Finding]) -> list[Finding]:
         if (old and new) or not (folder or name == "requires-python"):
             error = folder or name in _DECISIVE or (name in below and len(direct) < len(unmet))
             expected, actual = f"{name}: {new or 'not set'}", f"locked with {old or 'nothing'}"
+            if folder:
+                expected = f"what {name.removesuffix(PYPROJECT)} requires now"
+                actual = f"locked before {PYPROJECT}, setup.py, setup.cfg or a file that they name changed"
             found.append(_change(expected, actual, places.get(name, spec), error))
     if not found and not unmet:
         actual = "another one: the header was edited, or another version of nox-envs wrote it"
@@ -183,9 +194,7 @@ def _change(expected: str, actual: str, line: str, error: object = False) -> Fin
     return finding("lock-stale", severity=severity, expected=expected, actual=actual, line=line)
 
 
-def _changed_requirements(
-    plan: LockPlan, lock: Lock, direct: list[Finding], below: set[str]
-) -> Iterator[Finding]:
+def _new_and_gone(plan: LockPlan, lock: Lock, direct: list[Finding], below: set[str]) -> Iterator[Finding]:
     """Yield each requirement that is new, changed or gone; those read from the locks in `below` aside."""
     recorded = {entry: pin for pin in lock.pins for entry in pin.via if ": " in entry}
     declared = {via_entry(one): one for one in plan.requirements if one.place.origin not in below}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -278,9 +278,9 @@ class Markers:
 
 @cache
 def declared_markers(
-    python: str | None, platform: str, host: Pairs, requires_python: str
+    python: str | None, platform: str, host: Pairs, requires_python: str, patches: tuple[int, ...] = (0, 99)
 ) -> tuple[Markers, ...]:
-    """Return where a declared point can be: at its lowest and its highest patch level, on usual machines.
+    """Return where a declared point can be: at each of some patch levels, on usual machines.
 
     `python` None is the interpreter of `host`, an empty `platform` its platform; a name without a version has
     that of `requires_python` (`3.10`).
@@ -292,7 +292,7 @@ def declared_markers(
         minor = declared.minor or requires_python
         interpreters = [
             interpreter_markers(known, version=f"{minor}.{patch}", implementation=declared.implementation)
-            for patch in declared.version[2:] or (0, 99)  # no Python has so many patch levels
+            for patch in declared.version[2:] or patches
         ]
     systems: list[Variables] = [{}]
     if platform:
@@ -302,3 +302,9 @@ def declared_markers(
         usual = (named,) if named else MACHINES[name]
         systems = [{**variables, "platform_machine": machine} for machine in usual]
     return tuple([Markers({**one, **other}) for one in interpreters for other in systems])
+
+
+def patch_levels(markers: Iterable[str]) -> tuple[int, ...]:
+    """Return the patch levels of Python that can decide markers; no Python has 99."""
+    named = re.findall(r"_version\b[^\"']*[\"']\d\.\d{1,3}\.(\d{1,3})", " ".join({*markers}))
+    return tuple(sorted({0, 99, *(max(0, int(patch) + step) for patch in named for step in (-1, 0, 1))}))

@@ -194,6 +194,13 @@ def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
     return path, f"pylock.{stem}.toml" if point.lock.format == "both" else ""
 
 
+def regenerate(plan: LockPlan, file: str = "") -> str:
+    """Return what to type, or to do, to make the locks of a plan again, or one `file` of several."""
+    if plan.managed:
+        return lock_command(plan.environments)
+    return plan.command or f"regenerate {file or ', '.join(plan.files)} with the tool that writes it"
+
+
 def _at_file(point: Point, message: str, hint: str) -> Problem:
     path = f"environments.{point.environment}.lock.file"
     return Problem(place=point.lock.place or point.place, path=path, message=message, hint=hint)

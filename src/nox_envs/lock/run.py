@@ -17,7 +17,7 @@ from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
 from nox_envs.files import read_text, write_atomically
 from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
-from nox_envs.lock.plan import LockPlan
+from nox_envs.lock.plan import LockPlan, regenerate
 from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.processes import end_all
@@ -53,7 +53,7 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
         raise NoxEnvsError(f"these locks build on each other: {paths}") from None
     for plan in run.plans:
         if not plan.managed:
-            summary = f"not managed; regenerate it with {plan.command or 'the tool that wrote it'}"
+            summary = f"not managed; {'run: ' * bool(plan.command)}{regenerate(plan)}"
             yield LockResult(plan=plan, outcome="left", summary=summary)
     made, guard = dict[str, str](), threading.Lock()  # the text of each lock, empty if it failed
     running: dict[Future[LockResult], str] = {}

@@ -29,8 +29,8 @@ class Lock:
 
     `header` is what a lock says of itself, by name, and empty if nox-envs did not generate it. `leaks` are
     what belongs to one machine or person, named without repeating it, each with its place. The others are of
-    another tool's lock: the constraints in it, the command that regenerates it, the Pythons that it was made
-    for, and the digest (`sha256:…`) of every file that was read.
+    another tool's lock: the constraints in it, the command that regenerates each file, the Pythons that it
+    was made for, and the digest (`sha256:…`) of every file that was read.
     """
 
     origin: str
@@ -38,7 +38,7 @@ class Lock:
     pins: tuple[Pin, ...]
     leaks: Pairs = ()
     limits: tuple[Declared, ...] = ()
-    command: str = ""
+    commands: Pairs = ()
     pythons: tuple[str, ...] = ()
     digest: str = ""
 
@@ -89,11 +89,13 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
         for one in walk.requirements:
             with walk.at(one.place):
                 pin = _pin_of(one)
-                via = tuple([canonical_name(text) if is_bare(text) else text for text in pin.via])
-                pin = replace(pin, via=via)
-                known = joined.setdefault((pin.name, pin.version, pin.source), pin)
+                key = pin.name, pin.version, pin.source
+                if key not in joined:
+                    joined[key] = pin
+                    continue
+                known = joined[key]
                 either = f"({known.marker}) or ({pin.marker})" if known.marker and pin.marker else ""
-                joined[pin.name, pin.version, pin.source] = replace(
+                joined[key] = replace(
                     known,
                     marker=known.marker if known.marker == pin.marker else either,
                     extras=tuple(sorted({*known.extras, *pin.extras})),
@@ -103,9 +105,9 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     if walk.problems:
         raise FileProblems(walk.problems)
     texts = {path: read_text(root / path, shown=path) for path in composer.files}
-    heads = [text[:4000] for text in texts.values()]
-    commands = [redact(match[1]) for head in heads if (match := re.search(_COMMAND, head))]
-    made_for = [match[1] for head in heads if (match := re.search(_MADE_FOR, head))]
+    found = [(path, re.search(_COMMAND, text[:4000])) for path, text in texts.items()]
+    commands = tuple([(path, redact(command[1])) for path, command in found if command])
+    made_for = [one for text in texts.values() for one in re.findall(_MADE_FOR, text[:4000])[:1]]
     leaks = [(one.text + " with credentials" * one.secret, str(one.place)) for one in walk.options]
     return Lock(
         origin=files[0],
@@ -113,9 +115,9 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
         pins=tuple(joined.values()),
         leaks=tuple(leaks),
         limits=tuple(walk.constraints),
-        command=" && ".join(commands),
+        commands=commands,
         pythons=()
-        if any("--universal" in command for command in commands)
+        if any("--universal" in command for _, command in commands)
         else tuple(dict.fromkeys(made_for)),
         digest=digest_of(texts),
     )
@@ -152,7 +154,7 @@ def _pin_of(declared: Declared) -> Pin:
         extras=declared.extras,
         marker=declared.marker,
         hashes=declared.hashes,
-        via=declared.via,
+        via=tuple([canonical_name(text) if is_bare(text) else text for text in declared.via]),
         line=declared.place.line,
         origin=declared.place.origin,
     )

@@ -39,10 +39,8 @@ def render_github(report: Report) -> str:
 
 
 def _command(level: str, *lines: str, **properties: str) -> str:
-    texts = {
-        name: _escaped(text).replace(":", "%3A").replace(",", "%2C") for name, text in properties.items()
-    }
-    given = ",".join(f"{name}={text}" for name, text in texts.items() if text)
+    texts = {key: _escaped(text).replace(":", "%3A").replace(",", "%2C") for key, text in properties.items()}
+    given = ",".join(f"{key}={text}" for key, text in texts.items() if text)
     return f"::{level}{f' {given}' if given else ''}::{'%0A'.join(map(_escaped, lines))}"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 from nox_envs.codec import Count
-from nox_envs.findings import Finding, Severity, count_kinds, fails
+from nox_envs.findings import Finding, Findings, Severity, count_kinds, fails
 from nox_envs.spec.types import Pairs
 from nox_envs.values import value
 
@@ -36,7 +36,7 @@ class EnvironmentReport:
     location: str = ""
     reason: str = ""
     installed: Count = 0
-    findings: tuple[Finding, ...] = ()
+    findings: Findings = ()
     distributions: Pairs = ()
     platform: str = ""
     seconds: float = 0.0
@@ -58,7 +58,7 @@ class Report:
     """
 
     environments: tuple[EnvironmentReport, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: Findings = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -68,7 +68,7 @@ class Report:
         return (*self.environments, project) if self.findings else self.environments
 
     @property
-    def all_findings(self) -> tuple[Finding, ...]:
+    def all_findings(self) -> Findings:
         """Return every finding, those that were repaired included."""
         return tuple([found for one in self.groups for found in one.findings])
 

@@ -226,7 +226,8 @@ class Composer:
                 folder = posixpath.dirname(path)
                 beside = list((self._root / folder).glob("*"))[:200] if self.folder(folder).exists else []
                 near = did_you_mean(path, [posixpath.join(folder, one.name) for one in beside])
-                raise Invalid(f"{path}: no such file", near)
+                lock = path.endswith(".txt") and near.endswith(".in'?")
+                raise Invalid(f"{path}: no such file", "if it is a lock, run: nox -s lock" if lock else near)
             text = read_text(self._root / path, shown=path, limit=1 << 23)
             self.files[path] = texts.read_requirements_file(text, origin=path, environ=self._environ)
             self.variables |= "${" in text

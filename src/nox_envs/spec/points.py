@@ -207,21 +207,19 @@ def templates_in(content: object) -> list[tuple[str, Place | None]]:
     return found
 
 
-def _changed(
-    content: object, change: Callable[[str, Place | None], str], place: Place | None = None
-) -> object:
+def _changed(content: object, change: Callable[[str, Place | None], str], at: Place | None = None) -> object:
     """Return a value with its texts changed, itself if they all stay."""
     if isinstance(content, str):
-        return change(content, place)
+        return change(content, at)
     if content is None or isinstance(content, int | Place):
         return content
     if isinstance(content, tuple):
-        items = tuple([_changed(one, change, place) for one in content])
+        items = tuple([_changed(one, change, at) for one in content])
         return content if all(map(is_, content, items)) else items
     # A text of the lock is a key of its own, with a place that is more exact.
-    place = place if isinstance(content, LockOptions) else getattr(content, "place", place)
+    at = at if isinstance(content, LockOptions) else getattr(content, "place", at)
     held = contents(content)
-    new = {name: _changed(one, change, place) for name, one in held.items()}
+    new = {name: _changed(one, change, at) for name, one in held.items()}
     return content if all(map(is_, held.values(), new.values())) else replace(content, **new)
 
 

@@ -7,16 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path, PurePath
 
-from nox_envs.findings import Finding, Severity, finding
-from nox_envs.lock.pins import (
-    Pin,
-    Source,
-    differs,
-    direct_reference,
-    local_path,
-    source_of_path,
-    versions_equal,
-)
+from nox_envs.findings import Finding, Findings, Severity, finding
+from nox_envs.lock import pins as locked
+from nox_envs.lock.pins import Pin, Source, differs, local_path, source_of_path
 from nox_envs.spec.words import Python, parse_python
 from nox_envs.values import replace, value
 from nox_envs.venv.receipt import Receipt, moved
@@ -59,10 +52,10 @@ class Checked:
 
     snapshot: Snapshot
     expectation: Expectation
-    findings: tuple[Finding, ...]
+    findings: Findings
 
 
-def compare(expectation: Expectation, snapshot: Snapshot) -> tuple[Finding, ...]:
+def compare(expectation: Expectation, snapshot: Snapshot) -> Findings:
     """Return every difference between a venv and what is expected, without place, reason and fix."""
     return (
         *_python_findings(expectation, snapshot),
@@ -164,7 +157,7 @@ class _Packages:
             yield finding(apart, name, expected=expected, actual=actual, path=path)
             if apart != "unverifiable":
                 return
-        same = not pin.version or versions_equal(pin.version, found.version)
+        same = not pin.version or locked.versions_equal(pin.version, found.version)
         if not same or ("+" in found.version and pin.version and "+" not in pin.version):
             # The version of an editable install is that of the day it was installed.
             severity: Severity = "note" if same or source.editable else "error"
@@ -210,7 +203,7 @@ class _Packages:
 def _described(one: Pin | Distribution) -> str:
     if one.source.kind == "index":
         return one.version
-    reference = f"{'-e ' if one.source.editable else ''}{direct_reference(one.source)}"
+    reference = f"{'-e ' if one.source.editable else ''}{locked.direct_reference(one.source)}"
     return f"{one.version} ({reference})" if one.version else reference
 
 

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import TypeAlias
 
 from nox_envs.files import read_bytes, reason
-from nox_envs.findings import FilesMode, Finding, finding
+from nox_envs.findings import FilesMode, Finding, Findings, finding
 from nox_envs.lock.pins import INDEX
 from nox_envs.spec.types import Pairs
 from nox_envs.venv.receipt import Receipt
@@ -102,7 +102,7 @@ def relative(path: str, snapshot: Snapshot) -> str:
     return path[len(snapshot.location) + 1 :].replace(os.sep, "/")
 
 
-def file_findings(snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode) -> tuple[Finding, ...]:
+def file_findings(snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMode) -> Findings:
     """Return what differs between the files of a venv and what its RECORDs and its receipt say of them.
 
     With mode `changed` a file is read only if it has another size than RECORD says, or was written since the

@@ -224,6 +224,14 @@ def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
     return snapshot, sites, programs
 
 
+def python_of(location: Path) -> str:
+    """Return the name of the interpreter of the venv at `location`, empty if there is no venv."""
+    try:
+        return str(_look(location)[0].interpreter)
+    except (NoxEnvsError, OSError):
+        return ""
+
+
 def unread(error: OSError) -> str:
     """Return that a file is missing, is something else, or cannot be read, in words that follow its name."""
     if isinstance(error, FileNotFoundError):
