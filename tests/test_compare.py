@@ -32,6 +32,7 @@ from nox_envs.venv.receipt import Receipt, Recorded
 from nox_envs.venv.snapshot import Distribution, Interpreter, Snapshot, record_digest, take
 from nox_envs.verify import check_venv
 from tests.conftest import BareVenv
+from tests.plans import wants
 
 CPYTHON = Interpreter(version="3.12.1", implementation="cpython")
 PROJECT = Path("/project").absolute()
@@ -355,7 +356,8 @@ def test_a_finding_says_where_who_asked_and_what_to_type(bare_venv: BareVenv) ->
     apple = Pin(name="apple", version="1.1", line=12, via=("test",))
     berry = Pin(name="berry", version="1.0", line=14, via=("apple",), marker='python_version < "3"')
     bare_venv.add("berry", "1.0")
-    found = check(bare_venv, apple, berry).findings
+    limited = replace(PLAN, constraints=(wants("six<1"),))  # a constraint brings nothing
+    found = check(bare_venv, apple, berry, plan=limited).findings
     assert [(f.kind, f.package, f.line, f.why) for f in found] == [
         ("missing", "apple", "requirements/tests.txt:12", ("test",)),
         ("extraneous", "berry", "requirements/tests.txt:14", ("test", "apple")),

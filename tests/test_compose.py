@@ -285,6 +285,13 @@ def test_files_that_include_each_other_are_a_problem(tree: Tree) -> None:
     assert tree.problems(file("a.in"))[0].startswith("sub/b.in:2:1: a.in includes itself, or too many others")
 
 
+def test_a_missing_file_beside_its_source_may_be_a_lock(tree: Tree) -> None:
+    tree.write("base.in", "rich\n")
+    tree.write("r.in", "-r base.txt\n")
+    told = "r.in:1:1: base.txt: no such file (if it is a lock, run: nox -s lock)"
+    assert tree.problems(file("r.in")) == [told]
+
+
 def test_constraints_of_an_environment_are_files_texts_and_locks(tree: Tree) -> None:
     tree.write("limits.txt", "rich<14\na[x]==1 ; os_name == 'nt'\n")
     limits = (file("limits.txt", 5), text("b[y]<2", 6), Entry(kind="lock", text="prod", place=at(7)))

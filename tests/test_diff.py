@@ -214,7 +214,7 @@ def test_the_json_is_a_contract() -> None:
 def asked(root: Path, old: str, new: str | None = None) -> Diff:
     spec = root / "envs.yaml"
     project = Project(spec, environ={}) if spec.is_file() else None
-    return diff(root, old, new, project=project, environ=ENVIRON)
+    return diff(root, old, new, project=project, env=ENVIRON)
 
 
 def write(root: Path, name: str, text: str) -> None:
@@ -320,7 +320,7 @@ def test_without_a_repository_or_in_that_of_another_user_git_tells_what_is_wrong
         asked(repository.parent.parent, "main:top")
     environ = {**ENVIRON, "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
     with pytest.raises(NoxEnvsError, match=r"(?s)ownership.*git config --global --add safe.directory /"):
-        diff(repository, "HEAD:requirements", None, project=None, environ=environ)
+        diff(repository, "HEAD:requirements", None, project=None, env=environ)
 
 
 @needs_git

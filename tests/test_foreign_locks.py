@@ -210,6 +210,18 @@ def test_what_is_not_met_names_the_requirement_the_pin_and_the_commands_of_the_f
     assert [one.fix for one in checked(tmp_path, adopted("click>=9"))] == [told]
 
 
+def test_of_several_locks_the_one_with_the_pin_is_named_and_regenerated(tmp_path: Path, write: Write) -> None:
+    for name in ("a", "b"):
+        write(f"{name}.txt", f"# command:\n#   make {name}\n{name}==1\n")
+    made = adopted("a", "b>=2", "c", files=("a.txt", "b.txt"))
+    assert [(one.package, one.path, one.actual, one.fix) for one in checked(tmp_path, made)] == [
+        ("b", "b.txt", "b==1 (b.txt:3)", "make b"),
+        ("c", "", "no pin in a.txt, b.txt", "make a && make b"),
+    ]
+    write("b.txt", "b==1\n")
+    assert checked(tmp_path, made)[0].fix == "regenerate b.txt with the tool that writes it"
+
+
 def test_a_missing_file_is_one_finding() -> None:
     (one,) = check_lock(adopted("click", files=("a.txt", "b.txt"), command="make"), None, host=HOST)
     assert (one.kind, one.expected, one.fix, one.session) == (

@@ -108,6 +108,17 @@ def test_a_marker_that_holds_from_a_patch_version_on_needs_its_pin() -> None:
         ('a ; python_full_version >= "3.11.4"', "no pin in tests.txt (python 3.11)")
     ]
     assert unsatisfied(made, hashed('a==1 ; python_full_version >= "3.11.4"')) == []
+    between = 'python_full_version >= "3.11.4" and python_full_version < "3.11.8"'
+    made = planned(wants(f"a; {between}"), pythons=("3.11",))
+    assert len(unsatisfied(made, hashed("b==1"))) == 1
+    assert unsatisfied(made, hashed(f"a==1 ; {between}")) == []
+
+
+@pytest.mark.parametrize(("python", "found"), [("3.11.3", 0), ("3.11.7", 1)])
+def test_a_point_with_a_known_interpreter_is_asked_about_with_it(python: str, found: int) -> None:
+    made = planned(wants('a; python_full_version >= "3.11.4"'), pythons=("3.11",))
+    there = lock(hashed("b==1"), made)
+    assert len(check_lock(made, there, host=HOST, points=made.points, python=python)) == found
 
 
 def test_every_listed_platform_is_checked_on_any_machine_and_a_session_only_its_own() -> None:

@@ -368,6 +368,8 @@ GIT = {"git": "https://git.example.org/apple", "branch": "main"}
         (GIT, "Apple @ git+https://git.example.org/apple@main"),
         ([{"url": "https://example.org/a.whl", "marker": "x"}], "Apple @ https://example.org/a.whl"),
         ({"path": "libs/apple", "editable": True}, "-e ./libs/apple"),
+        ({"path": "./libs/apple"}, "./libs/apple"),
+        ({"path": "../apple", "editable": True}, "-e ../apple"),
         ({"index": "inner"}, "the index 'inner' under indexes"),
         ({"workspace": True}, "-e ./ and its folder"),
     ],

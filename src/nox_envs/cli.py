@@ -392,7 +392,7 @@ def _diff(asked: argparse.Namespace) -> int:
     from nox_envs.diff import diff, render_diff
 
     project = _project(asked) if _spec_path(asked).is_file() else None
-    found = diff(Path.cwd(), asked.old, asked.new, project=project, environ=os.environ)
+    found = diff(Path.cwd(), asked.old, asked.new, project=project, env=os.environ)
     for note in found.notes:
         _say(asked, note)
     sys.stdout.write(render_diff(found, asked.format, colour=asked.colour))

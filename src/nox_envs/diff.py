@@ -73,19 +73,17 @@ class Diff:
         return bool(self.changes or self.added or self.removed)
 
 
-def diff(
-    here: Path, old: str, new: str | None, *, project: Project | None, environ: Mapping[str, str]
-) -> Diff:
+def diff(here: Path, old: str, new: str | None, *, project: Project | None, env: Mapping[str, str]) -> Diff:
     """Compare two sides: locks, folders of locks, git revisions of either. Raises NoxEnvsError.
 
     Paths, those of a revision too, are relative to the absolute directory `here`. Without `new`, a revision
-    is compared with the working tree. `environ` are the variables that git runs with.
+    is compared with the working tree. `env` are the variables that git runs with.
     """
     if new is None:
         _, colon, new = old.partition(":")
         if not colon:
             raise NoxEnvsError(f"{old!r} alone is nothing to compare; write: nox-envs diff main:{old} {old}")
-    sides = _Sides(here, project, environ)
+    sides = _Sides(here, project, env)
     before, after = sides.read(old), sides.read(new)
     if not before and not after:
         raise NoxEnvsError(f"neither {old} nor {new or 'the working tree'} holds a lock")

@@ -415,24 +415,21 @@ class Project:
     def lock_findings(self, plan: LockPlan, points: tuple[Point, ...] | None = None) -> Findings:
         """Return what is wrong between the spec and a lock, at some points of it (default: all).
 
-        A point whose venv is there is asked about with the exact version of the Python in it.
+        Points whose venv is there are checked with the exact version of the Python in it.
         Raises FileProblems for a lock that cannot be read.
         """
         if not plan.path:
             return ()
         layers = tuple(lock for base in self.bases(plan) if (lock := self.lock_of(base)))
         from nox_envs.lock.freshness import check_lock
+        from nox_envs.venv.snapshot import python_of
 
         file = self.root / plan.pylock
         pylock = read_text(file, shown=plan.pylock) if plan.pylock and os.path.lexists(file) else None
-        here = tuple(map(self._exact, points)) if points else None
-        return check_lock(plan, self.lock_of(plan), host=self.host, points=here, layers=layers, pylock=pylock)
-
-    def _exact(self, point: Point) -> Point:
-        from nox_envs.venv.snapshot import python_of
-
-        actual = python_of(self.location(point.session))
-        return replace(point, python=actual) if actual.startswith(f"{point.python}.") else point
+        found = python_of(self.location(points[0].session)) if points else ""
+        python = found if points and found.startswith(f"{points[0].python}.") else ""
+        lock, host = self.lock_of(plan), self.host
+        return check_lock(plan, lock, host=host, points=points, python=python, layers=layers, pylock=pylock)
 
     def own(self, point: Point) -> Own | None:
         """Return how the project itself is installed at a point, None if it is not."""

@@ -27,14 +27,16 @@ def check_lock(
     *,
     host: Mapping[str, str],
     points: tuple[Point, ...] | None = None,
+    python: str = "",
     layers: tuple[Lock, ...] = (),
     pylock: str | None = None,
 ) -> Findings:
     """Return why a lock does not match its plan; nothing if it does.
 
     Every requirement and constraint is checked at `points` on the platform of `host`, which are marker
-    variables (default: all of the plan, on every platform it names). `layers` are the locks that constrain
-    this one, `pylock` is the text exported beside it. Raises NoxEnvsError for an unfit marker.
+    variables (default: all of the plan, on every platform it names). `python` is their exact interpreter, if
+    that is known; `layers` are the locks that constrain this one, `pylock` is the text exported beside it.
+    Raises NoxEnvsError for an unfit marker.
     """
     asked = points or plan.points
     if lock is None or (plan.pylock and pylock is None):
@@ -49,10 +51,10 @@ def check_lock(
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
             return _finished([one], plan, point)
     limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
-    commands = () if plan.command else lock.commands
-    whole = plan.command or " && ".join([command for _, command in commands])
-    limited = replace(plan, constraints=limits, command=whole)
-    found = [*_unsatisfied(limited, lock, host, points)]
+    limited = replace(plan, constraints=limits)
+    commands = {} if plan.command else dict(lock.commands)
+    commands[""] = " && ".join(commands.values())
+    found = [*_unsatisfied(limited, lock, host, points, python)]
     if lock.header and dict(lock.header)["input"] != digest(plan):
         found = _stale(plan, lock, found)
     found = [*_faults(lock, plan.managed), *found]
@@ -64,15 +66,16 @@ def check_lock(
         expected, actual = f"a lock for python {', '.join(others)}", f"made for {', '.join(lock.pythons)}"
         note = finding("lock-stale", severity="note", expected=expected, actual=actual, line=lock.origin)
         found.append(note)
-    return _finished(found, limited, asked[0], commands)
+    return _finished(found, plan, asked[0], (*commands.items(),))
 
 
-def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, commands: Pairs = ()) -> Findings:
+def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, known: Pairs = ()) -> Findings:
     """Return findings with what fixes them, by file; those of no session are about `point`."""
-    done: list[Finding] = []
+    done, commands = list[Finding](), dict(known)
     for one in found:
         file = one.path or one.line.rpartition(":")[0]
-        fix = one.fix or dict(commands).get(file) or regenerate(plan, file if file in plan.files else "")
+        file = file if file in plan.files else ""
+        fix = one.fix or commands.get(file) or regenerate(plan, file)
         # No command of another tool takes its options out.
         fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""
         environment, session = one.environment or point.environment, one.session or point.session
@@ -94,13 +97,13 @@ def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
 
 
 def _unsatisfied(
-    plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...] | None
+    plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...] | None, exact: str
 ) -> Iterator[Finding]:
     """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
     known = tuple(sorted(host.items()))
     declared = [one.marker for one in (*plan.requirements, *plan.constraints)]
     patches = locked.patch_levels([*declared, *[pin.marker for pin in lock.pins]])
-    firsts = {point.python: point for point in reversed(points or plan.points)}
+    firsts = {exact or point.python: point for point in reversed(points or plan.points)}
     found: dict[Finding, list[tuple[Point, str]]] = {}
     places = 0
     for python, point in reversed(firsts.items()):

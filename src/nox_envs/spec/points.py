@@ -247,11 +247,9 @@ def _over(base: object, added: object) -> object:
     return replace(base, **merge(contents(base), given(added)))
 
 
-def _clashes(
-    environments: tuple[Environment, ...], points: list[Point], reserved: set[str]
-) -> Iterator[Problem]:
+def _clashes(known: Iterable[Environment], points: list[Point], reserved: set[str]) -> Iterator[Problem]:
     """Yield a problem for every name that two sessions, or a session and something else, would have."""
-    owners = {environment.name: environment for environment in environments}
+    owners = {environment.name: environment for environment in known}
     first: dict[str, Point] = {}
     for point in points:
         other, owner = first.setdefault(words.slug(point.session), point), owners.get(point.session)
