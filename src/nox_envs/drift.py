@@ -132,9 +132,9 @@ def environment_report(
     )
 
 
-def requirements_changed(project: Project, plan: LockPlan, point: Point, receipt: Receipt | None) -> Findings:
+def requirements_changed(project: Project, plan: LockPlan, point: Point, receipt: Receipt) -> Findings:
     """Return the finding that an environment without a lock was installed for other requirements."""
-    if plan.path or receipt is None or receipt.lock == project.lock_digest(plan):
+    if plan.path or receipt.lock == project.lock_digest(plan):
         return ()
     found = finding(
         "lock-stale",

@@ -125,13 +125,12 @@ def apply_options(findings: Iterable[Finding], options: DriftOptions, *, today: 
     """
     severities = dict(options.severity)
     rules = [rule for rule in options.ignore if (rule.until or today) >= today]
-    all_findings = tuple(findings)
-    kept: list[Finding] = []
-    for one in all_findings:
+    found, kept = tuple(findings), list[Finding]()
+    for one in found:
         severity = severities.get(one.kind, one.severity)
         if severity != "off" and not any(matches(rule, one) for rule in rules):
             kept.append(one if severity == one.severity else replace(one, severity=severity))
-    return tuple(kept), len(all_findings) - len(kept)
+    return tuple(kept), len(found) - len(kept)
 
 
 def matches(rule: IgnoreRule, one: Finding) -> bool:
@@ -141,12 +140,11 @@ def matches(rule: IgnoreRule, one: Finding) -> bool:
     """
     from fnmatch import fnmatchcase  # few projects ignore anything
 
-    package = (rule.package or "").lower().replace("_", "-").replace(".", "-")
     path, inside = one.path.replace("\\", "/"), (rule.path or "").replace("\\", "/")
     return (
         rule.kind in (None, one.kind)
         and rule.environment in (None, one.environment)
-        and (rule.package is None or (one.package != "" and fnmatchcase(one.package, package)))
+        and (rule.package is None or (one.package != "" and fnmatchcase(one.package, rule.package)))
         and (rule.path is None or (path != "" and any(fnmatchcase(path, x) for x in (inside, f"*/{inside}"))))
     )
 

@@ -73,8 +73,7 @@ def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, known: Pai
     """Return findings with what fixes them, by file; those of no session are about `point`."""
     done, commands = list[Finding](), dict(known)
     for one in found:
-        file = one.path or one.line.rpartition(":")[0]
-        file = file if file in plan.files else ""
+        file = next((file for file in (one.path, one.line.rpartition(":")[0]) if file in plan.files), "")
         fix = one.fix or commands.get(file) or regenerate(plan, file)
         # No command of another tool takes its options out.
         fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""

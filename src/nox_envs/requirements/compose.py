@@ -21,7 +21,6 @@ from nox_envs.values import replace, value
 
 Names: TypeAlias = tuple[str, ...]
 
-_DEPTH = 50
 _LIMIT = 20_000
 
 
@@ -79,7 +78,7 @@ class Walk:
 
     def _enter(self, name: str, why: Names) -> Names:
         """Return the chain below a set, file or group; raises Invalid if it has no end."""
-        if name in why or len(why) > _DEPTH:
+        if name in why or len(why) > 50:
             raise Invalid(f"{name} includes itself, or too many others: {' -> '.join((*why, name))}")
         return (*why, name)
 

@@ -118,8 +118,8 @@ def evidence(location: Path) -> str:
     """
     try:
         snapshot, sites, programs = _look(location.absolute())
-        pythons = [name for name in ("python", "python.exe") if name in programs]
-        found = [os.stat(f"{snapshot.programs}/{name}") for name in pythons]  # noqa: PTH116, hot
+        pythons = {"python", "python.exe"}.intersection(programs)
+        found = [Path(snapshot.programs, name).stat() for name in pythons]
         found += [status for site, entries in sites.items() for status in _metadata(site, entries)]
     except (OSError, NoxEnvsError):  # the link to a Python may lead nowhere
         return ""
@@ -226,10 +226,9 @@ def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
 
 def python_of(location: Path) -> str:
     """Return the name of the interpreter of the venv at `location`, empty if there is no venv."""
-    try:
+    with suppress(NoxEnvsError, OSError):
         return str(_look(location)[0].interpreter)
-    except (NoxEnvsError, OSError):
-        return ""
+    return ""
 
 
 def unread(error: OSError) -> str:
