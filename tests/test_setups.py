@@ -31,7 +31,7 @@ environments:
 """ + "".join(f"      - {{python: '{python}', django: '{django}'}}\n" for python, django in POINTS) + """\
     requirements: [{file: tests/requirements.in}, "django~={django}.0"]
     package: wheel
-    lock: {file: "tests/py{py}-django{django}.txt"}
+    lock: {file: "tests/{session}.txt"}
     commands: ['python -c "import library, django"']
 """  # fmt: skip
 PARTS = ("main", "tests", "lint", "docs", "tools")
@@ -102,7 +102,7 @@ def test_an_irregular_matrix_has_a_lock_for_each_of_its_points(project: Project)
     assert "valid, and every lock matches" in project.cli("check", check=True).output
     session = f"py{MINOR}-django52".replace(".", "")
     project.nox("-s", session, check=True)
-    lock = f"tests/py{MINOR.replace('.', '')}-django5.2.txt"
+    lock = f"tests/{session}.txt"
     check_drift_and_repair(project, session, session, dict.fromkeys(("sqlparse", "django", "apple"), lock))
     project.write(lock, project.read(lock).replace("django==5.2.1", "django==5.1.1"))
     stale = project.cli("check")

@@ -21,7 +21,6 @@ from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place, Problem
 LIMIT = 1 << 25
 # Without O_NONBLOCK, opening a named pipe waits for a writer.
 _SAFE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _REMEDIES = {
     errno.ENOSPC: "; free space on that disk",
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "; make it writable for this user"),
@@ -34,7 +33,7 @@ def read_bytes(path: str | Path, limit: int = LIMIT, *, follow: bool = True) -> 
     Raises OSError, also for a file that is larger or is not a regular file, and without `follow` for a link.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | _SAFE | (0 if follow else _NOFOLLOW))
+        descriptor = os.open(path, os.O_RDONLY | _SAFE | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     except OSError as error:
         if error.errno == errno.ELOOP and not follow:
             raise OSError(errno.ELOOP, "is a link", str(path)) from None

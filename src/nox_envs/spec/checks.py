@@ -155,7 +155,8 @@ def _check_placeholders(named: Named, problems: Problems) -> None:
     for layer, own in _layers(named.environment):
         known = always | own | ({"py"} if "python" in always | own else set())
         for field in ("name", *points.RUN_FIELDS, *points.FILLED):
-            allowed = sorted(known.union(words.RUN_TIME) if field in points.RUN_FIELDS else known)
+            more = words.RUN_TIME if field in points.RUN_FIELDS else ("session",) if field == "lock" else ()
+            allowed = sorted(known.union(more))
             hint = f"{where}: {', '.join(allowed)}; a brace is written as '{{{{'"
             for text, place in points.templates_in(layer.get(field)) if field != "description" else ():
                 for invalid in islice(words.check_placeholders(text, allowed, hint), 10):

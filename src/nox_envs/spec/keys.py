@@ -30,7 +30,7 @@ _VALUE = text("a value", r"\S(?:.*\S)?", "write one line without spaces around i
 _FILLED = text("a text", r"[\s\S]*\S[\s\S]*", "write a text, or remove the key")
 _WORD = text("one word", r"\S+", "write several words as a list")
 _VARIABLE = text("the name of an environment variable", r"[^=\s]+")
-_SET = text("a valid name", _NAME, _NAME_HINT)
+_SET = text("a valid name", "[a-z0-9][a-z0-9_.-]{0,79}", _NAME_HINT.replace("'-'", "'.', '-'"))
 _ENVIRONMENT = text("a valid name", f"_?{_NAME}", _NAME_HINT)
 _EXTRA = text("a valid name", rf"{words.PACKAGE}|.*\{{.*", "use letters, digits, '-', '_' and '.'")
 _PATH = text("a path", r"(?!.*(?:://|\\)).*\S.*", "write a relative path with '/'; URLs are not read")

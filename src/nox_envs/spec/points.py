@@ -177,19 +177,21 @@ def _point(environment: Environment, cell: _Cell, fixed: Layer, opened: Layer) -
         values.update(python=cell.python, py=cell.python.replace(".", ""))
 
     def filled(field: str, content: object) -> object:
-        return _changed(content, lambda text, _: words.fill(text, values, for_run=field in RUN_FIELDS))
+        known = {"session": session, **values} if field == "lock" else values
+        return _changed(content, lambda text, _: words.fill(text, known, for_run=field in RUN_FIELDS))
 
-    found = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
-    if template := found.pop("name", None):
+    if template := {**fixed, **opened}.get("name"):
         # As in the factors of tox, dots are left out: py313-django52.
         dotless = {axis: value.replace(".", "") for axis, value in cell.axes}
         session = words.fill(str(template), {**values, **dotless})
-        found["tags"] = (*cast("tuple[str, ...]", found.get("tags", ())), name)
     else:
         parts = [cell.python] if cell.shown and cell.python else []
         session = "-".join([name, *parts])
         if environment.listed or environment.matrix or cell.axes:
             session = f"{name}({'-'.join([*parts, *[axis + value for axis, value in cell.axes]])})"
+    found = {**fixed, **{field: filled(field, content) for field, content in opened.items()}}
+    if found.pop("name", None):
+        found["tags"] = (*cast("tuple[str, ...]", found.get("tags", ())), name)
     point = Point(environment=name, session=session, python=cell.python, axes=cell.axes, place=cell.place)
     return replace(point, **found)
 
