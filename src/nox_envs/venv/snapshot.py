@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -118,14 +119,13 @@ def evidence(location: Path) -> str:
     """
     try:
         snapshot, sites, programs = _look(location.absolute())
-        pythons = {"python", "python.exe"}.intersection(programs)
-        found = [Path(snapshot.programs, name).stat() for name in pythons]
+        found = [Path(snapshot.programs, name).stat() for name in {"python", "python.exe"} & {*programs}]
         found += [status for site, entries in sites.items() for status in _metadata(site, entries)]
     except (OSError, NoxEnvsError):  # the link to a Python may lead nowhere
         return ""
     odd = [found for _, found in snapshot.startup if not re.fullmatch("sha256:[0-9a-f]{64}", found)]
-    shown = repr((snapshot, programs, *map(_STAMP, found)))
-    return "" if odd or snapshot.leftovers else sha256(shown.encode()).hexdigest()
+    shown = repr((snapshot, programs)).encode() + marshal.dumps([*map(_STAMP, found)], 2)
+    return "" if odd or snapshot.leftovers else sha256(shown).hexdigest()
 
 
 def _metadata(site: str, entries: list[os.DirEntry[str]]) -> list[os.stat_result]:
@@ -241,7 +241,7 @@ def unread(error: OSError) -> str:
 
 def _sites(location: Path, minor: str) -> _Sites:
     """Return the entries of the site-packages of a version, purelib first; raises NotAVenv."""
-    parents = ("lib", "lib64")
+    parents = [one for one in ("lib", "lib64") if one == "lib" or not os.path.islink(location / one)]  # noqa: PTH114
     names = [f"{parent}/{name}" for parent in parents for name in listed(f"{location}/{parent}")]
     libraries = [name for name in names if re.fullmatch(f"lib(64)?/{_LIBRARY}", name)]
     # An upgrade in place leaves the directory of the older interpreter behind.
