@@ -20,7 +20,6 @@ from nox_envs.findings import (
     fail_conditions,
     fails,
     lock_command,
-    recreate_command,
     run_command,
 )
 from tests.conftest import Project
@@ -109,7 +108,7 @@ def test_fail_on_takes_severities_and_kinds_and_suggests_the_near_one() -> None:
 
 def test_a_command_that_is_pasted_into_a_shell_names_the_session(tmp_path: Path) -> None:
     for name in ("tests(3.12-django5.2)", "a b", "it's", '"q"', "$(touch x)", "`touch x`", "a;b", "*", "!x"):
-        for command in (run_command(name), recreate_command(name), lock_command([name, name])):
+        for command in (run_command(name), run_command(name, recreate=True), lock_command([name, name])):
             script = f'nox() {{ printf "%s\\n" "$@"; }}; {command}'
             done = subprocess.run(["sh", "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
             assert done.stdout.decode().splitlines()[-1] == name

@@ -81,6 +81,19 @@ def test_a_spec_that_grows_by_aliases_or_axes_is_refused_in_a_few_words(run: Run
             assert len(output) < 500
 
 
+@pytest.mark.parametrize("version", ["3.12.0rc1", "3.12.100", "3.12", "3.13.0t", "3.12.x"])
+def test_a_venv_of_any_version_of_its_python_is_compared_with_its_lock(
+    run: Run, built: BareVenv, version: str
+) -> None:
+    marked = "apple==1.0 ; python_full_version >= '3.12.0a1'"
+    write(built.location.parents[1], {"a.txt": f"{marked}\n"})
+    (built.location / "pyvenv.cfg").write_text(f"version = {version}\n")
+    spec = f"version: 1\nenvironments: {{a: {{python: '3.12', requirements: [\"{marked}\"], LOCK}}}}\n"
+    code, output = run("drift a", spec.replace("LOCK", "lock: {managed: false, file: a.txt}"))
+    assert code == 1  # its receipt is of another installation
+    assert "lock-unsatisfied" not in output
+
+
 def test_a_number_of_thousands_of_digits_in_a_venv_is_not_a_traceback(run: Run, built: BareVenv) -> None:
     fields = (
         f"Requires-Python: >=3.{DIGITS}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project, uv
-from tests.index import Index
+from tests.index import Index, write_source
 
 pytestmark = pytest.mark.functional
 
@@ -35,15 +35,6 @@ environments:
     commands: ['python -c "import library, django"']
 """  # fmt: skip
 PARTS = ("main", "tests", "lint", "docs", "tools")
-PYPROJECT = """\
-[build-system]
-requires = []
-build-backend = "backend"
-backend-path = ["."]
-[project]
-name = "library"
-version = "1.0"
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +81,7 @@ def check_drift_and_repair(project: Project, session: str, directory: str, locks
 
 def test_an_irregular_matrix_has_a_lock_for_each_of_its_points(project: Project) -> None:
     project.write("envs.yaml", DJANGO_SPEC)
-    project.write("pyproject.toml", PYPROJECT)
-    project.write("backend.py", BACKEND)
-    project.write("library.py", "")
+    write_source(project.root, "library", "1.0")
     project.write("tests/requirements.in", "apple\n")
     assert len(DJANGO_SPEC.splitlines()) <= 28  # as many as the tox.ini of such a project has
     listed = json.loads(project.cli("list", "--format", "json", check=True).stdout)["sessions"]
@@ -109,33 +98,6 @@ def test_an_irregular_matrix_has_a_lock_for_each_of_its_points(project: Project)
     assert stale.returncode == 1
     assert f"{lock} ({session})" in stale.output
     assert "1 lock-unsatisfied" in stale.output
-
-
-BACKEND = """\
-import pathlib
-import zipfile
-
-
-def build_wheel(directory, config_settings=None, metadata_directory=None):
-    name = "library-1.0-py3-none-any.whl"
-    info = "library-1.0.dist-info"
-    with zipfile.ZipFile(pathlib.Path(directory, name), "w") as wheel:
-        wheel.write("library.py")
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: library\\nVersion: 1.0\\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return name
-
-
-def build_sdist(directory, config_settings=None):
-    import tarfile
-
-    name = "library-1.0.tar.gz"
-    with tarfile.open(pathlib.Path(directory, name), "w:gz") as sdist:
-        for file in ("library.py", "backend.py", "pyproject.toml"):
-            sdist.add(file, f"library-1.0/{file}")
-    return name
-"""
 
 
 def test_five_hashed_locks_of_another_tool_are_installed_together(project: Project) -> None:

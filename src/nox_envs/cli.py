@@ -234,16 +234,17 @@ def _check(asked: argparse.Namespace) -> int:
     from nox_envs.drift import check_locks
     from nox_envs.report.text import finding_lines
 
-    checked = check_locks(_project(asked), tuple(asked.environments))
-    for line in finding_lines(checked.findings, colour=asked.colour):
+    report, summary = check_locks(_project(asked), tuple(asked.environments))
+    for line in finding_lines(report.findings, colour=asked.colour):
         print(line)
-    if checked.problems:
-        raise FileProblems(checked.problems)
-    if failing := any(one.severity == "error" for one in checked.findings):
-        print(harmless(checked.summary), file=sys.stderr)
+    if report.problems:
+        raise NoxEnvsError("\n".join(report.problems))
+    code, _ = verdict(report, strict=False)
+    if code:
+        print(harmless(summary), file=sys.stderr)
     else:
-        _say(asked, checked.summary)
-    return int(failing)
+        _say(asked, summary)
+    return code
 
 
 def _list(asked: argparse.Namespace) -> int:

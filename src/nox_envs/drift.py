@@ -14,7 +14,7 @@ from nox_envs.findings import FilesMode, Finding, Findings, count_kinds, drift_i
 from nox_envs.project import Project
 from nox_envs.report.json import read_report
 from nox_envs.report.report import EnvironmentReport, Report, Status, counted
-from nox_envs.values import replace, value
+from nox_envs.values import replace
 from nox_envs.venv.receipt import Receipt, read_receipt
 from nox_envs.venv.snapshot import NotAVenv
 
@@ -24,17 +24,8 @@ if TYPE_CHECKING:
     from nox_envs.venv.compare import Checked
 
 
-@value
-class LockCheck:
-    """What is wrong with locks, the problems that kept others from being checked, and a line about all."""
-
-    findings: Findings
-    problems: tuple[Problem, ...]
-    summary: str
-
-
-def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
-    """Check the locks of the selected environments (default: all) at every point.
+def check_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Report, str]:
+    """Check the locks of the selected environments (default: all) at every point, and say how in a line.
 
     The path of a finding names the locks that have it, each with its session, or its environments if it is
     for several. Without names, requirement sets that nothing uses and locks that nothing declares are checked
@@ -65,7 +56,8 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> LockCheck:
     environments = counted(len({row.environment for row in rows}), "environment")
     state = f"; locks: {count_kinds(findings)}" if findings else ": valid, and every lock matches"
     summary = f"{project.origin}: {environments}, {counted(len(rows), 'session')}{state}"
-    return LockCheck(findings=tuple(findings), problems=tuple(dict.fromkeys(problems)), summary=summary)
+    told = str(FileProblems(problems)).split("\n") if problems else ()
+    return Report(environments=(), findings=tuple(findings), problems=tuple(told)), summary
 
 
 def orphans(project: Project, declared: Collection[str] = ()) -> Findings:

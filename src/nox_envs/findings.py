@@ -80,14 +80,9 @@ def count_kinds(findings: Iterable[Finding]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
 
 
-def run_command(session: str) -> str:
-    """Return the command that runs a session, quoted for a shell."""
-    return f"nox -s {shlex.quote(session)}"
-
-
-def recreate_command(session: str) -> str:
-    """Return the command that recreates the venv of a session, whatever its policy on drift is."""
-    return f"nox --reuse-venv=never -s {shlex.quote(session)}"
+def run_command(session: str, *, recreate: bool = False) -> str:
+    """Return the command that runs a session, or recreates its venv whatever its policy on drift is."""
+    return f"nox {'--reuse-venv=never ' * recreate}-s {shlex.quote(session)}"
 
 
 def lock_command(environments: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ import nox.virtualenv
 from nox.command import CommandFailed
 from nox.virtualenv import VirtualEnv
 
-from nox_envs.errors import FileProblems, InstallFailed, NoxEnvsError
+from nox_envs.errors import InstallFailed, NoxEnvsError
 from nox_envs.host import Host
 from nox_envs.project import Project, Row
 from nox_envs.session import SessionRun
@@ -334,6 +334,7 @@ def _drift(project: Project, session: nox.Session, parser: Parser) -> None:
 def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
     from nox_envs.drift import check_locks
+    from nox_envs.report.report import verdict
     from nox_envs.report.text import finding_lines
 
     parser.add_lock_options()
@@ -344,14 +345,14 @@ def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     for name in ("upgrade", "upgrade_package", "dry_run", "prune"):
         if getattr(asked, name):
             parser.error(f"--check changes nothing: run it without --{name.replace('_', '-')}")
-    checked = check_locks(project, tuple(asked.environments))
-    for line in finding_lines(checked.findings):
+    report, summary = check_locks(project, tuple(asked.environments))
+    for line in finding_lines(report.findings):
         session.warn("%s", line)
-    if checked.problems:
-        raise FileProblems(checked.problems)
-    if any(one.severity == "error" for one in checked.findings):
-        session.error(checked.summary)
-    session.log("%s", checked.summary)
+    if report.problems:
+        raise NoxEnvsError("\n".join(report.problems))
+    if verdict(report, strict=False)[0]:
+        session.error(summary)
+    session.log("%s", summary)
 
 
 def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespace) -> None:

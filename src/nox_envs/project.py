@@ -422,14 +422,13 @@ class Project:
             return ()
         layers = tuple(lock for base in self.bases(plan) if (lock := self.lock_of(base)))
         from nox_envs.lock.freshness import check_lock
-        from nox_envs.venv.snapshot import python_of
+        from nox_envs.venv.snapshot import patch_level
 
         file = self.root / plan.pylock
         pylock = read_text(file, shown=plan.pylock) if plan.pylock and os.path.lexists(file) else None
-        found = python_of(self.location(points[0].session)) if points else ""
-        python = found if points and found.startswith(f"{points[0].python}.") else ""
+        patch = patch_level(self.location(points[0].session), points[0].python) if points else ""
         lock, host = self.lock_of(plan), self.host
-        return check_lock(plan, lock, host=host, points=points, python=python, layers=layers, pylock=pylock)
+        return check_lock(plan, lock, host=host, points=points, patch=patch, layers=layers, pylock=pylock)
 
     def own(self, point: Point) -> Own | None:
         """Return how the project itself is installed at a point, None if it is not."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from nox_envs.drift import environment_report, requirements_changed
 from nox_envs.errors import InstallFailed, NoxEnvsError
 from nox_envs.files import digest
-from nox_envs.findings import Findings, count_kinds, drift_in, finding, recreate_command
+from nox_envs.findings import Findings, count_kinds, drift_in, finding, run_command
 from nox_envs.host import Host
 from nox_envs.lock.resolve import refuse_sourced
 from nox_envs.project import Project
@@ -90,7 +90,7 @@ class Repair:
             self._write("drift", (), None)
             shown = broken[0].path or self._plan.path or self._project.origin
             fixes = dict.fromkeys(one.fix for one in broken if one.fix)
-            run = f"; run: {next(iter(fixes))}" if fixes else ""
+            run = f"; fix: {next(iter(fixes))}" if fixes else ""
             raise NoxEnvsError(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
 
     # The venv.
@@ -137,7 +137,7 @@ class Repair:
         self._write("drift", checked.findings, checked)
         wrong = [one for one in (*self._locked, *found) if one.severity == "error"]
         if wrong and (self._policy == "fail" or self._repairs):
-            fix = recreate_command(session)
+            fix = run_command(session, recreate=True)
             raise NoxEnvsError(f"drift: {count_kinds(wrong)}; to recreate the venv: {fix}")
 
     def _rebuild(self, why: str) -> None:

@@ -121,7 +121,7 @@ def _fix(one: Finding, point: Point, plan: LockPlan) -> str:
             return regenerate(plan)
     unseen = one.kind in _DAMAGE and (point.drift.files or "off") == "off"
     repaired = (point.drift.policy or "repair") == "repair" and not unseen and one.kind != "inconsistent"
-    return findings.run_command(point.session) if repaired else findings.recreate_command(point.session)
+    return findings.run_command(point.session, recreate=not repaired)
 
 
 # Requirements among installed distributions.

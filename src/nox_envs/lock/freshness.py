@@ -12,7 +12,7 @@ from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, regen
 from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_line
 from nox_envs.requirements.project import PYPROJECT
 from nox_envs.requirements.text import Declared, requirement_text
-from nox_envs.spec.types import Pairs, Point
+from nox_envs.spec.types import Point
 from nox_envs.spec.words import parse_python
 from nox_envs.values import replace
 
@@ -27,21 +27,21 @@ def check_lock(
     *,
     host: Mapping[str, str],
     points: tuple[Point, ...] | None = None,
-    python: str = "",
+    patch: str = "",
     layers: tuple[Lock, ...] = (),
     pylock: str | None = None,
 ) -> Findings:
     """Return why a lock does not match its plan; nothing if it does.
 
     Every requirement and constraint is checked at `points` on the platform of `host`, which are marker
-    variables (default: all of the plan, on every platform it names). `python` is their exact interpreter, if
-    that is known; `layers` are the locks that constrain this one, `pylock` is the text exported beside it.
-    Raises NoxEnvsError for an unfit marker.
+    variables (default: all of the plan, on every platform it names). `patch` is the patch level of their
+    Python (`7`, `0rc1`), if it is known; `layers` are the locks that constrain this one, `pylock` is the text
+    exported beside it. Raises NoxEnvsError for an unfit marker.
     """
     asked = points or plan.points
     if lock is None or (plan.pylock and pylock is None):
         path = plan.pylock if lock else ", ".join(plan.files[:1] if plan.managed else plan.files)
-        return _finished([finding("lock-missing", expected=path, actual="no such file")], plan, asked[0])
+        return _finished([finding("lock-missing", expected=path, actual="no such file")], plan, asked[0], {})
     for point in asked:
         if plan.managed and point.python and not covers(plan, point.python):
             command = lock_command(plan.environments)
@@ -49,12 +49,12 @@ def check_lock(
             actual = f"{plan.path} is for python {', '.join(plan.pythons) or f'{floor(plan)} and newer'}"
             expected, line = f"python {point.python}", str(point.place)
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
-            return _finished([one], plan, point)
+            return _finished([one], plan, point, {})
     limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
     limited = replace(plan, constraints=limits)
     commands = {} if plan.command else dict(lock.commands)
     commands[""] = " && ".join(commands.values())
-    found = [*_unsatisfied(limited, lock, host, points, python)]
+    found = [*_unsatisfied(limited, lock, host, points, patch)]
     if lock.header and dict(lock.header)["input"] != digest(plan):
         found = _stale(plan, lock, found)
     found = [*_faults(lock, plan.managed), *found]
@@ -66,15 +66,15 @@ def check_lock(
         expected, actual = f"a lock for python {', '.join(others)}", f"made for {', '.join(lock.pythons)}"
         note = finding("lock-stale", severity="note", expected=expected, actual=actual, line=lock.origin)
         found.append(note)
-    return _finished(found, plan, asked[0], (*commands.items(),))
+    return _finished(found, plan, asked[0], commands)
 
 
-def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, known: Pairs = ()) -> Findings:
-    """Return findings with what fixes them, by file; those of no session are about `point`."""
-    done, commands = list[Finding](), dict(known)
+def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, known: Mapping[str, str]) -> Findings:
+    """Return findings with what fixes them, `known` by file; those of no session are about `point`."""
+    done: list[Finding] = []
     for one in found:
         file = next((file for file in (one.path, one.line.rpartition(":")[0]) if file in plan.files), "")
-        fix = one.fix or commands.get(file) or regenerate(plan, file)
+        fix = one.fix or known.get(file) or regenerate(plan, file)
         # No command of another tool takes its options out.
         fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""
         environment, session = one.environment or point.environment, one.session or point.session
@@ -96,13 +96,14 @@ def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
 
 
 def _unsatisfied(
-    plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...] | None, exact: str
+    plan: LockPlan, lock: Lock, host: Mapping[str, str], points: tuple[Point, ...] | None, patch: str
 ) -> Iterator[Finding]:
     """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
     known = tuple(sorted(host.items()))
     declared = [one.marker for one in (*plan.requirements, *plan.constraints)]
-    patches = locked.patch_levels([*declared, *[pin.marker for pin in lock.pins]])
-    firsts = {exact or point.python: point for point in reversed(points or plan.points)}
+    named = locked.patch_levels([*declared, *[pin.marker for pin in lock.pins]])
+    patches = (patch,) if patch else named
+    firsts = {point.python: point for point in reversed(points or plan.points)}
     found: dict[Finding, list[tuple[Point, str]]] = {}
     places = 0
     for python, point in reversed(firsts.items()):

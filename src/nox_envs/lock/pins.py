@@ -278,7 +278,7 @@ class Markers:
 
 @cache
 def declared_markers(
-    python: str | None, platform: str, host: Pairs, requires_python: str, patches: tuple[int, ...] = (0, 99)
+    python: str | None, platform: str, host: Pairs, requires_python: str, patches: tuple[int | str, ...]
 ) -> tuple[Markers, ...]:
     """Return where a declared point can be: at each of some patch levels, on usual machines.
 

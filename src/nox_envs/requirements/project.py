@@ -20,11 +20,13 @@ PYPROJECT = "pyproject.toml"
 EXTRAS, GROUPS = ("project", "optional-dependencies"), ("dependency-groups",)
 
 _LARGEST = 1 << 19
+_MOST_LISTS = 500
 _AT = re.compile(r" *\(at line (\d+), column (\d+)\)")
 _FLOOR = re.compile(r"(?:>=|~=|===?|>|\^)\s*(\d{1,9}\.\d{1,9})")
 # Files that a backend may read requirements from, what a module imports, and what may name a folder.
 _DATA = re.compile(r"[\w./-]{1,80}\.(?:txt|in|toml|cfg|ini|json|ya?ml|py)\b")
-_IMPORTED = re.compile(r"(?m)^[ \t]*(?:from|import)[ \t]+(\w{1,80})")
+_IMPORTED = re.compile(r"(?m)^[ \t]*(?:from|import)[ \t]+([\w, \t]{1,200})")
+_SHIPPED = re.compile(r"py[-_]modules[\"']?\s*[=:]\s*\[?([^\]=]{0,2000})")
 _QUOTED = re.compile(r"[\"']([\w/-]{1,80})[\"']")
 _NOT_BUILD = re.compile(r"ruff|black|isort|mypy|pyright|pytest|coverage|pylint|tox|nox|uv|pixi|towncrier")
 _UV_SETTINGS = re.compile(
@@ -112,8 +114,8 @@ class LocalProject:
         asked = table, canonical_name(name)
         if asked in self._lists:
             return self._lists[asked]
-        if len(self._lists) == 500:
-            raise Invalid(f"{self._origin} has more than 500 groups and extras")
+        if len(self._lists) == _MOST_LISTS:
+            raise Invalid(f"{self._origin} has more than {_MOST_LISTS} groups and extras")
         known = {canonical_name(one): one for one in self._table(*table)}
         if asked[1] not in known and table != ("project",):
             kind = "dependency group" if table == GROUPS else "extra"
@@ -154,16 +156,21 @@ class LocalProject:
         found = dict.fromkeys((PYPROJECT, "setup.py", "setup.cfg"))
         dynamic = not self.is_static("dependencies")
         usual = "requirements.txt requirements.in hatch_build.py " if dynamic else ""
-        tables = usual + json.dumps(self._tools, default=str)
-        waiting = [("", "\n".join([tables, self._read("setup.py"), self._read("setup.cfg")]))]
+        # The rest of setup.cfg belongs to tools that build nothing.
+        cfg = re.findall(r"(?ms)^\[(?:metadata|options)\b.*?(?=^\[|\Z)", self._read("setup.cfg"))
+        text = "\n".join([usual + json.dumps(self._tools, default=str), self._read("setup.py"), *cfg])
+        shipped = re.findall(r"\w+", " ".join([self.name.replace("-", "_"), *_SHIPPED.findall(text)]))
+        waiting = [("", text)]
         for folder, text in waiting:
             quoted = sorted({*_QUOTED.findall(text)}) if dynamic else []
             folders = ["", folder, *[one for one in quoted if os.path.isdir(self._root / one)]]  # noqa: PTH112
-            named = [*_DATA.findall(text), *[f"{one}.py" for one in _IMPORTED.findall(text) if dynamic]]
+            modules = re.sub(r"\w+", r"\g<0>.py", " ".join(_IMPORTED.findall(text)))
+            named = _DATA.findall(f"{modules} {text}")
             paths = {posixpath.normpath(posixpath.join(one, name)) for one in folders for name in named}
             for path in sorted(paths - found.keys()):
-                # Other modules are sources of the package, or what a build writes.
-                source = path.endswith(".py") and re.search("/|version|about", path)
+                # Other modules are what is installed, or what a build writes.
+                other = not dynamic or path[:-3] in shipped or re.search("/|version|about", path)
+                source = other and path.endswith(".py")
                 if not (source or path.startswith(("/", ".."))) and len(found) < 100 and self._has(path):
                     found[path] = None
                     waiting += [(posixpath.dirname(path), self._read(path))] if dynamic else []

@@ -18,6 +18,7 @@ Sets: TypeAlias = dict[str, RequirementSet]
 _RESOLVING = ("resolution", "exclude_newer", "allow_prereleases", "only_binary", "no_binary")
 # The fields of a point that a key fills.
 _KEYS = tuple(Point.__annotations__)[5:]
+_MOST_AXES = 100
 
 
 class Named(NamedTuple):
@@ -42,8 +43,8 @@ def check(sets: Sets, drift: DriftOptions, named: list[Named], problems: Problem
         for layer, _ in _layers(one.environment):
             locks[name].update(_check_layer(layer, sets, environments, problems))
         _check_lock(one, problems)
-        if len(points.axes_of(one.environment)) > 100:
-            problems.add(one.environment.place, "the environment has more than 100 axes")
+        if len(points.axes_of(one.environment)) > _MOST_AXES:
+            problems.add(one.environment.place, f"the environment has more than {_MOST_AXES} axes")
         elif one.whole:
             _check_points(one.environment, problems)
             _check_placeholders(one, problems)

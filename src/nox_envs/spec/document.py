@@ -18,6 +18,8 @@ Node: TypeAlias = yaml.Node
 
 # The C parser is twenty times faster, but not in every build of PyYAML.
 LOADER: type[yaml.BaseLoader] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_MAX_DEPTH = 40
+_MAX_ALIASED = 10_000
 
 # Bidirectional overrides, too: a reviewer would see another text than we read (CVE-2021-42574).
 _BAD = "[\0-\b\v\f\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -121,8 +123,8 @@ def compose(text: str, problems: Problems) -> Mapping:
         for event in yaml.parse(text, Loader=LOADER):
             # `compose` recurses as deep as the file does: that can end the process.
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > 40 and (mark := event.start_mark):
-                message = "is nested deeper than 40 levels"
+            if depth > _MAX_DEPTH and (mark := event.start_mark):
+                message = f"is nested deeper than {_MAX_DEPTH} levels"
                 raise problems.stop(mark.line, mark.column, message, "no key needs this; check the brackets")
         root = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
@@ -138,8 +140,8 @@ def compose(text: str, problems: Problems) -> Mapping:
         hint = 'begin with "version: 1" and "environments: {lint: {commands: [ruff check]}}"'
         raise problems.stop(0, 0, "the file is empty, or not a mapping of keys to values", hint)
     sizes: dict[int, int] = {}
-    if _check(root, problems, sizes) > len(sizes) + 10_000:
-        message = "the aliases of this file repeat more than 10,000 values"
+    if _check(root, problems, sizes) > len(sizes) + _MAX_ALIASED:
+        message = f"the aliases of this file repeat more than {_MAX_ALIASED:,} values"
         raise problems.stop(0, 0, message, "share keys with 'extends' and requirement sets")
     problems.root = root
     return root

@@ -135,7 +135,7 @@ def _metadata(site: str, entries: list[os.DirEntry[str]]) -> list[os.stat_result
     try:
         files: list[str] = []
         for entry in entries:
-            name = entry.name if at else entry.path
+            name = entry.path if at is None else entry.name
             if name.endswith(".dist-info") and not entry.is_symlink():
                 files += (f"{name}/METADATA", f"{name}/RECORD")
                 # Few have one, and an exception for each of the others takes longer.
@@ -145,7 +145,7 @@ def _metadata(site: str, entries: list[os.DirEntry[str]]) -> list[os.stat_result
                 raise OSError
         return [os.stat(file, dir_fd=at) for file in files]
     finally:
-        if at:
+        if at is not None:
             os.close(at)
 
 
@@ -224,10 +224,11 @@ def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
     return snapshot, sites, programs
 
 
-def python_of(location: Path) -> str:
-    """Return the name of the interpreter of the venv at `location`, empty if there is no venv."""
+def patch_level(location: Path, python: str | None) -> str:
+    """Return the patch level (`7`, `0rc1`) of the `python` (`3.11`) in a venv, empty without that venv."""
     with suppress(NoxEnvsError, OSError):
-        return str(_look(location)[0].interpreter)
+        exact = str(_look(location)[0].interpreter).removesuffix("t")
+        return exact.removeprefix(f"{python}.") if exact.startswith(f"{python}.") else ""
     return ""
 
 
