@@ -298,7 +298,7 @@ def test_a_missing_lock_stops_with_the_command_that_creates_it(project: Project)
     project.write("envs.yaml", SPEC)
     ran = project.nox("-s", "demo", "--report", "report.json")
     assert ran.returncode == 1
-    assert "run: nox -s lock -- demo" in json.loads(project.read("report.json"))["sessions"][0]["reason"]
+    assert "fix: nox -s lock -- demo" in json.loads(project.read("report.json"))["sessions"][0]["reason"]
     assert not (project.root / "requirements").exists()
     assert kinds(project) == [("lock-missing", "")]
     project.nox("-s", "lock", check=True)
@@ -321,7 +321,7 @@ def test_a_leak_or_a_pin_without_a_hash_stops_a_session(
     assert kind in ran.output
     assert told in ran.output
     assert "secret" not in ran.output
-    assert "run: nox -s lock -- demo" in ran.output
+    assert "fix: nox -s lock -- demo" in ran.output
 
 
 def test_a_stale_lock_stops_every_point_of_a_matrix(project: Project, tmp_path: Path) -> None:
