@@ -126,7 +126,7 @@ def test_own_dependencies_that_changed_stop_the_session_and_a_new_lock_has_them(
     for name in ("whole", "only"):
         refused = project.nox("-s", name)
         assert refused.returncode == 1
-        assert f"run: nox -s lock -- {name}" in refused.output
+        assert f"fix: nox -s lock -- {name}" in refused.output
     project.nox("-s", "lock", "whole", "only", "loose", check=True)
     assert project.cli("freeze", "only").stdout == project.cli("freeze", "loose").stdout == "plum==1.0\n"
     assert "plum==1.0" in project.cli("freeze", "whole").stdout
