@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,6 +157,31 @@ def test_a_project_that_its_own_tools_require_is_the_one_of_the_tree(project: Pr
         assert [pin for pin in pins if pin[0] not in "#-"] == ["apple==2.0", "hazel-tool==1.0", "plum==1.0"]
         assert "hazel-2.1.dev1" in " ".join(path.name for path in project.venv(name).site.iterdir())
     assert is_clean(project)
+
+
+def test_what_setup_py_develop_installs_is_the_project(project: Project, index: Index) -> None:
+    import ensurepip
+
+    # Later ones leave this command to pip.
+    if not (old := sorted((Path(ensurepip.__file__).parent / "_bundled").glob("setuptools-*.whl"))):
+        pytest.skip("this Python brings no setuptools")
+    index.add(old[0])
+    lay_out(project, "setup.py")
+    more = "setup(package_dir={'': 'src'}, "
+    project.write("setup.py", project.read("setup.py").replace("setup(", more))
+    project.write("src/mod/__init__.py", "")
+    spec(project, "demo: {package: editable, requirements: [setuptools<80]}")
+    project.nox("-s", "lock", "demo", check=True)
+    project.nox("-s", "demo", check=True)
+    site = project.venv("demo").site
+    develop = [str(project.venv("demo").python), "setup.py", "-q", "develop", "--no-deps"]
+    subprocess.run(develop, cwd=project.root, check=True, capture_output=True)
+    assert (site / "easy-install.pth").read_text() == f"{project.root / 'src'}\n"
+    assert is_clean(project)  # it is there twice, and both lead to one folder
+    for path in site.glob("*y_mod*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert is_clean(project)
+    assert "demo: no drift" in project.nox("-s", "demo", check=True).output
 
 
 # A wheel is always that of the sources as they are.

@@ -95,7 +95,7 @@ def test_annotations_say_who_asks_whatever_the_style_of_the_compiler() -> None:
         "i==1  # why\n    # via j\n"
     )
     assert {texts.requirement_text(line): line.via for line in lines(text) if isinstance(line, Declared)} == {
-        "a==1": ("b", "Some_Name"),
+        "a==1": ("b", "some-name"),
         "c==1": ("d",),
         "e==1": ("-r requirements/test.in", "f (pyproject.toml)", "via"),
         "g==1": (),

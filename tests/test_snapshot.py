@@ -238,13 +238,15 @@ def test_legacy_records_of_all_forms_are_listed(bare_venv: BareVenv) -> None:
         "Name: old-folder\nVersion: 2.0\n"
     )
     (site / "bare.egg-info/PKG-INFO").write_text("Name: bare\nVersion: 3.0\n")
-    for name in ("MyThing", "my.other_thing"):
-        (site / f"{name}.egg-link").write_text("/nowhere\n.")
-    develop = "setup.py develop leaves no metadata"
-    assert [(one.name, one.version, one.defect) for one in take(bare_venv.location).distributions] == [
-        ("bare", "3.0", ""), ("broken", "", "PKG-INFO is missing"), ("my-other-thing", "", develop),
-        ("mything", "", develop), ("old-file", "1.0", ""), ("old-folder", "2.0", ""),
+    for name, text in (("MyThing", "/thing\n."), ("my.other_thing", "/thing/src\n../"), ("empty", "\n")):
+        (site / f"{name}.egg-link").write_text(text)
+    found = take(bare_venv.location).distributions
+    assert [(one.name, one.version, one.defect) for one in found] == [
+        ("bare", "3.0", ""), ("broken", "", "PKG-INFO is missing"), ("empty", "", "it names no folder"),
+        ("my-other-thing", "", ""), ("mything", "", ""), ("old-file", "1.0", ""), ("old-folder", "2.0", ""),
     ]  # fmt: skip
+    folder = Source(kind="directory", url=Path("/thing").absolute().as_uri(), editable=True)
+    assert [one.source for one in found[3:5]] == [folder, folder]
 
 
 def test_what_an_interrupted_uninstall_left_is_a_leftover_but_a_hook_stays_one(bare_venv: BareVenv) -> None:

@@ -74,6 +74,22 @@ def test_start_up_files_that_nothing_owns_say_what_they_do(
     assert finding.path == str(file)
 
 
+@pytest.mark.parametrize(
+    ("link", "paths", "kinds"), [
+        ("/thing/src\n../", "/thing/src\n", []), ("/thing\n.", "/thing\n/evil\n", ["startup-hook"]),
+        ("/evil\n../thing", "/evil\n", ["startup-hook"]), ("/thing\n.", "import os\n", ["startup-hook"]),
+        ("", "/thing\n", ["startup-hook"]),
+    ],
+)  # fmt: skip
+def test_the_hook_of_setup_py_develop_has_the_folders_of_its_links_and_nothing_else(
+    bare_venv: BareVenv, link: str, paths: str, kinds: list[str]
+) -> None:
+    receipt = receipt_now(bare_venv)
+    (bare_venv.site / "Thing.egg-link").write_text(link)
+    (bare_venv.site / "easy-install.pth").write_text(paths)
+    assert [found.kind for found in check(bare_venv, receipt)] == kinds
+
+
 def test_a_record_that_was_rewritten_answers_for_no_start_up_file(bare_venv: BareVenv) -> None:
     info = install(bare_venv, "apple", {"apple.py": b""})
     receipt = receipt_now(bare_venv)

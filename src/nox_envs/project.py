@@ -180,6 +180,13 @@ class Project:
 
         return expand(self.spec, reserved=self._reserved)
 
+    @cached_property
+    def _points_of(self) -> Mapping[str, list[Point]]:
+        found: dict[str, list[Point]] = {}
+        for point in self.points:
+            found.setdefault(point.environment, []).append(point)
+        return found
+
     def remember(self) -> None:
         """Keep the points, if they had to be read, for the next run; `nox-envs` writes nothing."""
         if "points" in self.__dict__ and not self._remembered:
@@ -309,8 +316,7 @@ class Project:
 
     def _plans_of(self, environment: str) -> tuple[LockPlan, ...]:
         if environment not in self._plans:
-            points = [point for point in self.points if point.environment == environment]
-            plans = self._planned(points)
+            plans = self._planned(self._points_of.get(environment, ()))
             self._plans[environment] = plans
             self._by_session.update({point.session: plan for plan in plans for point in plan.points})
         return self._plans[environment]

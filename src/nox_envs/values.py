@@ -6,6 +6,7 @@ time. Type checkers see dataclasses (PEP 681).
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def value(cls: type[T]) -> type[T]:
     namespace.update(
         __slots__=names,
         __defaults__=defaults,
+        # Never a single one, which attrgetter would not put into a tuple.
+        __fields__=attrgetter(*names, "__class__", "__class__"),
         __init__=_lazy_init(names, defaults),
         __eq__=_equal,
         __hash__=_hash,
@@ -68,7 +71,8 @@ def defaults(kind: type[object]) -> dict[str, object]:
 
 def contents(instance: object) -> dict[str, object]:
     """Return the fields of a value with what they hold."""
-    return {name: getattr(instance, name) for name in type(instance).__slots__}  # type: ignore[attr-defined]
+    kind = type(instance)
+    return dict(zip(kind.__slots__, kind.__fields__(instance)))  # type: ignore[attr-defined]  # noqa: B905
 
 
 def given(instance: object) -> dict[str, object]:
@@ -77,12 +81,16 @@ def given(instance: object) -> dict[str, object]:
     return {name: one for name, one in contents(instance).items() if name not in usual or one != usual[name]}
 
 
+def _fields(self: object) -> object:
+    return self.__fields__(self)  # type: ignore[attr-defined]
+
+
 def _equal(self: object, other: object) -> bool:
-    return self is other or (type(other) is type(self) and contents(self) == contents(other))
+    return self is other or (type(other) is type(self) and _fields(self) == _fields(other))
 
 
 def _hash(self: object) -> int:
-    return hash((*contents(self).values(),))
+    return hash(_fields(self))
 
 
 def _represent(self: object) -> str:

@@ -137,7 +137,8 @@ def unmet_requirements(
     extras), or by another installed distribution.
     """
     installed = {one.name: one for one in snapshot.distributions}
-    heads = {one.name: "" if one.defect else read_headers(one.path) for one in snapshot.distributions}
+    whole = [one for one in snapshot.distributions if one.version and not one.defect]
+    heads = {one.name: read_headers(one.path) for one in whole}
     asked = {name: {""} for name in installed}
     for name, some in extras:
         asked.setdefault(name, set()).update(map(canonical_name, some))
@@ -148,7 +149,7 @@ def unmet_requirements(
         name = waiting.pop()
         for extra in asked[name] - markers.keys():
             markers[extra] = Markers({**variables, "extra": extra})
-        needs[name] = [*_active(heads[name], [markers[extra] for extra in asked[name]])]
+        needs[name] = [*_active(heads.get(name, ""), [markers[extra] for extra in asked[name]])]
         for _, need in needs[name]:
             if new := {*need.extras} - asked.get(need.name, {*need.extras}):
                 asked[need.name] |= new

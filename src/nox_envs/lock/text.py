@@ -13,7 +13,7 @@ from nox_envs.requirements.compose import Composer, Walk
 from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, Option, read_requirement, read_requirements_file
 from nox_envs.spec.types import Pairs, Spec
-from nox_envs.spec.words import canonical_name, is_bare
+from nox_envs.spec.words import canonical_name
 from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import replace, value
 
@@ -154,7 +154,7 @@ def _pin_of(declared: Declared) -> Pin:
         extras=declared.extras,
         marker=declared.marker,
         hashes=declared.hashes,
-        via=tuple([canonical_name(text) if is_bare(text) else text for text in declared.via]),
+        via=declared.via,
         line=declared.place.line,
         origin=declared.place.origin,
     )

@@ -49,7 +49,7 @@ class Walk:
     """
 
     def __init__(self, composer: Composer, *, foreign: bool = False) -> None:
-        self.requirements: dict[Declared, None] = {}
+        self.requirements: list[Declared] = []
         self.constraints: dict[Declared, None] = {}
         self.own: list[Declared] = []
         self.files: dict[str, None] = {}
@@ -119,7 +119,7 @@ class Walk:
         for line in lines:
             with self.at(line.place):
                 if isinstance(line, Declared):
-                    self._add(replace(line, why=chain), constraint)
+                    self._add(line if self._foreign else replace(line, why=chain), constraint)
                 elif line.kind != "option":
                     folder = "" if "://" in line.text else posixpath.dirname(path)
                     nested = posixpath.join(folder, line.text)
@@ -142,7 +142,7 @@ class Walk:
         elif declared.editable and not constraint and re.fullmatch(r"\./[^/]+", path):
             raise Invalid(f"there is no directory {path[2:]!r}", "write -e ./folder")
         if not constraint:
-            self.requirements[declared] = None
+            self.requirements.append(declared)
         elif declared.name and not declared.editable:
             self.constraints[replace(declared, extras=())] = None
         else:
@@ -250,7 +250,7 @@ class Composer:
             raise FileProblems(problems)
         editable = point.package.mode == "editable"
         self._composed[key] = Composition(
-            requirements=tuple([one for walk in required for one in walk.requirements]),
+            requirements=tuple([one for walk in required for one in dict.fromkeys(walk.requirements)]),
             constraints=tuple([one for walk in (*required, *limiting) for one in walk.constraints]),
             build_constraints=tuple([one for walk in build for one in walk.constraints]),
             own=tuple([replace(own, editable=editable) for walk in required for own in walk.own]),

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import unquote
 
 from nox_envs.errors import Invalid, Place, Problem, did_you_mean
-from nox_envs.spec.words import ARCHIVE, PACKAGE, canonical_name, is_name, show
+from nox_envs.spec.words import ARCHIVE, PACKAGE, canonical_name, is_bare, is_name, show
 from nox_envs.terminal import holds_credentials
 from nox_envs.values import replace, value
 
@@ -45,7 +45,7 @@ class Declared:
     At most one of `specifier`, `url` and `path` is non-empty. `path` is POSIX and relative to the spec's
     directory: `.`, or it begins with `./` or `../`; an absolute path stays absolute. `marker` is as packaging
     prints it (empty: always). `hashes` look like `sha256:…`. `why` is the chain of requirement sets and files
-    that led here, outermost first; `via` is what `# via` names, where it is a line of a requirements file.
+    that led here, outermost first; `via` is what `# via` names in a file, packages canonically.
     """
 
     name: str
@@ -278,7 +278,8 @@ def _askers(comments: str) -> tuple[str, ...]:
     """Return what the `# via` of comments names."""
     found = _VIA.search(comments)
     askers = [*(found[1] or "").split(", "), *re.split(r"\n[ \t]*#", found[2])] if found else []
-    return tuple([asker.strip() for asker in askers if asker.strip()])
+    askers = [asker.strip() for asker in askers]
+    return tuple([canonical_name(one) if is_bare(one) else one for one in askers if one])
 
 
 def _option(text: str, comments: str, place: Place, environ: Mapping[str, str]) -> Declared | Option:

@@ -111,7 +111,11 @@ class _Packages:
         self._recorded = {(one.name, one.version): one for one in recorded}
         self._installed: dict[str, list[Distribution]] = {}
         for one in snapshot.distributions:
-            self._installed.setdefault(one.name, []).append(one)
+            found = self._installed.setdefault(one.name, [])
+            # `setup.py develop` may link a folder that is installed already.
+            if found and not found[0].version and not differs(found[0].source, one.source):
+                found.clear()
+            found.append(one)
         self._pins: dict[str, list[Pin]] = {}
         for pin in expectation.pins:
             self._pins.setdefault(pin.name, []).append(pin)
@@ -157,7 +161,7 @@ class _Packages:
             yield finding(apart, name, expected=expected, actual=actual, path=path)
             if apart != "unverifiable":
                 return
-        same = not pin.version or locked.versions_equal(pin.version, found.version)
+        same = not (pin.version and found.version) or locked.versions_equal(pin.version, found.version)
         if not same or ("+" in found.version and pin.version and "+" not in pin.version):
             # The version of an editable install is that of the day it was installed.
             severity: Severity = "note" if same or source.editable else "error"

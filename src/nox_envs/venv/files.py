@@ -14,10 +14,10 @@ from typing import TypeAlias
 
 from nox_envs.files import read_bytes, reason
 from nox_envs.findings import FilesMode, Finding, Findings, finding
-from nox_envs.lock.pins import INDEX
+from nox_envs.lock.pins import INDEX, local_path
 from nox_envs.spec.types import Pairs
 from nox_envs.venv.receipt import Receipt
-from nox_envs.venv.snapshot import Distribution, Snapshot, listed, unread
+from nox_envs.venv.snapshot import Distribution, Snapshot, linked, listed, unread
 
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -264,6 +264,7 @@ def startup_findings(snapshot: Snapshot, receipt: Receipt, excused: Collection[s
     """
     known = {**dict(receipt.created), **dict(receipt.startup)}
     changed = [one for one in snapshot.startup if known.get(relative(one[0], snapshot)) != one[1]]
+    changed = [one for one in changed if not _is_of_egg_links(one[0], snapshot)]
     claims = claims_of(snapshot)[0] if changed else {}
     for path, actual in changed:
         names = [owner.name for owner, _, _ in claims.get(path, ())]
@@ -272,6 +273,21 @@ def startup_findings(snapshot: Snapshot, receipt: Receipt, excused: Collection[s
             yield finding("file-modified", names[0], expected=expected, actual=actual, path=path)
         elif set(names).isdisjoint(excused):
             yield finding("startup-hook", expected=expected, actual=_told(path), path=path)
+
+
+def _is_of_egg_links(path: str, snapshot: Snapshot) -> bool:
+    """Return whether a `.pth` file has the folders of egg-links, which are compared, and nothing else."""
+    links = [one for one in snapshot.distributions if one.path.endswith(".egg-link") and not one.defect]
+    if not links or not path.endswith("easy-install.pth"):
+        return False
+    # The modules are in the folder of the project.
+    named = [(linked(one.path)[0], PurePath(local_path(one.source.url))) for one in links]
+    folders = {folder for folder, project in named if PurePath(folder).is_relative_to(project)}
+    try:
+        lines = read_bytes(path, 1 << 16, follow=False).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return False
+    return folders.issuperset(filter(None, map(str.strip, lines)))
 
 
 def owned_startup(snapshot: Snapshot) -> Pairs:

@@ -66,8 +66,9 @@ class Interpreter:
 class Distribution:
     """One installed distribution.
 
-    `name` is canonical, `version` as the directory name gives it, `path` the absolute `*.dist-info` or
-    `*.egg-info`, `source` what direct_url.json says (PEP 610), `defect` what is wrong with its metadata.
+    `name` is canonical, `version` as the directory name gives it (empty for an egg-link), `path` the absolute
+    `*.dist-info`, `*.egg-info` or `*.egg-link`, `source` what direct_url.json says (PEP 610), `defect` what
+    is wrong with its metadata.
     """
 
     name: str
@@ -292,11 +293,14 @@ def _distribution(entry: os.DirEntry[str]) -> Distribution:
     name, _, version = stem.partition("-")
     version = version.partition("-py")[0]  # a tag of egg-infos
     source, defects = pins.INDEX, list[str]()
-    if kind == "egg-link":
-        name, version = stem, ""
-        defects.append("setup.py develop leaves no metadata")
-    elif entry.is_symlink():
+    if entry.is_symlink():
         defects.append(f"its {kind} is a link")
+    elif kind == "egg-link":
+        name, version = stem, ""
+        if folders := linked(path):
+            source = pins.source_of_path(os.path.join(*folders), entry.path, editable=True)
+        else:
+            defects.append("it names no folder")
     else:
         version = _agreed(name, version, path, defects)
         try:
@@ -314,6 +318,14 @@ def _distribution(entry: os.DirEntry[str]) -> Distribution:
         defects.append(f"{_shown(version)} is not a version (PEP 440)")
     shown, defect = _shown(version), "; ".join(defects)
     return Distribution(name=_shown(name), version=shown, path=path, source=source, defect=defect)
+
+
+def linked(path: str) -> list[str]:
+    """Return what an egg-link names: the folder of the modules and, from there, that of the project."""
+    with suppress(OSError):
+        text = read_bytes(path, _SMALL, follow=False).decode("utf-8", "replace")
+        return [line.strip() for line in text.split("\n") if line.strip()][:2]
+    return []
 
 
 def _agreed(name: str, version: str, path: str, defects: list[str]) -> str:
