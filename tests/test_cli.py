@@ -58,6 +58,7 @@ dirft: no command 'dirft' (did you mean 'drift'?)
 lock: 'lock' is a command of nox; run: nox -s lock
 run: 'run' is a command of nox; run: nox -s ENVIRONMENT
 zzzz: no command 'zzzz' (nox-envs --help lists them)
+--spec x.yaml check: no command 'x.yaml' (options follow the command)
 drift --fromat json: unrecognized arguments: --fromat (did you mean --format?)
 --verison: unrecognized arguments: --verison (did you mean --version?)
 drift --files sometimes: argument --files: invalid choice: 'sometimes' (choose from

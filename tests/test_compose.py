@@ -210,12 +210,13 @@ def test_an_editable_name_is_a_directory_as_in_pip_and_uv(tree: Tree) -> None:
 
 
 def test_paths_of_this_machine_are_problems_wherever_they_are_written(tree: Tree) -> None:
-    tree.write("r.in", "a @ file:///home/somebody/a\nC:/a\n")
+    tree.write("r.in", "a @ file:///home/somebody/a\nC:/a\ngit+file:///srv/a\n")
     machine = "is a path of this machine (write a relative one: ./folder or ../folder)"
     assert tree.problems(text("~/a", 4), file("r.in")) == [
         f"envs.yaml:4:1: requirements.main: '~/a' {machine}",
         f"r.in:1:1: '/home/somebody/a' {machine}",
         f"r.in:2:1: 'C:/a' {machine}",
+        "r.in:3:1: 'git+file:///srv/a' is a path of this machine (write git+https://…)",
     ]
 
 

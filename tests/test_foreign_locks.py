@@ -132,13 +132,15 @@ def test_urls_and_paths_are_pins_when_they_tell_their_package(tmp_path: Path, wr
     write("pyproject.toml", '[project]\nname = "orchard"\nversion = "1.0"\n')
     write(
         "base.txt",
-        f"-e .\n-e git+https://git.example.org/tool@{COMMIT}#egg=tool\n./wheels/pear-1.0-py3-none-any.whl\n",
+        f"-e .\n-e git+https://git.example.org/tool@{COMMIT}#egg=tool\n./wheels/pear-1.0-py3-none-any.whl\n"
+        f"cedar @ git+file:///srv/cedar@{COMMIT}\n",
     )
     write("wheels/pear-1.0-py3-none-any.whl", "")
     assert [(pin.name, pin.source.kind, pin.source.editable) for pin in read(tmp_path).pins] == [
         ("orchard", "directory", True),
         ("tool", "vcs", False),
         ("pear", "archive", False),
+        ("cedar", "vcs", False),
     ]
 
 
@@ -220,6 +222,9 @@ def test_of_several_locks_the_one_with_the_pin_is_named_and_regenerated(tmp_path
     ]
     write("b.txt", "b==1\n")
     assert checked(tmp_path, made)[0].fix == "regenerate b.txt with the tool that writes it"
+    write("b.txt", "-r more.txt\n")
+    write("more.txt", "# command:\n#   make more\nb==1\n")
+    assert checked(tmp_path, made)[0].fix == "make more"
 
 
 def test_a_missing_file_is_one_finding() -> None:

@@ -132,6 +132,7 @@ def test_a_check_is_offline_writes_nothing_and_says_what_does_not_match(locked: 
     [
         (("-P", "appel"), "--upgrade-package: no lock has 'appel' (did you mean 'apple'?)"),
         (("-P", "zzz==1"), "--upgrade-package: no lock has 'zzz' (nox-envs freeze lists them)"),
+        (("-P", "apple=="), "--upgrade-package: 'apple==' is not a requirement (write name, name>=1.0"),
         (("test",), "no environment 'test' (did you mean 'tests'?)"),
         (("--check", "--upgrade"), "--check changes nothing: run it without --upgrade"),
     ],
@@ -334,7 +335,7 @@ def test_locks_of_other_tools_are_installed_together_and_left_alone(project: Pro
     before = {name: project.read(name) for name in ("app.txt", "dev.txt")}
     ran = project.nox("-s", "lock", "demo")
     assert ran.returncode == 0, ran.output
-    assert "not managed; regenerate app.txt, dev.txt with the tool that writes it" in ran.output
+    assert "not managed; instead: regenerate app.txt, dev.txt with the tool that writes it" in ran.output
     assert project.cli("freeze", "demo").stdout.split() == ["apple==1.1", "basket==1.0", "plum==1.0"]
     assert "uv pip" not in project.nox("-s", "demo", check=True).output
     project.venv("demo").install("apple==2.0")

@@ -117,7 +117,6 @@ NO_PATH = "is not a path (write ./folder)"
         ("a ; " + "(" * 3000, f"'a ; {'(' * 55}…' {MARKER}"),
         ("./a ; nonsense", f"'./a ; nonsense' {MARKER}"),
         ("https://example.org/a ; x", f"'https://example.org/a ; x' {MARKER}"),
-        ("git+file:///srv/a", f"'git+file:///srv/a' {NO_URL}"),
         ("https://e.org/a b", f"'https://e.org/a b' {NO_URL}"),
         ("a @ htp://example.org/a", f"'htp://example.org/a' {NO_URL}"),
         ("https:///", f"'https:///' {NO_URL}"),

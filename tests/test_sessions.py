@@ -588,6 +588,8 @@ def test_the_summary_of_a_job_is_written_on_a_run_that_is_known_to_be_clean(proj
     code, output = commands(project, keys, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
     assert code == 0, output
     assert "demo" in summary.read_text()
+    code, output = commands(project, keys, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(project.root))
+    assert (code, f"{project.root}: cannot be written: Is a directory" in output) == (0, True)
 
 
 # The built-in sessions.

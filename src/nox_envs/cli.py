@@ -151,7 +151,8 @@ def _run(words: list[str]) -> int:
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
     if asked_for and asked_for not in VERBS:
-        hint = did_you_mean(asked_for, VERBS) or "nox-envs --help lists them"
+        later = "options follow the command" if {*words} & {*VERBS} else "nox-envs --help lists them"
+        hint = did_you_mean(asked_for, VERBS) or later
         parser.error(f"no command {asked_for!r} ({hint})")
     asked = parser.parse_args(words)
     if asked.version:

@@ -42,9 +42,10 @@ def check_locks(project: Project, names: tuple[str, ...] = ()) -> tuple[Report, 
             except FileProblems as error:
                 problems += error.problems
                 continue
+            files = plan.path if plan.managed else ", ".join(plan.files)
             whole = [plan.points[0].session] if len(plan.points) == 1 else plan.environments
             for one in project.apply(found, plan.points[0].drift)[0]:
-                where = f"{one.path or plan.path} ({', '.join(whole)})"
+                where = f"{one.path or files} ({', '.join(whole)})"
                 places.setdefault(replace(one, environment="", session="", path=""), []).append(where)
     findings = [replace(one, path=", ".join(where)) for one, where in places.items()]
     if names:

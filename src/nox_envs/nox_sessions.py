@@ -292,8 +292,11 @@ def _publish(report: Report, *, annotate: bool = True) -> None:
         sys.stdout.flush()
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         # One write at the end of the file, so that sessions that run side by side do not mix.
-        with suppress(OSError), Path(summary).open("ab") as stream:
-            stream.write(f"{render(report, 'markdown')}\n".encode())
+        try:
+            with Path(summary).open("ab") as stream:
+                stream.write(f"{render(report, 'markdown')}\n".encode())
+        except OSError as error:
+            sys.stderr.write(f"{harmless(summary)}: cannot be written: {error.strerror}\n")
 
 
 # The built-in sessions.

@@ -15,6 +15,7 @@ from nox_envs.findings import FilesMode, Finding, Severity, finding
 from nox_envs.lock import pins as locked
 from nox_envs.lock.pins import Markers, Pin
 from nox_envs.lock.plan import LockPlan, regenerate, requested_by
+from nox_envs.lock.text import Lock
 from nox_envs.project import Project
 from nox_envs.requirements.text import Declared, read_requirement
 from nox_envs.spec.types import Point
@@ -91,7 +92,7 @@ def check_venv(
             session=point.session,
             line=lines.get(one.package, ""),
             why=asked_by(one.package) if one.package and (one.package in lines or one.expected) else (),
-            fix=_fix(one, point, plan),
+            fix=_fix(one, point, plan, lock, lines.get(one.package, "").rpartition(":")[0]),
         )
         for one in dict.fromkeys(found)
     ]
@@ -108,7 +109,7 @@ def _recorded_pins(receipt: Receipt) -> Iterator[Pin]:
             yield Pin(name=one.name, version=one.version, source=source)
 
 
-def _fix(one: Finding, point: Point, plan: LockPlan) -> str:
+def _fix(one: Finding, point: Point, plan: LockPlan, lock: Lock | None, file: str) -> str:
     match one.kind, one.severity:
         case _, "note":
             return ""
@@ -118,7 +119,7 @@ def _fix(one: Finding, point: Point, plan: LockPlan) -> str:
             how = f"ignore the path in {point.place.origin}; else require one of them"
             return f"if both packages are needed, {how}"
         case "inconsistent", _ if plan.path:
-            return regenerate(plan)
+            return regenerate(plan, lock.commands if lock else (), file)
     unseen = one.kind in _DAMAGE and (point.drift.files or "off") == "off"
     repaired = (point.drift.policy or "repair") == "repair" and not unseen and one.kind != "inconsistent"
     return findings.run_command(point.session, recreate=not repaired)

@@ -12,7 +12,7 @@ from nox_envs.lock.plan import LockPlan, covers, digest, floor, header_of, regen
 from nox_envs.lock.text import Lock, constraints_of, render_pylock, requirement_line
 from nox_envs.requirements.project import PYPROJECT
 from nox_envs.requirements.text import Declared, requirement_text
-from nox_envs.spec.types import Point
+from nox_envs.spec.types import Pairs, Point
 from nox_envs.spec.words import parse_python
 from nox_envs.values import replace
 
@@ -41,7 +41,7 @@ def check_lock(
     asked = points or plan.points
     if lock is None or (plan.pylock and pylock is None):
         path = plan.pylock if lock else ", ".join(plan.files[:1] if plan.managed else plan.files)
-        return _finished([finding("lock-missing", expected=path, actual="no such file")], plan, asked[0], {})
+        return _finished([finding("lock-missing", expected=path, actual="no such file")], plan, asked[0])
     for point in asked:
         if plan.managed and point.python and not covers(plan, point.python):
             command = lock_command(plan.environments)
@@ -49,11 +49,9 @@ def check_lock(
             actual = f"{plan.path} is for python {', '.join(plan.pythons) or f'{floor(plan)} and newer'}"
             expected, line = f"python {point.python}", str(point.place)
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
-            return _finished([one], plan, point, {})
+            return _finished([one], plan, point)
     limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
     limited = replace(plan, constraints=limits)
-    commands = {} if plan.command else dict(lock.commands)
-    commands[""] = " && ".join(commands.values())
     found = [*_unsatisfied(limited, lock, host, points, patch)]
     if lock.header and dict(lock.header)["input"] != digest(plan):
         found = _stale(plan, lock, found)
@@ -66,15 +64,16 @@ def check_lock(
         expected, actual = f"a lock for python {', '.join(others)}", f"made for {', '.join(lock.pythons)}"
         note = finding("lock-stale", severity="note", expected=expected, actual=actual, line=lock.origin)
         found.append(note)
-    return _finished(found, plan, asked[0], commands)
+    return _finished(found, plan, asked[0], lock.commands)
 
 
-def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, known: Mapping[str, str]) -> Findings:
-    """Return findings with what fixes them, `known` by file; those of no session are about `point`."""
+def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, commands: Pairs = ()) -> Findings:
+    """Return findings with what fixes them; those of no session are about `point`."""
+    files = {*plan.files, *dict(commands)}
     done: list[Finding] = []
     for one in found:
-        file = next((file for file in (one.path, one.line.rpartition(":")[0]) if file in plan.files), "")
-        fix = one.fix or known.get(file) or regenerate(plan, file)
+        file = next((file for file in (one.path, one.line.rpartition(":")[0]) if file in files), "")
+        fix = one.fix or regenerate(plan, commands, file)
         # No command of another tool takes its options out.
         fix = fix if one.severity != "note" and (plan.managed or one.kind != "leak") else ""
         environment, session = one.environment or point.environment, one.session or point.session

@@ -194,11 +194,15 @@ def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
     return path, f"pylock.{stem}.toml" if point.lock.format == "both" else ""
 
 
-def regenerate(plan: LockPlan, file: str = "") -> str:
-    """Return what to type, or to do, to make the locks of a plan again, or one `file` of several."""
+def regenerate(plan: LockPlan, commands: Pairs, file: str = "") -> str:
+    """Return what to type, or to do, to make the locks of a plan again, or one `file` of several.
+
+    `commands` are those that the files name themselves.
+    """
     if plan.managed:
         return lock_command(plan.environments)
-    return plan.command or f"regenerate {file or ', '.join(plan.files)} with the tool that writes it"
+    named = " && ".join([command for path, command in commands if file in ("", path)])
+    return plan.command or named or f"regenerate {file or ', '.join(plan.files)} with the tool that writes it"
 
 
 def _at_file(point: Point, message: str, hint: str) -> Problem:

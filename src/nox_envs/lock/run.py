@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
-from nox_envs.errors import FileProblems, NoxEnvsError, did_you_mean
+from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, did_you_mean
 from nox_envs.files import read_text, write_atomically
 from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
@@ -21,6 +21,7 @@ from nox_envs.lock.plan import LockPlan, regenerate
 from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.processes import end_all
+from nox_envs.requirements.text import read_requirement
 from nox_envs.terminal import printable
 from nox_envs.values import replace, value
 
@@ -53,8 +54,11 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
         raise NoxEnvsError(f"these locks build on each other: {paths}") from None
     for plan in run.plans:
         if not plan.managed:
-            summary = f"not managed; {'run: ' * bool(plan.command)}{regenerate(plan)}"
-            yield LockResult(plan=plan, outcome="left", summary=summary)
+            lock = None
+            with contextlib.suppress(FileProblems):
+                lock = run.lock_of(plan)
+            how = regenerate(plan, lock.commands if lock else ())
+            yield LockResult(plan=plan, outcome="left", summary=f"not managed; instead: {how}")
     made, guard = dict[str, str](), threading.Lock()  # the text of each lock, empty if it failed
     running: dict[Future[LockResult], str] = {}
     with ThreadPoolExecutor(max_workers=run.jobs) as pool:
@@ -74,6 +78,11 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
 def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
     """Raise NoxEnvsError for a package to upgrade that no lock has."""
     known: set[str] = set()
+    try:
+        for text in run.packages:
+            read_requirement(text)
+    except Invalid as wrong:
+        raise NoxEnvsError(f"--upgrade-package: {wrong.message} ({wrong.hint})") from None
     for plan in plans if run.packages else ():
         known |= {declared.name for declared in plan.requirements}
         with contextlib.suppress(FileProblems):

@@ -132,10 +132,10 @@ class Walk:
 
     def _add(self, declared: Declared, constraint: bool = False) -> None:
         """Add a requirement, a local path with the name of its project; raises Invalid."""
-        path = declared.path
-        if not self._foreign and re.match(r"/|(?:\./)?(?:~|[A-Za-z]:)", path):
-            hint = "write a relative one: ./folder or ../folder"
-            raise Invalid(f"{path.removeprefix('./')!r} is a path of this machine", hint)
+        path, local = declared.path, re.match(r"[a-z]+\+file:", declared.url)
+        if not self._foreign and (local or re.match(r"/|(?:\./)?(?:~|[A-Za-z]:)", path)):
+            hint = "write git+https://…" if local else "write a relative one: ./folder or ../folder"
+            raise Invalid(f"{path.removeprefix('./') or declared.url!r} is a path of this machine", hint)
         if path and (project := self._composer.folder(path)).exists:
             self.files.update({posixpath.normpath(f"{path}/{file}"): None for file in project.files})
             declared = replace(declared, name=declared.name or project.name)

@@ -22,7 +22,7 @@ _EDITABLE = re.compile(r"(?:--editable(?=[ =])|-e) *=? *")
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[#; ]|$)|[/\\~]|[A-Za-z]:[/\\]")
 _LOOSE_PATH = re.compile(rf"(?i)[^@;\[#]*(?:[/\\]|{ARCHIVE}\s*(?:[\[#;]|$))")
 _URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://|file:")
-_SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp)"
+_SCHEMES = r"(?i)https?|(?:git|hg|svn|bzr)\+(?:https?|ssh|git|svn|sftp|lp|file)"
 _PROJECT_ROOT = r"^/*\$\{PROJECT_ROOT\}/*"
 _HASH = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
 # Python converts no number that is much longer.
