@@ -69,11 +69,6 @@ class Parser(argparse.ArgumentParser):
         text = "an environment, one of its sessions, or a pattern such as 'tests*' (default: all)"
         self.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help=text)
 
-    def add_environment(self) -> None:
-        """Add the one environment that a command is about."""
-        text = "an environment, or one of its sessions"
-        self.add_argument("environment", metavar="ENVIRONMENT", help=text)
-
     def add_format(self, *names: str) -> None:
         """Add the choice between formats, of which the first is the default."""
         self.add_argument("--format", choices=names, default=names[0], help=f"default: {names[0]}")
@@ -168,7 +163,7 @@ def _run(words: list[str]) -> int:
 
 
 def _add_options(verb: str, parser: Parser) -> None:
-    add = parser.add_argument
+    add, one = parser.add_argument, "an environment, or one of its sessions"
     add("--spec", type=Path, help="the spec (default: envs.yaml here or in a folder above)")
     add("--envdir", default=".nox", help="where nox keeps venvs (default: .nox)")
     add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
@@ -185,10 +180,10 @@ def _add_options(verb: str, parser: Parser) -> None:
             add("paths", nargs="+", type=Path, metavar="PATH", help="a JSON report, or a folder of them")
             parser.add_report_options()
         case "freeze":
-            parser.add_environment()
+            add("environment", metavar="ENVIRONMENT", help=one)
             add("--all", action="store_true", help="with the packages that the venv's creator put there")
         case "activate":
-            parser.add_environment()
+            add("environment", metavar="ENVIRONMENT", help=one)
             add("--shell", help="bash, zsh, fish, csh or pwsh (default: from $SHELL)")
         case "matrix":
             parser.add_environments()
