@@ -58,7 +58,6 @@ dirft: no command 'dirft' (did you mean 'drift'?)
 lock: 'lock' is a command of nox; run: nox -s lock
 run: 'run' is a command of nox; run: nox -s ENVIRONMENT
 zzzz: no command 'zzzz' (nox-envs --help lists them)
---spec x.yaml check: no command 'x.yaml' (options follow the command)
 drift --fromat json: unrecognized arguments: --fromat (did you mean --format?)
 --verison: unrecognized arguments: --verison (did you mean --version?)
 drift --files sometimes: argument --files: invalid choice: 'sometimes' (choose from
@@ -103,13 +102,18 @@ def test_help_version_and_schemas_need_no_spec(run: Run) -> None:
 
 @pytest.mark.parametrize("verb", ["check", "list", "drift", "matrix"])
 def test_a_missing_spec_is_told_with_what_to_do(run: Run, here: Path, verb: str) -> None:
-    hint = "nox-envs init writes one; or name it with --spec"
+    hint = "nox-envs init writes one"
     assert run(verb) == (2, "", f"envs.yaml:1:1: no such file ({hint})\n")
     assert run(verb, "--spec", "ci/more.yaml") == (2, "", f"more.yaml:1:1: no such file ({hint})\n")
     assert os.listdir(here) == []
+    (here / "env.yaml").write_text(UNLOCKED)
+    assert run(verb) == (2, "", "envs.yaml:1:1: no such file (did you mean 'env.yaml'?)\n")
+    (here / "env.yaml").unlink()
     (here / "envs.yml").write_text(UNLOCKED)
     assert run(verb) == (2, "", "envs.yaml:1:1: no such file (rename envs.yml)\n")
-    assert run(verb, "--spec", "envs.yml")[0] == 0
+    assert run("--spec", "envs.yml", verb)[0] == 0
+    (here / "envs.yml").rename(here / "envs.yaml")
+    assert run("-q", verb, "--spec", ".")[0] == 0
 
 
 def test_the_spec_is_found_from_a_folder_below(run: Run, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -454,7 +454,10 @@ def test_indexes_keep_their_order() -> None:
     ("keys", "hint"),
     [
         ("lock: {group: x}", "layer locks instead: constraints: [{lock: ENVIRONMENT}]"),
-        ("lock: {use: x}", "write 'lock: false' and constraints: [{file: PATH}]"),
+        (
+            "lock: {use: x}",
+            "remove it; in place of 'constraints' write 'lock: false' and constraints: [{file: PATH}]",
+        ),
         ("lock: {exclude_newer: x}", "this key belongs to the environment itself"),
         ("deps: x", "here it is called 'requirements'"),
         ("setenv: x", "did you mean 'set_env'?"),

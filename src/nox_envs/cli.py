@@ -138,6 +138,8 @@ def _run(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND", parser_class=Parser)
+    if words[:1] and words[0].startswith("-"):  # options may stand before the command
+        words.sort(key=lambda word: word not in VERBS)
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
         example = f"example: nox-envs {VERBS[name].example}"
@@ -146,8 +148,7 @@ def _run(words: list[str]) -> int:
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
     if asked_for and asked_for not in VERBS:
-        later = "options follow the command" if {*words} & {*VERBS} else "nox-envs --help lists them"
-        hint = did_you_mean(asked_for, VERBS) or later
+        hint = did_you_mean(asked_for, VERBS) or "nox-envs --help lists them"
         parser.error(f"no command {asked_for!r} ({hint})")
     asked = parser.parse_args(words)
     if asked.version:
@@ -204,7 +205,8 @@ def _add_options(verb: str, parser: Parser) -> None:
 def _spec_path(asked: argparse.Namespace) -> Path:
     """Return the spec that is asked for, or the nearest envs.yaml in this folder or above."""
     if asked.spec:
-        return Path(asked.spec).absolute()
+        path = Path(asked.spec).absolute()
+        return path / _SPEC if path.is_dir() else path
     here = Path.cwd()
     specs = (folder / _SPEC for folder in (here, *here.parents))
     return next((spec for spec in specs if spec.is_file()), here / _SPEC)

@@ -82,7 +82,8 @@ def diff(here: Path, old: str, new: str | None, *, project: Project | None, env:
     if new is None:
         _, colon, new = old.partition(":")
         if not colon:
-            raise NoxEnvsError(f"{old!r} alone is nothing to compare; write: nox-envs diff main:{old} {old}")
+            other = f"main:{old} {old}" if (here / old).exists() else f"{old}:"
+            raise NoxEnvsError(f"{old!r} alone is nothing to compare; write: nox-envs diff {other}")
     sides = _Sides(here, project, env)
     before, after = sides.read(old), sides.read(new)
     if not before and not after:
@@ -151,7 +152,8 @@ class _Sides:
     def _git(self, folder: Path, *arguments: str, stdin: str = "") -> str:
         done = run((*_GIT, *arguments), cwd=folder, env={**self._environ, **_OFFLINE}, stdin=stdin)
         if done.returncode:
-            raise NoxEnvsError(f"git: {done.stderr.strip().removeprefix('fatal: ')}")
+            hint = "git log --all --oneline lists what this clone has; git fetch brings the rest"
+            raise NoxEnvsError(f"git: {done.stderr.strip().removeprefix('fatal: ')} ({hint})")
         return done.stdout
 
     def _locks(self, texts: dict[str, str], prefix: str = "") -> dict[str, Lock]:

@@ -85,6 +85,7 @@ def _refuse_clash(project: Project, builtin: tuple[str, str]) -> None:
     for name, place in ours.items():
         code = getattr(written[name].func, "__code__", None)
         where = f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else "the noxfile"
+        where = "noxfile.py calls load twice" if code and code.co_filename == __file__ else where
         raise NoxEnvsError(f"{where}: the session {name!r} is also {place}; rename one of them")
 
 

@@ -139,7 +139,8 @@ class Project:
         self._reserved = reserved
         if not os.path.lexists(spec_path):
             other = spec_path.with_suffix(".yml")
-            usual = "nox-envs init writes one; or name it with --spec"
+            near = did_you_mean(self.origin, [path.name for path in self.root.glob("*.yaml")])
+            usual = near or "nox-envs init writes one"
             hint = f"rename {other.name}" if other.is_file() else usual
             raise FileProblems([Problem(place=Place(origin=self.origin), message="no such file", hint=hint)])
         self._text = read_text(spec_path, shown=self.origin, limit=1 << 22)

@@ -88,7 +88,7 @@ def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
         with contextlib.suppress(FileProblems):
             known |= {pin.name for lock in [run.lock_of(plan)] if lock for pin in lock.pins}
     for name in sorted(run.upgraded - known):
-        hint = did_you_mean(name, known) or "nox-envs freeze lists them"
+        hint = did_you_mean(name, known) or "write the name of a package in a lock"
         raise NoxEnvsError(f"--upgrade-package: no lock has {name!r} ({hint})")
 
 

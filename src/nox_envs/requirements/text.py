@@ -182,7 +182,7 @@ MOST_PROBLEMS = 1_000
 Kind: TypeAlias = Literal["editable", "requirements", "constraints", "option"]
 _INDEXES = ("--index-url", "-i", "--extra-index-url", "--no-index", "--find-links", "-f")
 OPTIONS = {
-    **dict.fromkeys(_INDEXES, "declare it under `indexes` of the spec"),
+    **dict.fromkeys(_INDEXES, "take the line out; `indexes` of the spec says where packages are"),
     **dict.fromkeys(("--trusted-host", "--prefer-binary", "--use-feature"), "configure it for uv"),
     **dict.fromkeys(("--no-binary", "--only-binary"), "write it as a key of the environment"),
     "--pre": "write allow_prereleases: true in the environment",

@@ -110,7 +110,11 @@ def _check_lock(named: Named, problems: Problems) -> None:
     several = len(options.file or ()) > 1
     idle = [key for key in _RESOLVING if entry(named.nodes[0], key) is not None]
     idle += [key for key in ("per", "format") if options.file and getattr(options, key) is not None]
-    if options.managed is False and idle:
+    if options.managed is False and any(path.endswith(".toml") for path in options.file or ()):
+        problems.add(
+            place, "a pylock is not read", "export it in the requirements format, and name that file"
+        )
+    elif options.managed is False and idle:
         message = f"a lock with managed: false does not use {', '.join(idle)}"
         problems.add(place, message, "remove one of them")
     elif options.enabled and options.managed is not False and (several or options.command):

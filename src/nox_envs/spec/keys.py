@@ -267,7 +267,7 @@ def _named(root: Mapping, found: dict[str, object], problems: Problems) -> list[
             size += len(chain)
         end = entry(written[chain[-1]][1], "extends") or own
         if parent and parent not in written:
-            problems.unknown(end, parent, "an environment", written, "name one of this file")
+            problems.unknown(end, parent, "an environment", {*written} - {name}, "name one of this file")
         elif parent and parent == name == min(chain):
             problems.add(end, f"extends itself: {' -> '.join([*chain, name])}", "remove one 'extends'")
         merged = base

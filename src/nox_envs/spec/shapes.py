@@ -33,7 +33,8 @@ _INSTEAD = {
     "allowlist_externals": "write 'external: true' at the command: {run: …, external: true}",
     "<<": "share keys of an environment with 'extends: NAME'",
     "group": "layer locks instead: constraints: [{lock: ENVIRONMENT}]",
-    "use": "write 'lock: false' and constraints: [{file: PATH}]",
+    "use": "remove it; in place of 'constraints' write 'lock: false' and constraints: [{file: PATH}]",
+    "resolver": "remove it: uv resolves",
 }
 
 
