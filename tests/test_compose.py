@@ -286,11 +286,16 @@ def test_files_that_include_each_other_are_a_problem(tree: Tree) -> None:
     assert tree.problems(file("a.in"))[0].startswith("sub/b.in:2:1: a.in includes itself, or too many others")
 
 
-def test_a_missing_file_beside_its_source_may_be_a_lock(tree: Tree) -> None:
-    tree.write("base.in", "rich\n")
-    tree.write("r.in", "-r base.txt\n")
-    told = "r.in:1:1: base.txt: no such file (if it is a lock, run: nox -s lock)"
-    assert tree.problems(file("r.in")) == [told]
+@pytest.mark.parametrize("path", ["requirements/main.txt", "./locks/main.txt"])
+def test_a_missing_file_that_is_a_lock_of_the_spec_is_made_by_locking(tree: Tree, path: str) -> None:
+    tree.write("r.in", f"-r {path}\n")
+    named = {"lock": types.LockOptions(file=("./locks/{environment}.txt",))} if "locks" in path else {}
+    main = types.Environment(name="main", layer=named, place=at(1))
+    spec = types.Spec(origin="envs.yaml", sets=(), environments=(main,))
+    with pytest.raises(FileProblems) as raised:
+        Composer(spec, root=tree.root, environ={}).compose(point(file("r.in")))
+    told = f"r.in:1:1: {path.removeprefix('./')}: no such file (run: nox -s lock -- main)"
+    assert str(raised.value) == told
 
 
 def test_constraints_of_an_environment_are_files_texts_and_locks(tree: Tree) -> None:

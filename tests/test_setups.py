@@ -154,7 +154,7 @@ def test_layered_locks_are_made_in_one_run_with_a_floating_axis_on_top(project: 
     project.write("limits.txt", "apple<2\n")
     refused = project.cli("check", "test")
     assert refused.returncode == 2
-    assert "prod.txt: no such file (if it is a lock, run: nox -s lock)" in refused.output
+    assert "prod.txt: no such file (run: nox -s lock -- prod)" in refused.output
     project.nox("-s", "lock", check=True)
     project.nox("-s", "lock", "--", "--check", check=True)
     listed = json.loads(project.cli("list", "--format", "json", check=True).stdout)["sessions"]

@@ -13,7 +13,7 @@ from nox_envs.findings import lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.requirements.project import digest_of
 from nox_envs.requirements.text import Declared, requirement_key, requirement_text
-from nox_envs.spec.types import Pairs, Point
+from nox_envs.spec.types import LOCK_FILE, Pairs, Point
 from nox_envs.spec.words import parse_python
 from nox_envs.terminal import redact
 from nox_envs.values import replace, value
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # The lowest Python that nox runs on, for projects that do not say theirs.
 _LOWEST = "3.10"
-_FILE = "requirements/{environment}.txt"
 _APART = "use {name}, {python} or the axes in lock.file, or lock: {per: python} without a file"
 
 
@@ -181,7 +180,7 @@ def plan_points(points: list[Point], inputs: PlanInputs, path: str = "", pylock:
 def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
     """Return the path of a lock and that of its pylock (empty: none); raises FileProblems."""
     name = "-".join([point.environment, *filter(None, [python]), *(f"{axis}{text}" for axis, text in values)])
-    named = _FILE.format(environment=re.sub(r"[^A-Za-z0-9._+-]+", "-", name))
+    named = LOCK_FILE.format(environment=re.sub(r"[^A-Za-z0-9._+-]+", "-", name))
     path = (point.lock.file or (named,))[0]
     if point.lock.managed is False:
         return path, ""
@@ -189,7 +188,7 @@ def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
     outside = posixpath.isabs(path) or path.split("/")[0] == ".."
     if outside or path.endswith(".toml"):
         wrong = "leads out of the spec's directory" if outside else "is a pylock by its name"
-        raise FileProblems([_at_file(point, f"{path!r} {wrong}", f"such as {_FILE}; also with format: both")])
+        raise FileProblems([_at_file(point, f"{path!r} {wrong}", f"such as {LOCK_FILE}")])
     stem = re.sub(r"[^A-Za-z0-9_+-]+", "-", posixpath.basename(path).removesuffix(".txt"))
     return path, f"pylock.{stem}.toml" if point.lock.format == "both" else ""
 

@@ -15,7 +15,7 @@ from nox_envs.files import read_text
 from nox_envs.requirements import text as texts
 from nox_envs.requirements.project import EXTRAS, GROUPS, PYPROJECT, LocalProject
 from nox_envs.requirements.text import MOST_PROBLEMS, Contents, Declared, Option, read_requirement
-from nox_envs.spec import types
+from nox_envs.spec import types, words
 from nox_envs.spec.words import canonical_name, is_bare, show
 from nox_envs.values import replace, value
 
@@ -199,6 +199,11 @@ class Composer:
 
     def __init__(self, spec: types.Spec, *, root: Path, environ: Mapping[str, str]) -> None:
         self.sets = {one.name: one for one in spec.sets}
+        self._locks = {
+            posixpath.normpath(words.fill(file, {"environment": one.name, "name": one.name})): one.name
+            for one in spec.environments
+            for file in one.lock.file or (types.LOCK_FILE,)
+        }
         self._root = root
         self._environ = environ
         self.variables = False
@@ -225,8 +230,8 @@ class Composer:
                 folder = posixpath.dirname(path)
                 beside = list((self._root / folder).glob("*"))[:200] if self.folder(folder).exists else []
                 near = did_you_mean(path, [posixpath.join(folder, one.name) for one in beside])
-                lock = path.endswith(".txt") and near.endswith(".in'?")
-                raise Invalid(f"{path}: no such file", "if it is a lock, run: nox -s lock" if lock else near)
+                lock = self._locks.get(path)
+                raise Invalid(f"{path}: no such file", f"run: nox -s lock -- {lock}" if lock else near)
             text = read_text(self._root / path, shown=path, limit=1 << 23)
             self.files[path] = texts.read_requirements_file(text, origin=path, environ=self._environ)
             self.variables |= "${" in text

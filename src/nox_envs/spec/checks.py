@@ -11,7 +11,7 @@ from nox_envs.errors import Place
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import points, words
 from nox_envs.spec.document import Node, Problems, Scalar, entry, walk
-from nox_envs.spec.types import Condition, Entry, Environment, Layer, LockOptions, Point, RequirementSet
+from nox_envs.spec.types import Condition, Entry, Environment, Layer, Point, RequirementSet
 
 Sets: TypeAlias = dict[str, RequirementSet]
 
@@ -95,18 +95,14 @@ def _check_layer(
         if name not in environments or name.startswith("_"):
             known = [one for one in environments if not one.startswith("_")]
             problems.unknown(place, name, "an environment", known, "name one of this file; not a template")
-        elif locks.get(name) == place and _lock_of(environments[name].environment).enabled is False:
+        elif locks.get(name) == place and environments[name].environment.lock.enabled is False:
             hint = "remove its 'lock: false', or constrain by a file"
             problems.add(place, f"the environment {words.show(name)} has no lock", hint)
     return locks
 
 
-def _lock_of(environment: Environment) -> LockOptions:
-    return cast("LockOptions", environment.layer.get("lock", LockOptions()))
-
-
 def _check_lock(named: Named, problems: Problems) -> None:
-    options, place = _lock_of(named.environment), named.environment.place
+    options, place = named.environment.lock, named.environment.place
     several = len(options.file or ()) > 1
     idle = [key for key in _RESOLVING if entry(named.nodes[0], key) is not None]
     idle += [key for key in ("per", "format") if options.file and getattr(options, key) is not None]

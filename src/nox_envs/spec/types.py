@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from nox_envs.errors import Place
 from nox_envs.findings import DriftOptions
@@ -11,6 +11,9 @@ from nox_envs.values import value
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 EntryKind: TypeAlias = Literal["requirement", "include", "file", "group", "extra", "lock", "session"]
+
+# Where a lock is, if the spec does not say it.
+LOCK_FILE = "requirements/{environment}.txt"
 
 # A partial environment: the keys that were written, each with the value of the field of `Point`.
 # Merging order: `defaults`, the `extends` chain, the environment itself (each replaces lists and merges
@@ -127,6 +130,11 @@ class Environment:
     include: tuple[Variant, ...] = ()
     overrides: tuple[Variant, ...] = ()
     place: Place
+
+    @property
+    def lock(self) -> LockOptions:
+        """Return how its lock is made, axes aside."""
+        return cast("LockOptions", self.layer.get("lock", LockOptions()))
 
 
 @value
