@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nox_envs.cli import VERBS, main
+from nox_envs.__main__ import main as command
+from nox_envs.cli import VERBS
 from tests import commandline
 from tests.commandline import write
 from tests.conftest import Machine, Project
@@ -254,7 +255,21 @@ def test_an_interrupt_is_exit_code_130(here: Path, monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "stdout", Interrupting())
-    assert main(["schema"]) == 130
+    monkeypatch.setattr(sys, "argv", ["nox-envs", "schema"])
+    assert command() == 130
+
+
+def test_an_interrupt_at_the_very_start_is_no_traceback(here: Path, machine: Machine) -> None:
+    (here / "sitecustomize.py").write_text(
+        "import sys, _thread\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'nox_envs.cli': _thread.interrupt_main()\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    words, env = (sys.executable, "-m", "nox_envs", "list"), {"PYTHONPATH": str(here)}
+    done = machine.run(*words, cwd=here, env=env, check=False)
+    assert (done.returncode, done.output) == (130, "")
 
 
 @pytest.mark.functional

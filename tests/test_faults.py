@@ -203,8 +203,8 @@ def test_an_installation_that_is_killed_half_way_is_never_reused(
 
 @pytest.mark.parametrize(
     ("number", "code", "told"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "demo: ended by SIGTERM"),
-     (signal.SIGHUP, 129, "demo: ended by SIGHUP")],
+    [(signal.SIGINT, 130, "ended by SIGINT"), (signal.SIGTERM, 143, "ended by SIGTERM"),
+     (signal.SIGHUP, 129, "ended by SIGHUP")],
 )  # fmt: skip
 def test_a_signal_ends_the_commands_with_the_session(
     demo: Project, number: signal.Signals, code: int, told: str
@@ -233,7 +233,7 @@ def test_a_signal_ends_the_second_session_of_a_run_as_it_ends_the_first(demo: Pr
     wait_for(lambda: (demo.root / "started").exists() and (demo.root / "started").read_text(), process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=240) == 143, output.read_text()
-    assert "demo: ended by SIGTERM" in output.read_text()
+    assert "ended by SIGTERM" in output.read_text()
 
 
 def test_a_signal_ends_a_lock_run_that_waits_for_its_index(demo: Project, silence: socket.socket) -> None:
@@ -243,7 +243,7 @@ def test_a_signal_ends_a_lock_run_that_waits_for_its_index(demo: Project, silenc
     wait_for(lambda: select.select([silence], [], [], 0)[0], process)
     process.terminate()
     assert process.wait(timeout=PATIENCE) == 143, output.read_text()
-    assert "lock: ended by SIGTERM" in output.read_text()
+    assert "ended by SIGTERM" in output.read_text()
 
 
 def together(project: Project, count: int, *arguments: str) -> list[str]:

@@ -124,8 +124,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(harmless(f"{error.filename or 'nox-envs'}: {error.strerror or error}"), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -43,6 +44,8 @@ _ALWAYS_PASSED = (
     *("LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "CI", "NO_COLOR", "FORCE_COLOR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 )
+# The signals that this process was sent.
+_RECEIVED: list[int] = []
 
 
 def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drift: str = "drift") -> None:
@@ -52,6 +55,7 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
     with problems prints them and ends nox with exit code 2.
     """
     write_anything()  # nox prints the descriptions of a spec on any terminal
+    _end_on_signals()
     path, here = Path(spec), Path.cwd()  # nox has made the folder of the noxfile the current one
     try:
         if path.parent.resolve() != here.resolve():
@@ -158,37 +162,42 @@ def _run_point(project: Project, session: nox.Session, row: Row) -> None:
                 _publish(read_report(run.report, origin=session.name))
 
 
-@contextmanager
-def _ending(session: nox.Session) -> Iterator[None]:
-    """End the session as failed on an error that a user can cause, and nox on SIGTERM and SIGHUP.
-
-    A signal ends what the session runs, as Ctrl-C does, and then nox with the exit code of the signal.
-    """
-    received: list[int] = []
+def _end_on_signals() -> None:
+    """Let a signal end what runs, also what nox runs, and then nox with the exit code of the signal."""
 
     def interrupt(number: int, _: object) -> NoReturn:
-        received.append(number)
+        _RECEIVED.append(number)
         raise KeyboardInterrupt
 
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    mine = numbers if current_thread() is main_thread() else []
-    mine = [number for number in mine if signal.getsignal(number) == signal.SIG_DFL]
-    for number in mine:
-        signal.signal(number, interrupt)
+    def end() -> None:
+        if _RECEIVED:  # for nox, every interruption is one by Ctrl-C
+            sys.stderr.write(f"ended by {signal.Signals(_RECEIVED[0]).name}\n")
+            sys.stderr.flush()
+            sys.stdout.flush()
+            os._exit(128 + _RECEIVED[0])
+
+    atexit.register(end)
+    for number in [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]:
+        usual = (signal.SIG_DFL, signal.default_int_handler)
+        if number and current_thread() is main_thread() and signal.getsignal(number) in usual:
+            signal.signal(number, interrupt)
+
+
+def _stop_if_ended() -> None:
+    """Stop after a signal: nox goes on where a program ends well on it."""
+    if _RECEIVED:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _ending(session: nox.Session) -> Iterator[None]:
+    """End the session as failed on an error that a user can cause."""
     try:
         yield
-    except KeyboardInterrupt:
-        if not received:
-            raise
-        session.warn(f"{session.name}: ended by {signal.Signals(received[0]).name}")
-        raise SystemExit(128 + received[0]) from None
     except NoxEnvsError as error:
         session.error(harmless(str(error)))
     except OSError as error:
         session.error(harmless(f"{error.filename or session.name}: {error.strerror or error}"))
-    finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _host(session: nox.Session) -> Host:
@@ -198,6 +207,8 @@ def _host(session: nox.Session) -> Host:
 
     def recreate() -> None:
         venv.reuse_existing = False
+        if os.path.islink(venv.location):  # noqa: PTH114, a text already
+            os.unlink(venv.location)  # noqa: PTH108
         # uv clears no folder that is not a venv, and the uv of a killed run may still write to one.
         tries = 1_000
         while Path(venv.location).exists() and (tries := tries - 1):
@@ -237,6 +248,7 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
             failure = ""
         except CommandFailed as error:
             failure = str(error)
+        _stop_if_ended()
         said.seek(0)
         output = redact(said.read())
     if failure:
@@ -282,6 +294,7 @@ def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tup
             if not command.allow_failure:
                 raise
             session.warn(f"{session.name}: {program} failed, which the spec allows")
+    _stop_if_ended()
 
 
 def _publish(report: Report, *, annotate: bool = True) -> None:

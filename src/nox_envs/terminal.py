@@ -35,7 +35,8 @@ def forget_reader() -> None:
 
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal or the log of a CI job could act on escaped."""
-    text = text.replace("##[", "#\\x23[")  # a workflow command of GitHub Actions, anywhere in a line
+    if "##" in text:  # a command of GitHub Actions, Azure Pipelines or TeamCity, anywhere in a line
+        text = re.sub(r"##(?=\w*\[)", r"#\\x23", text)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -113,7 +113,7 @@ def _files(path: Path, *, named: bool) -> list[tuple[Path, str]]:
         raise NoxEnvsError(f"{path}: no such file or folder")
     folder = path if path.is_dir() else path.parent
     found = islice(path.rglob("*.json"), 20_000) if path.is_dir() else [path]
-    files = sorted(file for file in found if file.is_file())
+    files = sorted(file for file in found if file.is_file() and (file == path or not file.is_symlink()))
     given = [part for part in folder.resolve().parts if part not in _TAIL][-1:] if named else []
     # In whole projects there is JSON of others, too.
     ours = [file for file in files if file.parts[-3:-1] == _TAIL[1:]] or files
