@@ -180,7 +180,7 @@ def test_a_lock_is_not_written_through_a_link_that_leads_out_of_the_project(
     project.write("envs.yaml", "version: 1\nenvironments:\n  a: {requirements: [apple>=1]}\n")
     failed = project.nox("-s", "lock")
     assert failed.returncode == 1
-    assert "a link leads out of the project; replace it by a file or folder" in failed.output
+    assert "a link leads out of the project (replace it by a file or folder)" in failed.output
     assert os.listdir(tmp_path / "outside") == []
 
 

@@ -131,10 +131,14 @@ def test_what_each_interpreter_of_a_venv_is_and_pyvenv_cfg_are_facts(bare_venv: 
         (folder / name).symlink_to(target)
     (folder / "python-config").write_text("")
     (folder / "pypy3").write_text("copy")
-    facts = take(bare_venv.location).interpreter.facts
+    for name in ("pypy3", "python"):
+        os.utime(folder / name, ns=(7, 7))
+    found = take(bare_venv.location).interpreter
+    facts = found.facts
+    assert found.state == "1 bytes, written at 7"
     digest = hashlib.sha256((bare_venv.location / "pyvenv.cfg").read_bytes()).hexdigest()
     assert facts == (
-        ("pypy3", "a file of 4 bytes"),
+        ("pypy3", "a file of 4 bytes, written at 7"),
         ("python", "a link to ../../real (real)"),
         ("python3", "a link to python"),
         ("python3.12", "a link to nowhere"),

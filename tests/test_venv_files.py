@@ -159,7 +159,7 @@ def test_a_venv_as_installed_has_no_finding(bare_venv: BareVenv) -> None:
     cache = bare_venv.site / "apple" / "__pycache__"
     cache.mkdir()
     for ending in (".cpython-312.pyc", ".cpython-312-pytest-8.3.pyc", ".cpython-312.pyc.1402"):
-        (cache / f"__init__{ending}").write_bytes(b"\xcb\r\r\n\0\0\0\0more")
+        (cache / f"__init__{ending}").write_bytes(b"\xcb\r\r\n\0\0\0\0of sources")
     (bare_venv.site / "apple" / "__init__.pyc").write_bytes(b"")
     assert check(bare_venv) == check(bare_venv, receipt_now(bare_venv), "changed") == ()
 
@@ -299,14 +299,22 @@ def test_unowned_files_are_told_and_whole_folders_as_one(bare_venv: BareVenv) ->
 
 def test_bytecode_that_is_used_without_its_source_is_told(bare_venv: BareVenv) -> None:
     names = ("timestamp", "unchecked", "odd", "checked")
-    install(bare_venv, "apple", {f"{name}.py": b"x" for name in names})
-    (bare_venv.site / "__pycache__").mkdir()
+    rows = "".join(f"__pycache__/{name}.cpython-312.pyc,,\n" for name in (*names, "gone"))
+    install(bare_venv, "apple", {f"{name}.py": b"x" for name in (*names, "short", "link")}, more=rows)
+    cache = bare_venv.site / "__pycache__"
+    cache.mkdir()
     for flags, name in enumerate(names):
-        header = b"\xcb\r\r\n" + flags.to_bytes(4, "little")
-        (bare_venv.site / f"__pycache__/{name}.cpython-312.pyc").write_bytes(header)
-    (found,) = check(bare_venv)
-    assert (found.kind, Path(found.path).name) == ("unowned", "unchecked.cpython-312.pyc")
-    assert found.actual == "bytecode that Python uses without looking at its source"
+        header = b"\xcb\r\r\n" + flags.to_bytes(4, "little") + b"of its source"
+        (cache / f"{name}.cpython-312.pyc").write_bytes(header)
+    (cache / "gone.cpython-312.pyc").write_bytes(header)
+    (cache / "short.cpython-312.pyc").write_bytes(header[:12])
+    (cache / "link.cpython-312.pyc").symlink_to("timestamp.cpython-312.pyc")
+    told = [(one.kind, Path(one.path).name.partition(".")[0], one.actual) for one in check(bare_venv)]
+    odd = "a file that is not bytecode"
+    assert told == [
+        ("unowned", "link", odd), ("unowned", "short", odd),
+        ("unowned", "unchecked", "bytecode that Python uses without looking at its source"),
+    ]  # fmt: skip
 
 
 def test_programs_that_nothing_owns_and_changed_ones_of_the_creator_are_told(bare_venv: BareVenv) -> None:

@@ -79,6 +79,13 @@ def read_text(path: Path, *, shown: str, limit: int = LIMIT) -> str:
     raise FileProblems([Problem(place=place, message=message, hint=hint)])
 
 
+def refuse_outside(path: Path, root: Path, *, shown: str) -> None:
+    """Raise FileProblems for a file that links lead out of the directory `root`."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        message, hint = "a link leads out of the project", "replace it by a file or folder"
+        raise FileProblems([Problem(place=Place(origin=shown), message=message, hint=hint)])
+
+
 def reason(error: OSError) -> str:
     """Return what the system says is wrong, in words."""
     return error.strerror or str(error) or type(error).__name__
@@ -111,7 +118,7 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
         mode = None if target.is_symlink() or not target.exists() else target.stat().st_mode
         if mode is not None and not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "is not a regular file")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, linked=durable)
         staging = target.parent / f".nox-envs-{os.getpid()}-{os.urandom(8).hex()}.tmp"
         # O_EXCL with 0o666 gives a new file the mode that the user's umask asks for.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -130,6 +137,13 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
             raise
     except (OSError, ValueError) as error:
         raise _unwritten(path, error) from None
+
+
+def make_folder(path: Path, *, linked: bool = False) -> None:
+    """Create a folder; raises OSError where something else is, or a link, unless it may be `linked`."""
+    if not linked and path.is_symlink():
+        raise OSError(errno.ELOOP, "its folder is a link", str(path))
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def _unwritten(path: Path, error: OSError | ValueError) -> NoxEnvsError:
@@ -167,9 +181,9 @@ class FileLock:
         Changing is not atomic: another process may have had the lock in between.
         """
         if self._handle is None:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE | getattr(os, "O_NOFOLLOW", 0)
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(self._path.parent)
                 self._handle = os.fdopen(os.open(self._path, flags, 0o666), "ab")
             except OSError as error:
                 raise _unwritten(self._path, error) from None

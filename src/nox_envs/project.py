@@ -16,7 +16,7 @@ from zlib import crc32
 
 from nox_envs.codec import decode
 from nox_envs.errors import FileProblems, NoxEnvsError, Place, Problem, did_you_mean
-from nox_envs.files import digest, read_bytes, read_text, write_atomically
+from nox_envs.files import digest, make_folder, read_bytes, read_text, refuse_outside, write_atomically
 from nox_envs.findings import Findings, apply_options
 from nox_envs.spec.types import Point
 from nox_envs.values import given, replace
@@ -210,7 +210,10 @@ class Project:
     @property
     def state(self) -> Path:
         """Return the folder, inside nox's, that holds reports, file locks, wheels and the points."""
-        return self.root / self.envdir / ".nox-envs"
+        state = self.root / self.envdir / ".nox-envs"
+        if state.is_symlink():
+            raise NoxEnvsError(f"{state}: is a link; delete it")
+        return state
 
     def location(self, session: str) -> Path:
         """Return the directory of a session's venv, as nox names it."""
@@ -407,6 +410,7 @@ class Project:
         if path not in self._locks:
             file = self.root / path
             there = os.path.lexists(file)
+            refuse_outside(file, self.root, shown=path)
             self._locks[path] = parse_lock(read_text(file, shown=path), path) if there else None
         return self._locks[path]
 
@@ -460,7 +464,7 @@ class Project:
             from tempfile import TemporaryDirectory
 
             parent = self.state / "wheels"
-            parent.mkdir(parents=True, exist_ok=True)
+            make_folder(parent)
             folder = TemporaryDirectory(dir=parent)
             self._wheels[python] = folder, build(Path(folder.name))
         return self._wheels[python][1]

@@ -229,7 +229,12 @@ class Repair:
                 line=summary_line(clean),
                 report=render(Report(environments=(clean,)), "json"),
             )
-        receipt = replace(receipt, lock=self._project.lock_digest(self._plan), verdict=verdict)
+        receipt = replace(
+            receipt,
+            lock=self._project.lock_digest(self._plan),
+            interpreter=checked.snapshot.interpreter,
+            verdict=verdict,
+        )
         if receipt != read_receipt(self._host.location):
             write_receipt(self._host.location, receipt)
 

@@ -92,7 +92,7 @@ def check_venv(
             session=point.session,
             line=lines.get(one.package, ""),
             why=asked_by(one.package) if one.package and (one.package in lines or one.expected) else (),
-            fix=_fix(one, point, plan, lock, lines.get(one.package, "").rpartition(":")[0]),
+            fix=_fix(one, lines.get(one.package, ""), point, plan, lock),
         )
         for one in dict.fromkeys(found)
     ]
@@ -109,7 +109,7 @@ def _recorded_pins(receipt: Receipt) -> Iterator[Pin]:
             yield Pin(name=one.name, version=one.version, source=source)
 
 
-def _fix(one: Finding, point: Point, plan: LockPlan, lock: Lock | None, file: str) -> str:
+def _fix(one: Finding, line: str, point: Point, plan: LockPlan, lock: Lock | None) -> str:
     match one.kind, one.severity:
         case _, "note":
             return ""
@@ -119,10 +119,11 @@ def _fix(one: Finding, point: Point, plan: LockPlan, lock: Lock | None, file: st
             how = f"ignore the path in {point.place.origin}; else require one of them"
             return f"if both packages are needed, {how}"
         case "inconsistent", _ if plan.path:
-            return regenerate(plan, lock.commands if lock else (), file)
+            return regenerate(plan, lock.commands if lock else (), line.rpartition(":")[0])
     unseen = one.kind in _DAMAGE and (point.drift.files or "off") == "off"
     repaired = (point.drift.policy or "repair") == "repair" and not unseen and one.kind != "inconsistent"
-    return findings.run_command(point.session, recreate=not repaired)
+    command = findings.run_command(point.session, recreate=not repaired)
+    return " && ".join(filter(None, (one.fix, command)))
 
 
 # Requirements among installed distributions.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, did_you_mean
-from nox_envs.files import read_text, write_atomically
+from nox_envs.files import read_text, refuse_outside, write_atomically
 from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan, regenerate
@@ -148,8 +147,7 @@ def _write(run: LockRun, job: Job, found: Resolved, text: str) -> LockResult:
                 different.remove(path)
     for path in different if not run.dry_run else ():
         target = run.root / path
-        if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(run.root)):
-            raise NoxEnvsError("a link leads out of the project; replace it by a file or folder")
+        refuse_outside(target, run.root, shown=path)
         write_atomically(target, texts[path])
     before, after = _versions(job.kept), _versions(found.lock.pins)
     counts = Counter({"=": len(before.items() & after.items())})

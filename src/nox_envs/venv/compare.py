@@ -87,6 +87,10 @@ def _python_findings(expectation: Expectation, snapshot: Snapshot) -> Iterator[F
     for name in changed[:1]:
         before, after = (f"{name}: {one.get(name, 'nothing')}" for one in (built, now))
         yield finding("python", expected=before, actual=after)
+    state = receipt.interpreter.state if receipt else actual.state
+    if state != actual.state and not changed:
+        before, after = (f"an interpreter of {one}" for one in (state, actual.state))
+        yield finding("python", severity="note", expected=before, actual=after)
 
 
 def _severity(expected: Interpreter | Python, actual: Interpreter) -> Severity | None:
@@ -189,6 +193,7 @@ class _Packages:
             return
         if now:
             expected, actual = "the artifact that was installed", f"another one of version {one.version}"
+            actual += ", whose RECORD cannot be read" if now == "unreadable" else ""
             yield finding("artifact", one.name, expected=expected, actual=actual, path=one.path)
         else:
             path = os.path.join(one.path, "RECORD")

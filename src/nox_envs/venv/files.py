@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import PurePath
 from typing import TypeAlias
 
@@ -17,12 +18,14 @@ from nox_envs.findings import FilesMode, Finding, Findings, finding
 from nox_envs.lock.pins import INDEX, local_path
 from nox_envs.spec.types import Pairs
 from nox_envs.venv.receipt import Receipt
-from nox_envs.venv.snapshot import Distribution, Snapshot, linked, listed, unread
+from nox_envs.venv.snapshot import Distribution, Snapshot, linked, unread
 
 # PEP 427 asks for sha256 or better; the guaranteed algorithms of this family are these.
 _SIZES = {"sha256": 32, "sha384": 48, "sha512": 64}
 # What has become a link since it was listed is not opened, and a pipe does not make us wait.
 _FLAGS = sum(getattr(os, f"O_{name}", 0) for name in ("RDONLY", "NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC"))
+# Of all RECORDs of a venv together.
+_MOST_ROWS = 500_000
 _CREATOR = Distribution(name="", version="", path="", source=INDEX)
 
 # Who claims a file, with hash and size as a RECORD writes them.
@@ -36,7 +39,7 @@ def read_record(one: Distribution) -> tuple[list[tuple[str, str, str]], str]:
         return rows, ""
     try:
         data = read_bytes(os.path.join(one.path, "RECORD"), 1 << 23, follow=False)
-        if data.count(b"\n") > 500_000:
+        if data.count(b"\n") > _MOST_ROWS:
             return [], "RECORD has too many rows"
         for number, row in enumerate(csv.reader(data.decode("utf-8").split("\n"), strict=True), start=1):
             path, expected, size = (*row, "", "", "")[:3]
@@ -74,8 +77,11 @@ def claims_of(snapshot: Snapshot) -> tuple[dict[str, list[Claim]], list[Finding]
     """Return which distributions claim each file, and what is wrong with RECORDs."""
     claims: dict[str, list[Claim]] = {}
     defects: list[Finding] = []
+    count = 0
     for one in snapshot.distributions:
-        rows, defect = read_record(one)
+        too_many = "RECORD is not read: those of the other packages have too many rows"
+        rows, defect = read_record(one) if count < _MOST_ROWS else ([], too_many)
+        count += len(rows)
         site = os.path.dirname(one.path)  # noqa: PTH120, hot
         for written, expected, size in rows:
             if path := _placed(site, written, snapshot.location):
@@ -168,7 +174,9 @@ class _Files:
         for path, claims in sorted(self._claims.items()):
             if not self._is_right(path, claims):
                 yield from self._compared(path, [claim for claim in claims if claim[1]])
-        for path in sorted({*self._files, *self._strays} - self._claims.keys() - self._known):
+        # Python does not ask who claims the bytecode that it uses.
+        claimed = {path for path in self._claims if not _is_cached(path)}
+        for path in sorted({*self._files, *self._strays} - claimed - self._known):
             if actual := self._strange(path):
                 yield finding("unowned", actual=actual, path=path)
 
@@ -177,7 +185,7 @@ class _Files:
         _, expected, size = claims[0]
         if len(claims) > 1:
             return False
-        if not expected or (path.endswith(".pyc") and "__pycache__" in path):
+        if not expected or _is_cached(path):
             return True
         status = self._files.get(path)
         if status is None or status.st_mtime_ns >= self._since or str(status.st_size) != size:
@@ -202,10 +210,11 @@ class _Files:
             if actual == "missing":
                 yield finding("file-missing", owner.name, expected=name, path=path)
                 return
-            if actual.startswith("sha") and (shared := os.lstat(path).st_nlink) > 1:
-                hint = f"uv's cache shares the edit; run: uv cache clean {owner.name}"
-                actual += f" (a file with {shared} names: {hint})"
-            yield finding("file-modified", owner.name, expected=expected, actual=actual, path=path)
+            fix = ""
+            if actual.startswith("sha") and os.lstat(path).st_nlink > 1:
+                actual += " (a link to uv's cache, which has the edit too)"
+                fix = f"uv cache clean {owner.name}"
+            yield finding("file-modified", owner.name, expected=expected, actual=actual, path=path, fix=fix)
             return
 
     def _content(self, path: str, algorithm: str) -> str:
@@ -235,19 +244,29 @@ class _Files:
         folder, _, name = path.rpartition(os.sep)
         if path not in self._files:
             importable = (folder in self._tops and name.isidentifier()) or f"{path}.py" in self._files
-            return "a folder that no distribution owns" if importable or listed(path) else ""
-        cached = folder.endswith("__pycache__")
+            try:
+                empty = not os.listdir(path)
+            except OSError:
+                empty = False  # what cannot be listed may hold anything
+            return "a folder that no distribution owns" if importable or not empty else ""
+        cached = _is_cached(path)
         stem = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}" if cached else path[:-4]
         if f"{stem}.py" not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
-            return "a file that no distribution owns"
-        if not cached:
-            return ""
-        try:
-            with open(path, "rb", opener=_open) as stream:
-                unchecked = stream.read(8)[4:] == b"\1\0\0\0"  # the flags of hash-based files (PEP 552)
-        except OSError:
-            unchecked = True  # what cannot be read is not known to be checked
-        return "bytecode that Python uses without looking at its source" if unchecked else ""
+            return "" if path in self._claims else "a file that no distribution owns"
+        head = b""
+        with suppress(OSError):
+            if cached and stat.S_ISREG(self._files[path].st_mode):
+                with open(path, "rb", opener=_open) as stream:
+                    head = stream.read(16)
+        if cached and (len(head) < 16 or head[2:4] != b"\r\n"):
+            return "a file that is not bytecode"
+        # The flags of hash-based files (PEP 552).
+        return "bytecode that Python uses without looking at its source" if head[4:8] == b"\1\0\0\0" else ""
+
+
+def _is_cached(path: str) -> bool:
+    """Return whether a file is the bytecode that Python keeps for a module."""
+    return f"{os.sep}__pycache__{os.sep}" in path and ".pyc" in path
 
 
 def _open(path: str, _: int) -> int:

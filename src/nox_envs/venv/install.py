@@ -183,7 +183,8 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
         if one.kind == "python":
             return f"expected {one.expected}, found {one.actual}"
         # uv reads a RECORD to remove a package, and starts the venv's Python.
-        record = one.kind == "broken-metadata" and ("RECORD" in one.actual or "is a link" in one.actual)
+        kinds = ("artifact", "broken-metadata")
+        record = one.kind in kinds and ("RECORD" in one.actual or "is a link" in one.actual)
         hook = one.path.replace(os.sep, "/").endswith(tuple(f"/{path}" for path, _ in startup))
         ending = PurePath(one.path).suffix
         odd = ending in (".egg-info", ".egg-link", ".DIST-INFO") or not is_name(one.package or "x")

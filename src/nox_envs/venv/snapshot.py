@@ -32,7 +32,8 @@ _IMPLEMENTATION = r"(?mi)^implementation[ \t]*=[ \t]*(\w+)"
 _FREE_THREADED = r"(?i)\bpython\d+\.\d+t\b|freethreaded"
 _INTERPRETER = r"(?:python|pypy|graalpy)[0-9.]*[tdw]*(?:\.exe)?"
 _CUSTOMIZE = ("sitecustomize.", "usercustomize.")
-_IMPORTED = r"""(?:import(?:__\(["']|[ \t]+)|from[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)"""
+_CODE = (".py", ".pyc", ".so", ".pyd")
+_IMPORTED = r"""(?:import(?:__\(["']|_module\(["']|[ \t]+)|from[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)"""
 _LEGACY = (".egg-info", ".egg-link")
 _RECORDS = (".dist-info", *_LEGACY)
 _STAMP = attrgetter("st_size", "st_mtime_ns", "st_ino")
@@ -49,13 +50,15 @@ class Interpreter:
     """The interpreter of a venv.
 
     `version` is as complete as the venv tells (`3.12.1`), `implementation` as in `sys.implementation.name`.
-    `facts` decide which Python runs: what each interpreter in `bin` is, and pyvenv.cfg, in sorted order.
+    `facts` decide which Python runs: what each interpreter in `bin` is, and pyvenv.cfg, in sorted order;
+    `state` tells whether that Python was replaced in place.
     """
 
     version: str
     implementation: str
     free_threaded: bool = False
     facts: Pairs = ()
+    state: str = ""
 
     def __str__(self) -> str:
         implementation = self.implementation.removeprefix("cpython")
@@ -120,13 +123,13 @@ def evidence(location: Path) -> str:
     """
     try:
         snapshot, sites, programs = _look(location.absolute())
-        found = [Path(snapshot.programs, name).stat() for name in {"python", "python.exe"} & {*programs}]
-        found += [status for site, entries in sites.items() for status in _metadata(site, entries)]
-    except (OSError, NoxEnvsError):  # the link to a Python may lead nowhere
+        found = [status for site, entries in sites.items() for status in _metadata(site, entries)]
+    except (OSError, NoxEnvsError):
         return ""
     odd = [found for _, found in snapshot.startup if not re.fullmatch("sha256:[0-9a-f]{64}", found)]
+    lost = snapshot.interpreter.facts[:-1] and not snapshot.interpreter.state
     shown = repr((snapshot, programs)).encode() + marshal.dumps([*map(_STAMP, found)], 2)
-    return "" if odd or snapshot.leftovers else sha256(shown).hexdigest()
+    return "" if odd or lost or snapshot.leftovers else sha256(shown).hexdigest()
 
 
 def _metadata(site: str, entries: list[os.DirEntry[str]]) -> list[os.stat_result]:
@@ -162,10 +165,12 @@ def _startup(sites: _Sites) -> Iterator[str]:
                     text = read_bytes(f"{site}/{name}", _LARGE, follow=False).decode("utf-8", "replace")
                     lists = re.findall(_IMPORTED, "\n".join(re.findall(r"(?m)^import[ \t].*", text)))
                     modules |= {word.strip().partition(".")[0] for some in lists for word in some.split(",")}
-        found = {f"{name}.py" for name in modules}.intersection(names)
-        packages = [os.path.join(name, "__init__.py") for name in modules.intersection(names)]
-        found |= {file for file in packages if os.path.lexists(os.path.join(site, file))}
-        yield from [os.path.join(site, file) for file in sorted(hooks | found)]
+        # Python takes a package before a module, and compiled ones without their source.
+        files = {name for name in names if name.partition(".")[0] in modules and name.endswith(_CODE)}
+        for package in modules.intersection(names):
+            inside = listed(os.path.join(site, package))
+            files |= {os.path.join(package, name) for name in inside if name.startswith("__init__.")}
+        yield from [os.path.join(site, file) for file in sorted(hooks | files)]
 
 
 def file_digest(path: str) -> str:
@@ -187,6 +192,8 @@ def record_digest(distribution: Distribution) -> str:
 
 def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
     """Return a snapshot without distributions, what is in site-packages, and the names of the programs."""
+    if os.path.islink(location):  # noqa: PTH114, hot
+        raise NotAVenv(f"{location}: is not a virtual environment: it is a link")
     try:
         config = read_bytes(location / "pyvenv.cfg", _SMALL, follow=False)
     except OSError as error:
@@ -203,11 +210,16 @@ def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
     implementation = (kind[1] if kind else library["name"] if library else "cpython").lower()
     pythons = re.findall(rf"(?m)^{_INTERPRETER}$", "\n".join(programs))
     leads = [(name, _lead(os.path.join(folder, name))) for name in pythons]
+    state = ""
+    with suppress(OSError):  # the link may lead nowhere
+        status = os.stat(os.path.join(folder, "python.exe" if "python.exe" in pythons else "python"))  # noqa: PTH116, hot
+        state = f"{status.st_size} bytes, written at {status.st_mtime_ns}"
     interpreter = Interpreter(
         version=version or (library["minor"] if library else ""),
         implementation={"python": "cpython", "graalvm": "graalpy"}.get(implementation, implementation),
         free_threaded=bool(library["threads"] if library else re.search(_FREE_THREADED, text)),
         facts=(*leads, ("pyvenv.cfg", f"a file with sha256 {sha256(config).hexdigest()[:16]}")),
+        state=state,
     )
     entries = [entry for site in sites.values() for entry in site]
     leftovers = [one.path for one in entries if one.name[0] == "~" and one.is_dir(follow_symlinks=False)]
@@ -275,7 +287,8 @@ def listed(folder: str | Path) -> list[str]:
 
 def _lead(path: str) -> str:
     if not os.path.islink(path):  # noqa: PTH114, hot
-        return f"a file of {os.stat(path).st_size} bytes"  # noqa: PTH116, hot
+        status = os.stat(path)  # noqa: PTH116, hot
+        return f"a file of {status.st_size} bytes, written at {status.st_mtime_ns}"
     link = os.readlink(path)  # noqa: PTH115, hot
     if os.sep not in link:  # to another program in the folder, which tells where it leads
         return _shown(f"a link to {link}")
