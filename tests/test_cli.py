@@ -246,6 +246,21 @@ def test_quiet_says_only_what_is_wrong(run: Run) -> None:
     assert loud[0] == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links are other things there")
+def test_links_out_of_the_project_are_neither_read_nor_written(run: Run, here: Path, tmp_path: Path) -> None:
+    secret = tmp_path.parent / f"{tmp_path.name}-outside"
+    write(secret, {"secret": "s3cret:x:0\n", "state/spec": ""})
+    (here / "requirements").mkdir()
+    (here / "requirements/tests.txt").symlink_to(secret / "secret")
+    for verb in ("check", "drift"):
+        code, out, err = run(verb, spec=LOCKED)
+        assert (code, "s3cret" in out + err, "leads out of the project" in out + err) == (2, False, True)
+    (here / ".nox").mkdir()
+    (here / ".nox/.nox-envs").symlink_to(secret / "state")
+    code, _, err = run("check")
+    assert (code, f"{here / '.nox/.nox-envs'}: is a link; delete it\n") == (2, err)
+
+
 # streams
 
 

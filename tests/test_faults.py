@@ -246,6 +246,36 @@ def test_a_signal_ends_a_lock_run_that_waits_for_its_index(demo: Project, silenc
     assert "ended by SIGTERM" in output.read_text()
 
 
+def test_a_command_that_ends_well_on_a_signal_is_the_last_one(demo: Project) -> None:
+    wait = "import os, signal, sys, time; signal.signal(15, lambda *_: sys.exit(0))\n"
+    wait += "signal.signal(2, lambda *_: sys.exit(0)); open('started', 'w').close(); time.sleep(600)\n"
+    demo.write("wait.py", wait)
+    more = WAITING.replace("wait.py]", "wait.py, python more.py]")
+    demo.write("more.py", "open('more', 'w').close()")
+    demo.write("envs.yaml", more)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        (demo.root / "started").unlink(missing_ok=True)
+        output = demo.root.parent / "output"
+        process = start(demo, "-s", "demo", output=output)
+        wait_for((demo.root / "started").exists, process)
+        process.send_signal(number)
+        assert process.wait(timeout=PATIENCE) == 128 + number, output.read_text()
+    assert not (demo.root / "more").exists()
+
+
+def test_a_signal_ends_what_creates_a_venv(demo: Project) -> None:
+    started = demo.root / "started"
+    slow = f"import time; open({str(started)!r}, 'w').close(); time.sleep(600)\n"
+    demo.write("slow/venv.py", slow)
+    demo.write("envs.yaml", SPEC.replace("demo: {", "demo: {backend: venv, "))
+    output = demo.root.parent / "output"
+    process = start(demo, "-s", "demo", output=output, env={"PYTHONPATH": str(demo.root / "slow")})
+    wait_for(started.exists, process)
+    process.terminate()
+    assert process.wait(timeout=PATIENCE) == 143, output.read_text()
+    assert "ended by SIGTERM" in output.read_text()
+
+
 def together(project: Project, count: int, *arguments: str) -> list[str]:
     """Run nox several times at once, and return what each said."""
     outputs = [project.root.parent / f"output-{number}" for number in range(count)]

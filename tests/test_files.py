@@ -107,6 +107,19 @@ def test_a_link_is_followed_unless_the_file_can_be_made_again(tmp_path: Path) ->
     assert ((tmp_path / "link").is_symlink(), (tmp_path / "real").read_text()) == (False, "new")
 
 
+@posix
+def test_what_can_be_made_again_is_never_made_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "folder").symlink_to("outside")
+    (tmp_path / "lock").symlink_to("outside/made")
+    with pytest.raises(NoxEnvsError, match="its folder is a link"):
+        write_atomically(tmp_path / "folder/state", "state", durable=False)
+    for path, why in (("folder/lock", "its folder is a link"), ("lock", "symbolic links")):
+        with pytest.raises(NoxEnvsError, match=why):
+            FileLock(tmp_path / path, waiting=lambda: None).acquire()
+    assert os.listdir(tmp_path / "outside") == []
+
+
 def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("old")
     (tmp_path / "folder" / "kept").mkdir(parents=True)

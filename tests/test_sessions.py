@@ -372,6 +372,20 @@ def test_a_venv_that_was_moved_is_recreated(demo: Project) -> None:
     assert "no drift" in demo.nox("--envdir", ".venvs", "-s", "demo", check=True).output
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links are other things there")
+def test_a_venv_behind_a_link_is_recreated_and_what_the_link_leads_to_stays(demo: Project) -> None:
+    demo.nox("-s", "demo", check=True)
+    venv, outside = demo.root / ".nox/demo", demo.root.parent / "outside"
+    venv.rename(outside)
+    venv.symlink_to(outside)
+    (outside / "precious.txt").write_text("")
+    before = sorted(path.name for path in outside.rglob("*"))
+    drift = demo.cli("drift", "demo")
+    assert (drift.returncode, "it is a link" in drift.output) == (1, True)
+    assert "recreating the venv" in demo.nox("-s", "demo", check=True).output
+    assert (venv.is_symlink(), sorted(path.name for path in outside.rglob("*"))) == (False, before)
+
+
 # Without a lock.
 
 LOOSE = """

@@ -90,6 +90,26 @@ def test_the_hook_of_setup_py_develop_has_the_folders_of_its_links_and_nothing_e
     assert [found.kind for found in check(bare_venv, receipt)] == kinds
 
 
+@pytest.mark.parametrize(
+    "name", [
+        "_apple/__init__.pyc", "_apple/__init__.cpython-312-x86_64-linux-gnu.so", "_apple.abi3.so",
+        "sitecustomize/__init__.pyc", "sitecustomize.pyc",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("imports", ["import _apple", "import sys; importlib.import_module('_apple')"])
+def test_what_runs_in_place_of_an_imported_module_is_a_hook(
+    bare_venv: BareVenv, name: str, imports: str
+) -> None:
+    install(bare_venv, "apple", {"apple.pth": f"{imports}\n".encode(), "_apple.py": b""})
+    receipt = receipt_now(bare_venv)
+    assert len(receipt.startup) == 2
+    (bare_venv.site / name).parent.mkdir(exist_ok=True)
+    (bare_venv.site / name).write_bytes(b"evil")
+    assert [(found.kind, found.path) for found in check(bare_venv, receipt)] == [
+        ("startup-hook", str(bare_venv.site / name))
+    ]
+
+
 def test_a_record_that_was_rewritten_answers_for_no_start_up_file(bare_venv: BareVenv) -> None:
     info = install(bare_venv, "apple", {"apple.py": b""})
     receipt = receipt_now(bare_venv)

@@ -20,6 +20,7 @@ from nox_envs.values import replace, value
 # How the headers of other tools name the command and the Python that a lock was made with.
 _COMMAND = r"(?m)^#[^\n]*command:[ ]*\n(?:#[ ]*\n)*#[ ]{2,}(\S[^\n]*)$"
 _MADE_FOR = r"(?i)(?:pip-compile with python |\s(?:-p|--python(?:-version)?)[ =])(\d{1,2}\.\d{1,2})"
+_MOST_PINS = 20_000
 _EXACT = re.compile(r"===?\s*([^\s,*]+)")
 
 
@@ -51,6 +52,8 @@ def parse_lock(text: str, origin: str) -> Lock:
     urls = [(number, line) for number, line in enumerate(text.split("\n"), 1) if "://" in line]
     secret = [number for number, line in urls if holds_credentials(line)]
     lines, wrong = read_requirements_file(redact(text) if secret else text, origin=origin, environ={})
+    if len(lines) > _MOST_PINS:
+        raise FileProblems([Invalid(f"has more than {_MOST_PINS:,} pins").at(Place(origin=origin))])
     problems, pins, leaks = [*wrong], list[Pin](), list[tuple[str, str]]()
     for line in lines:
         if isinstance(line, Option) and line.kind == "option":

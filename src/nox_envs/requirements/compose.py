@@ -21,7 +21,9 @@ from nox_envs.values import replace, value
 
 Names: TypeAlias = tuple[str, ...]
 
+# In one entry of an environment, and in all of them.
 _LIMIT = 20_000
+_MOST = 200_000
 
 
 @value
@@ -207,6 +209,7 @@ class Composer:
         self._root = root
         self._environ = environ
         self.variables = False
+        self._count = 0
         self._folders: dict[str, LocalProject] = {}
         self.files: dict[str, Contents] = {}
         self._walks: dict[tuple[str, types.Entry], Walk] = {}
@@ -280,6 +283,10 @@ class Composer:
         if entry.kind == "include" and entry.text in self.sets:
             entry, path = replace(entry, place=self.sets[entry.text].place), f"requirements.{entry.text}"
         if (path, entry) not in self._walks:
+            if self._count > _MOST:
+                message = f"all environments together come to more than {_MOST:,} requirements"
+                raise FileProblems([Invalid(message, "share them in requirement sets").at(entry.place, path)])
             walk = self._walks[path, entry] = Walk(self)
             walk.entry(entry, path, () if entry.kind == "include" else why, constraint)
+            self._count += len(walk.requirements)
         return self._walks[path, entry]

@@ -45,6 +45,7 @@ class LocalProject:
         self._text = ""
         self._data: Mapping[str, object] = {}
         self._lists: dict[tuple[tuple[str, ...], str], tuple[tuple[str, bool, Place], ...]] = {}
+        self._named: dict[tuple[str, ...], dict[str, str]] = {}
         self.problems: tuple[Problem, ...] = ()
         try:
             if self._has(PYPROJECT):
@@ -116,7 +117,9 @@ class LocalProject:
             return self._lists[asked]
         if len(self._lists) == _MOST_LISTS:
             raise Invalid(f"{self._origin} has more than {_MOST_LISTS} groups and extras")
-        known = {canonical_name(one): one for one in self._table(*table)}
+        if table not in self._named:
+            self._named[table] = {canonical_name(one): one for one in self._table(*table)}
+        known = self._named[table]
         if asked[1] not in known and table != ("project",):
             kind = "dependency group" if table == GROUPS else "extra"
             near = did_you_mean(name, list(known.values())[:200])
