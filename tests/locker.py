@@ -12,7 +12,7 @@ from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan, layer_plan
 from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.run import LockResult, lock_all
-from nox_envs.lock.text import Lock, parse_lock, render_lock
+from nox_envs.lock.text import Lock, parse_lock, read_foreign, render_lock
 from nox_envs.requirements.text import Declared, read_requirement
 from nox_envs.spec.types import Package, Point
 from nox_envs.values import replace
@@ -115,6 +115,8 @@ class Locker:
     def lock_of(self, plan: LockPlan) -> Lock | None:
         """Return a lock on disk."""
         file = self.root / plan.path
+        if not plan.managed and file.exists():
+            return read_foreign(self.root, plan.files, environ={})
         return parse_lock(file.read_text(encoding="utf-8"), origin=plan.path) if file.exists() else None
 
     def pin(self, plan: LockPlan, name: str) -> Pin:

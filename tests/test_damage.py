@@ -317,7 +317,7 @@ def test_files_that_no_distribution_owns_are_told_and_left(demo: Project) -> Non
     for name in ("one.py", "deep/two.py"):
         (site / "stray" / name).write_text("")
     (site / "apple/__pycache__").mkdir(exist_ok=True)
-    (site / "apple/__pycache__/__init__.cpython-399.pyc").write_bytes(b"x" * 16)
+    (site / "apple/__pycache__/__init__.cpython-399.pyc").write_bytes(b"x\r\r\n" * 4)
     assert told(demo) == [("unowned", "", "warning")] * 2
     demo.venv("demo").uninstall("plum")
     ran = demo.nox("-s", "demo", check=True)

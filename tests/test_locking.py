@@ -131,7 +131,7 @@ def test_a_check_is_offline_writes_nothing_and_says_what_does_not_match(locked: 
     ("words", "message"),
     [
         (("-P", "appel"), "--upgrade-package: no lock has 'appel' (did you mean 'apple'?)"),
-        (("-P", "zzz==1"), "--upgrade-package: no lock has 'zzz' (nox-envs freeze lists them)"),
+        (("-P", "zzz==1"), "--upgrade-package: no lock has 'zzz' (write the name of a package in a lock)"),
         (("-P", "apple=="), "--upgrade-package: 'apple==' is not a requirement (write name, name>=1.0"),
         (("test",), "no environment 'test' (did you mean 'tests'?)"),
         (("--check", "--upgrade"), "--check changes nothing: run it without --upgrade"),

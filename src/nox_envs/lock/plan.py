@@ -200,7 +200,9 @@ def regenerate(plan: LockPlan, commands: Pairs, file: str = "") -> str:
     """
     if plan.managed:
         return lock_command(plan.environments)
-    named = " && ".join([command for path, command in commands if file in ("", path)])
+    known = dict(commands)
+    all_named = " && ".join(known.values()) if known.keys() >= {*plan.files} else ""
+    named = known.get(file) if file else all_named
     return plan.command or named or f"regenerate {file or ', '.join(plan.files)} with the tool that writes it"
 
 
