@@ -362,7 +362,6 @@ class Project:
         return self._pins[path]
 
     def _with_layers(self, plan: LockPlan) -> LockPlan:
-        """Add the content of the locks that constrain a plan, so that its digest tells it."""
         layers = [(base.path, _pins_digest(self.lock_of(base))) for base in self.bases(plan)]
         return replace(plan, related=(*plan.related, *layers)) if layers else plan
 

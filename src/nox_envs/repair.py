@@ -83,7 +83,6 @@ class Repair:
     # The lock.
 
     def _require_lock(self) -> None:
-        """End the session if the lock no longer matches the spec."""
         self._locked = self._counting("lock", self._project.lock_findings(self._plan, (self._point,)))
         self._tell(self._locked)
         if broken := [one for one in self._locked if one.severity == "error"]:
@@ -184,7 +183,6 @@ class Repair:
         return receipt, self._check(receipt, proving=True)
 
     def _install(self, checked: Checked | None) -> None:
-        """Let uv change what differs; without `checked` install what is declared."""
         project, point, plan = self._project, self._point, self._plan
         if not checked:
             names = [one.name for one in plan.requirements if not one.url and not one.path]
@@ -206,7 +204,6 @@ class Repair:
     # What is said.
 
     def _conclude(self, status: Status, receipt: Receipt, checked: Checked, repaired: Findings = ()) -> None:
-        """Write the report and the receipt of a venv that is as it was locked; else end the session."""
         self._found = checked.findings
         self._tell(drift_in(checked.findings))
         drifted = drift_in(checked.findings) or drift_in(self._locked)

@@ -82,7 +82,6 @@ def _finished(found: Iterable[Finding], plan: LockPlan, point: Point, commands: 
 
 
 def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
-    """Yield what is wrong with a lock whatever it is for: leaks, and pins without a hash if it is ours."""
     for actual, line in lock.leaks:
         expected = "a lock without options, credentials and paths of one machine"
         severity: Severity = "error" if managed else "warning" if "credentials" in actual else "note"

@@ -178,7 +178,6 @@ def plan_points(points: list[Point], inputs: PlanInputs, path: str = "", pylock:
 
 
 def _paths(point: Point, values: Pairs, python: str) -> tuple[str, str]:
-    """Return the path of a lock and that of its pylock (empty: none); raises FileProblems."""
     name = "-".join([point.environment, *filter(None, [python]), *(f"{axis}{text}" for axis, text in values)])
     named = LOCK_FILE.format(environment=re.sub(r"[^A-Za-z0-9._+-]+", "-", name))
     path = (point.lock.file or (named,))[0]

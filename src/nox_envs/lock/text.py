@@ -127,7 +127,6 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
 
 
 def _head(text: str) -> str:
-    """Return the comments at the top of a lock, and the empty line below them."""
     match = re.match(r"(?:#[^\n]*\n)*\n?", text)
     return match[0] if match else ""
 
@@ -141,7 +140,6 @@ def _named(declared: Declared, text: str) -> Declared:
 
 
 def _pin_of(declared: Declared) -> Pin:
-    """Return the pin that a line of a lock declares; raises Invalid for one that is not a pin."""
     url = declared.url or declared.path
     exact = _EXACT.fullmatch(declared.specifier)
     if not declared.name or not (exact or url):

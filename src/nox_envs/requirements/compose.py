@@ -133,7 +133,6 @@ class Walk:
                     raise Invalid(f"{line.text} is not read from a requirements file", hint)
 
     def _add(self, declared: Declared, constraint: bool = False) -> None:
-        """Add a requirement, a local path with the name of its project; raises Invalid."""
         path, local = declared.path, re.match(r"[a-z]+\+file:", declared.url)
         if not self._foreign and (local or re.match(r"/|(?:\./)?(?:~|[A-Za-z]:)", path)):
             hint = "write git+https://…" if local else "write a relative one: ./folder or ../folder"
@@ -158,7 +157,6 @@ class Walk:
         return project
 
     def _own(self, extras: tuple[str, ...], place: Place, why: Names, marker: str = "") -> None:
-        """Gather the dependencies of the project itself, or the project where only a build tells them."""
         project = self._project()
         if not project.buildable:
             raise Invalid("there is no project here to take dependencies of", f"add [project] to {PYPROJECT}")

@@ -69,7 +69,6 @@ class LocalProject:
             return ""
 
     def _table(self, *keys: str) -> Mapping[str, object]:
-        """Return a table of pyproject.toml, an empty one if there is none."""
         found: object = self._data
         for key in keys:
             found = found.get(key) if isinstance(found, dict) else None

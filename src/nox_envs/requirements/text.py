@@ -275,7 +275,6 @@ def _requirement(text: str, hashes: Iterable[str], comments: str, place: Place) 
 
 @lru_cache(maxsize=8192)
 def _askers(comments: str) -> tuple[str, ...]:
-    """Return what the `# via` of comments names."""
     found = _VIA.search(comments)
     askers = [*(found[1] or "").split(", "), *re.split(r"\n[ \t]*#", found[2])] if found else []
     askers = [asker.strip() for asker in askers]

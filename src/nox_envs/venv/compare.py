@@ -68,7 +68,6 @@ def compare(expectation: Expectation, snapshot: Snapshot) -> Findings:
 
 
 def _python_findings(expectation: Expectation, snapshot: Snapshot) -> Iterator[Finding]:
-    """Yield how the interpreter differs from the one that is asked for, or else from the receipt's."""
     actual, receipt = snapshot.interpreter, expectation.receipt
     if receipt and moved(receipt, Path(snapshot.location)):
         yield finding("python", expected=f"a venv at {receipt.location}", actual="it was moved or copied")
@@ -107,8 +106,6 @@ def _severity(expected: Interpreter | Python, actual: Interpreter) -> Severity |
 
 
 class _Packages:
-    """What is installed beside what is expected, by name."""
-
     def __init__(self, expectation: Expectation, snapshot: Snapshot) -> None:
         self._expected = expectation
         recorded = expectation.receipt.distributions if expectation.receipt else ()

@@ -118,8 +118,6 @@ def file_findings(snapshot: Snapshot, receipt: Receipt | None, *, mode: FilesMod
 
 
 class _Files:
-    """The files of a venv: which RECORD claims each of them, and which are on disk."""
-
     def __init__(self, snapshot: Snapshot, receipt: Receipt | None, mode: FilesMode) -> None:
         self._location = snapshot.location
         self._real = os.path.realpath(snapshot.location)
@@ -145,7 +143,6 @@ class _Files:
         self._list()
 
     def _list(self) -> None:
-        """List the files of all folders in which a distribution has any, and the other folders."""
         owned = set(self._tops)
         for path in self._claims:
             folder = path.rpartition(os.sep)[0]
@@ -265,7 +262,6 @@ class _Files:
 
 
 def _is_cached(path: str) -> bool:
-    """Return whether a file is the bytecode that Python keeps for a module."""
     return f"{os.sep}__pycache__{os.sep}" in path and ".pyc" in path
 
 

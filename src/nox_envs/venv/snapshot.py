@@ -191,7 +191,6 @@ def record_digest(distribution: Distribution) -> str:
 
 
 def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
-    """Return a snapshot without distributions, what is in site-packages, and the names of the programs."""
     if os.path.islink(location):  # noqa: PTH114, hot
         raise NotAVenv(f"{location}: is not a virtual environment: it is a link")
     try:
@@ -372,7 +371,6 @@ def read_headers(path: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a text from a file name or a file so that it can be printed."""
     return text if len(text) <= 200 and text.isprintable() else re.sub(r"[^ -~]", "?", text[:200])
 
 
