@@ -31,8 +31,6 @@ _IMPLEMENTATION = r"(?mi)^implementation[ \t]*=[ \t]*(\w+)"
 # On Windows the library directory is always Lib.
 _FREE_THREADED = r"(?i)\bpython\d+\.\d+t\b|freethreaded"
 _INTERPRETER = r"(?:python|pypy|graalpy)[0-9.]*[tdw]*(?:\.exe)?"
-_CUSTOMIZE = ("sitecustomize.", "usercustomize.")
-_CODE = (".py", ".pyc", ".so", ".pyd")
 _IMPORTED = r"""(?:import(?:__\(["']|_module\(["']|[ \t]+)|from[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)"""
 _LEGACY = (".egg-info", ".egg-link")
 _RECORDS = (".dist-info", *_LEGACY)
@@ -157,20 +155,20 @@ def _startup(sites: _Sites) -> Iterator[str]:
     """Yield the files that run at every start, and the modules that `.pth` files import."""
     for site, entries in sites.items():
         names = [entry.name for entry in entries]
-        hooks = {name for name in names if name.endswith(".pth") or name.startswith(_CUSTOMIZE)}
-        modules = {name.removesuffix(".") for name in _CUSTOMIZE}
-        for name in hooks:
-            if name.endswith(".pth"):
-                with suppress(OSError):
-                    text = read_bytes(f"{site}/{name}", _LARGE, follow=False).decode("utf-8", "replace")
-                    lists = re.findall(_IMPORTED, "\n".join(re.findall(r"(?m)^import[ \t].*", text)))
-                    modules |= {word.strip().partition(".")[0] for some in lists for word in some.split(",")}
+        files = [name for name in names if name.endswith((".pth", ".py", ".pyc", ".so", ".pyd"))]
+        hooks = {name for name in files if name.endswith(".pth")}
+        modules = {"sitecustomize", "usercustomize"}
+        for name in [*hooks]:
+            with suppress(OSError):
+                text = read_bytes(f"{site}/{name}", _LARGE, follow=False).decode("utf-8", "replace")
+                lists = re.findall(_IMPORTED, "\n".join(re.findall(r"(?m)^import[ \t].*", text)))
+                modules |= {word.strip().partition(".")[0] for some in lists for word in some.split(",")}
         # Python takes a package before a module, and compiled ones without their source.
-        files = {name for name in names if name.partition(".")[0] in modules and name.endswith(_CODE)}
+        hooks |= {name for name in files if name.partition(".")[0] in modules}
         for package in modules.intersection(names):
             inside = listed(os.path.join(site, package))
-            files |= {os.path.join(package, name) for name in inside if name.startswith("__init__.")}
-        yield from [os.path.join(site, file) for file in sorted(hooks | files)]
+            hooks |= {os.path.join(package, name) for name in inside if name.startswith("__init__.")}
+        yield from [os.path.join(site, file) for file in sorted(hooks)]
 
 
 def file_digest(path: str) -> str:
