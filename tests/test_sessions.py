@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from nox_envs.values import replace
+from nox_envs.venv.receipt import read_receipt, write_receipt
 from tests.conftest import Project, Venv, uv
 from tests.index import Index
 
@@ -370,6 +372,19 @@ def test_a_venv_that_was_moved_is_recreated(demo: Project) -> None:
     moved = demo.nox("--envdir", ".venvs", "-s", "demo", check=True)
     assert "recreating the venv: it was installed at another path" in moved.output
     assert "no drift" in demo.nox("--envdir", ".venvs", "-s", "demo", check=True).output
+
+
+def test_an_interpreter_that_was_replaced_in_place_is_noted_once(demo: Project) -> None:
+    demo.nox("-s", "demo", check=True)
+    location = demo.root / ".nox/demo"
+    receipt = read_receipt(location)
+    assert receipt is not None
+    before = replace(receipt.interpreter, state="1 bytes, written at 7")
+    write_receipt(location, replace(receipt, interpreter=before, verdict=None))
+    noted = demo.nox("-s", "demo", check=True)
+    assert "expected an interpreter of 1 bytes, written at 7, found" in " ".join(noted.output.split())
+    again = demo.nox("-s", "demo", check=True)
+    assert ("interpreter" in again.output, "no drift" in again.output) == (False, True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links are other things there")

@@ -205,7 +205,7 @@ class Repair:
 
     def _conclude(self, status: Status, receipt: Receipt, checked: Checked, repaired: Findings = ()) -> None:
         self._found = checked.findings
-        self._tell(drift_in(checked.findings))
+        self._tell(tuple(one for one in checked.findings if one.kind == "python" or one.severity != "note"))
         drifted = drift_in(checked.findings) or drift_in(self._locked)
         report = self._write(
             "drift" if drifted else status, checked.findings or (() if drifted else repaired), checked
