@@ -87,18 +87,6 @@ class Parser(argparse.ArgumentParser):
         add = self.add_argument
         add("--fail-on", type=fail_conditions, default=("error",), metavar="WHAT", help=text)
 
-    def add_lock_options(self) -> None:
-        """Add the words that `nox -s lock --` takes."""
-        add = self.add_argument
-        self.add_environments()
-        add("--upgrade", "-U", action="store_true", help="take the newest of everything")
-        text = "take the newest of one package, or this version of it; may be repeated"
-        name = "NAME[==VERSION]"
-        add("--upgrade-package", "-P", action="append", default=[], metavar=name, help=text)
-        add("--check", action="store_true", help="say offline what no longer matches; write nothing")
-        add("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
-        add("--prune", action="store_true", help="remove locks that nothing declares")
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
@@ -226,20 +214,23 @@ def _say(asked: argparse.Namespace, text: str) -> None:
 # check, list, drift, report
 
 
-def _check(asked: argparse.Namespace) -> int:
+def check(project: Project, asked: argparse.Namespace, say: Callable[[str], None]) -> tuple[int, str]:
+    """Check locks for `nox-envs check` and `nox -s lock -- --check`; return the exit code and a summary."""
     from nox_envs.drift import check_locks
     from nox_envs.report.text import finding_lines
 
-    report, summary = check_locks(_project(asked), tuple(asked.environments))
+    report, summary = check_locks(project, tuple(asked.environments))
     for line in finding_lines(report.findings, colour=asked.colour):
-        print(line)
+        say(line)
     if report.problems:
         raise NoxEnvsError("\n".join(report.problems))
-    code, _ = verdict(report, strict=False)
-    if code:
-        print(harmless(summary), file=sys.stderr)
-    else:
-        _say(asked, summary)
+    return verdict(report, strict=False)[0], harmless(summary)
+
+
+def _check(asked: argparse.Namespace) -> int:
+    code, summary = check(_project(asked), asked, print)
+    if code or not asked.quiet:
+        print(summary, file=sys.stderr)
     return code
 
 
@@ -358,8 +349,7 @@ def _activate(asked: argparse.Namespace) -> int:
 def _matrix(asked: argparse.Namespace) -> int:
     from nox_envs.ci import matrix_rows, parse_shard, render_matrix
 
-    shard, project = parse_shard(asked.shard), _project(asked)
-    problems: list[Problem] = []
+    shard, project, problems = parse_shard(asked.shard), _project(asked), list[Problem]()
     points = project.select(tuple(asked.environments))
     named = asked.environments or asked.tag
     jobs = matrix_rows(

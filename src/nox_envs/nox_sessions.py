@@ -336,11 +336,17 @@ def _drift(project: Project, session: nox.Session, parser: Parser) -> None:
 
 def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
-    from nox_envs.drift import check_locks
-    from nox_envs.report.report import verdict
-    from nox_envs.report.text import finding_lines
+    from nox_envs.cli import check
 
-    parser.add_lock_options()
+    parser.add_environments()
+    parser.set_defaults(colour=False)
+    add = parser.add_argument
+    add("--upgrade", "-U", action="store_true", help="take the newest of everything")
+    text, name = "take the newest of one package, or this version of it; may be repeated", "NAME[==VERSION]"
+    add("--upgrade-package", "-P", action="append", default=[], metavar=name, help=text)
+    add("--check", action="store_true", help="say offline what no longer matches; write nothing")
+    add("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
+    add("--prune", action="store_true", help="remove locks that nothing declares")
     asked = parser.parse_args(session.posargs)
     if not asked.check:
         _regenerate(project, session, asked)
@@ -348,12 +354,8 @@ def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     for name in ("upgrade", "upgrade_package", "dry_run", "prune"):
         if getattr(asked, name):
             parser.error(f"--check changes nothing: run it without --{name.replace('_', '-')}")
-    report, summary = check_locks(project, tuple(asked.environments))
-    for line in finding_lines(report.findings):
-        session.warn("%s", line)
-    if report.problems:
-        raise NoxEnvsError("\n".join(report.problems))
-    if verdict(report, strict=False)[0]:
+    code, summary = check(project, asked, partial(session.warn, "%s"))
+    if code:
         session.error(summary)
     session.log("%s", summary)
 

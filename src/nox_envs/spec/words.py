@@ -15,7 +15,6 @@ from nox_envs.terminal import holds_credentials, redact
 from nox_envs.values import value
 
 RUN_TIME = ("posargs", "envdir")
-NAMING = ("name", "environment", "python", "py")
 LONGEST_SHOWN = 60
 # The name of a package (PEP 508), and how the files that pip and uv install from end.
 PACKAGE = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
