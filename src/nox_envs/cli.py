@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem, did_you_mean, nearest
 from nox_envs.findings import FILES_MODES, fail_conditions, run_command
 from nox_envs.report.report import FORMATS, verdict
-from nox_envs.terminal import forget_reader, harmless, wants_colour, write_anything
+from nox_envs.terminal import harmless, wants_colour, write_anything
 
 if TYPE_CHECKING:
     from nox_envs.project import Project
@@ -35,14 +35,6 @@ _EPILOG = """exit codes: 0 clean, 1 drift, 2 could not check, 130 interrupted
 
 nox builds and runs: `nox -s ENVIRONMENT` checks or builds a venv and runs its commands, `nox -s lock`
 regenerates locks. `nox-envs COMMAND --help` shows examples."""
-
-
-class Verb(NamedTuple):
-    """One command: a line of help, what it does, and an example."""
-
-    help: str
-    run: Callable[[argparse.Namespace], int]
-    example: str
 
 
 class Parser(argparse.ArgumentParser):
@@ -107,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(harmless(str(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:
-        forget_reader()
+        # Discard what is left for stdout, whose reader is gone; the interpreter would complain when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:
         print(harmless(f"{error.filename or 'nox-envs'}: {error.strerror or error}"), file=sys.stderr)
@@ -128,8 +121,10 @@ def _run(words: list[str]) -> int:
     commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND", parser_class=Parser)
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
-        example = f"example: nox-envs {VERBS[name].example}"
-        one = commands.add_parser(name, help=VERBS[name].help, epilog=example, formatter_class=_HELP)
+        about, run, example = VERBS[name]
+        epilog = f"example: nox-envs {example}"
+        one = commands.add_parser(name, help=about, epilog=epilog, formatter_class=_HELP)
+        one.set_defaults(run=run)
         _add_options(name, one)
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
@@ -145,7 +140,7 @@ def _run(words: list[str]) -> int:
         return 0
     if asked.command:
         asked.colour = wants_colour(sys.stdout, os.environ, asked.color)
-        return VERBS[asked.command].run(asked)
+        return int(asked.run(asked))
     parser.print_help(sys.stderr)
     return 2
 
@@ -403,15 +398,16 @@ def _init(asked: argparse.Namespace) -> int:
     return 0
 
 
+# Each command with a line of help, what it does, and an example.
 VERBS = {
-    "check": Verb("check the spec and its locks", _check, "check tests"),
-    "list": Verb("list the sessions of environments", _list, "list --format json"),
-    "drift": Verb("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
-    "freeze": Verb("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
-    "diff": Verb("show what changed between locks", _diff, "diff main: --format markdown"),
-    "report": Verb("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
-    "matrix": Verb("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
-    "activate": Verb("print the line that activates a venv", _activate, "activate tests --shell fish"),
-    "schema": Verb("print the JSON Schema of envs.yaml", _schema, "schema > envs.schema.json"),
-    "init": Verb("write a spec from what the project has", _init, "init --print"),
+    "check": ("check the spec and its locks", _check, "check tests"),
+    "list": ("list the sessions of environments", _list, "list --format json"),
+    "drift": ("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
+    "freeze": ("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
+    "diff": ("show what changed between locks", _diff, "diff main: --format markdown"),
+    "report": ("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
+    "matrix": ("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
+    "activate": ("print the line that activates a venv", _activate, "activate tests --shell fish"),
+    "schema": ("print the JSON Schema of envs.yaml", _schema, "schema > envs.schema.json"),
+    "init": ("write a spec from what the project has", _init, "init --print"),
 }
