@@ -7,10 +7,10 @@ import gc
 import io
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from time import strftime
 from typing import TYPE_CHECKING, NoReturn
 
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem, did_you_mean, nearest
@@ -196,9 +196,7 @@ def _spec_path(asked: argparse.Namespace) -> Path:
 def _project(asked: argparse.Namespace) -> Project:
     from nox_envs.project import Project
 
-    return Project(
-        _spec_path(asked), envdir=asked.envdir, environ=os.environ, today=time.strftime("%Y-%m-%d")
-    )
+    return Project(_spec_path(asked), envdir=asked.envdir, environ=os.environ, today=strftime("%Y-%m-%d"))
 
 
 def _say(asked: argparse.Namespace, text: str) -> None:
