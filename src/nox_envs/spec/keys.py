@@ -22,7 +22,7 @@ _DAY = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _THAN_HINT = "write a date (2026-01-31), a time (2026-01-31T00:00:00Z) or a span ('7 days')"
 
-_ANY = text()
+_ANY = text("a text")
 _FLAG = choice(True, False)
 _INTEGER = converted(text("an integer", "0|-?[1-9][0-9]{0,9}"), lambda digits, _: int(digits))
 _VALUE = text("a value", r"\S(?:.*\S)?", "write one line without spaces around it")

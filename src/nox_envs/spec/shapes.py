@@ -94,9 +94,7 @@ def _listed(words: list[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def text(
-    expected: str = "a text", pattern: str = "", hint: str = "", check: Callable[[str], str] = str
-) -> Shape[str]:
+def text(expected: str, pattern: str = "", hint: str = "", check: Callable[[str], str] = str) -> Shape[str]:
     """Return the shape of a text that matches a whole `pattern`; `check` may change it or raise Invalid."""
 
     def read(node: Node, problems: Problems) -> str:
