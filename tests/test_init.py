@@ -102,7 +102,7 @@ def drafted(root: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def points_of(text: str) -> tuple[Point, ...]:
-    return expand(read_spec(text, origin="envs.yaml"))
+    return expand(read_spec(text, origin="envs.yaml"), reserved=("lock", "drift"))
 
 
 # what is drafted

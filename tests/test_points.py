@@ -24,7 +24,7 @@ def points(environments: str, *, python: str | None = None) -> tuple[Point, ...]
     """Expand the environments in a text; the sets `app`, `pg` and `mysql` are there."""
     text = "version: 1\nrequirements: {app: [], pg: [], mysql: []}\nenvironments:\n"
     text += textwrap.indent(textwrap.dedent(environments), "  ")
-    return expand(read_spec(text, origin="envs.yaml"), python=python)
+    return expand(read_spec(text, origin="envs.yaml"), reserved=("lock", "drift"), python=python)
 
 
 def sessions(environments: str, *, python: str | None = None) -> list[str]:

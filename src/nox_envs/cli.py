@@ -7,16 +7,16 @@ import gc
 import io
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from time import strftime
+from typing import TYPE_CHECKING, NoReturn
 
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem, did_you_mean, nearest
 from nox_envs.findings import FILES_MODES, fail_conditions, run_command
 from nox_envs.report.report import FORMATS, verdict
-from nox_envs.terminal import forget_reader, harmless, wants_colour, write_anything
+from nox_envs.terminal import harmless, wants_colour, write_anything
 
 if TYPE_CHECKING:
     from nox_envs.project import Project
@@ -35,14 +35,6 @@ _EPILOG = """exit codes: 0 clean, 1 drift, 2 could not check, 130 interrupted
 
 nox builds and runs: `nox -s ENVIRONMENT` checks or builds a venv and runs its commands, `nox -s lock`
 regenerates locks. `nox-envs COMMAND --help` shows examples."""
-
-
-class Verb(NamedTuple):
-    """One command: a line of help, what it does, and an example."""
-
-    help: str
-    run: Callable[[argparse.Namespace], int]
-    example: str
 
 
 class Parser(argparse.ArgumentParser):
@@ -87,18 +79,6 @@ class Parser(argparse.ArgumentParser):
         add = self.add_argument
         add("--fail-on", type=fail_conditions, default=("error",), metavar="WHAT", help=text)
 
-    def add_lock_options(self) -> None:
-        """Add the words that `nox -s lock --` takes."""
-        add = self.add_argument
-        self.add_environments()
-        add("--upgrade", "-U", action="store_true", help="take the newest of everything")
-        text = "take the newest of one package, or this version of it; may be repeated"
-        name = "NAME[==VERSION]"
-        add("--upgrade-package", "-P", action="append", default=[], metavar=name, help=text)
-        add("--check", action="store_true", help="say offline what no longer matches; write nothing")
-        add("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
-        add("--prune", action="store_true", help="remove locks that nothing declares")
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
@@ -119,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(harmless(str(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:
-        forget_reader()
+        # Discard what is left for stdout, whose reader is gone; the interpreter would complain when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:
         print(harmless(f"{error.filename or 'nox-envs'}: {error.strerror or error}"), file=sys.stderr)
@@ -140,8 +121,10 @@ def _run(words: list[str]) -> int:
         words.sort(key=lambda word: word not in VERBS)
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
-        example = f"example: nox-envs {VERBS[name].example}"
-        one = commands.add_parser(name, help=VERBS[name].help, epilog=example, formatter_class=_HELP)
+        about, run, example = VERBS[name]
+        epilog = f"example: nox-envs {example}"
+        one = commands.add_parser(name, help=about, epilog=epilog, formatter_class=_HELP)
+        one.set_defaults(run=run)
         _add_options(name, one)
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
@@ -156,7 +139,7 @@ def _run(words: list[str]) -> int:
         return 0
     if asked.command:
         asked.colour = wants_colour(sys.stdout, os.environ, asked.color)
-        return VERBS[asked.command].run(asked)
+        return int(asked.run(asked))
     parser.print_help(sys.stderr)
     return 2
 
@@ -213,9 +196,7 @@ def _spec_path(asked: argparse.Namespace) -> Path:
 def _project(asked: argparse.Namespace) -> Project:
     from nox_envs.project import Project
 
-    return Project(
-        _spec_path(asked), envdir=asked.envdir, environ=os.environ, today=time.strftime("%Y-%m-%d")
-    )
+    return Project(_spec_path(asked), envdir=asked.envdir, environ=os.environ, today=strftime("%Y-%m-%d"))
 
 
 def _say(asked: argparse.Namespace, text: str) -> None:
@@ -226,20 +207,23 @@ def _say(asked: argparse.Namespace, text: str) -> None:
 # check, list, drift, report
 
 
-def _check(asked: argparse.Namespace) -> int:
+def check(project: Project, asked: argparse.Namespace, say: Callable[[str], None]) -> tuple[int, str]:
+    """Check locks for `nox-envs check` and `nox -s lock -- --check`; return the exit code and a summary."""
     from nox_envs.drift import check_locks
     from nox_envs.report.text import finding_lines
 
-    report, summary = check_locks(_project(asked), tuple(asked.environments))
+    report, summary = check_locks(project, tuple(asked.environments))
     for line in finding_lines(report.findings, colour=asked.colour):
-        print(line)
+        say(line)
     if report.problems:
         raise NoxEnvsError("\n".join(report.problems))
-    code, _ = verdict(report, strict=False)
-    if code:
-        print(harmless(summary), file=sys.stderr)
-    else:
-        _say(asked, summary)
+    return verdict(report, strict=False)[0], harmless(summary)
+
+
+def _check(asked: argparse.Namespace) -> int:
+    code, summary = check(_project(asked), asked, print)
+    if code or not asked.quiet:
+        print(summary, file=sys.stderr)
     return code
 
 
@@ -358,8 +342,7 @@ def _activate(asked: argparse.Namespace) -> int:
 def _matrix(asked: argparse.Namespace) -> int:
     from nox_envs.ci import matrix_rows, parse_shard, render_matrix
 
-    shard, project = parse_shard(asked.shard), _project(asked)
-    problems: list[Problem] = []
+    shard, project, problems = parse_shard(asked.shard), _project(asked), list[Problem]()
     points = project.select(tuple(asked.environments))
     named = asked.environments or asked.tag
     jobs = matrix_rows(
@@ -413,15 +396,16 @@ def _init(asked: argparse.Namespace) -> int:
     return 0
 
 
+# Each command with a line of help, what it does, and an example.
 VERBS = {
-    "check": Verb("check the spec and its locks", _check, "check tests"),
-    "list": Verb("list the sessions of environments", _list, "list --format json"),
-    "drift": Verb("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
-    "freeze": Verb("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
-    "diff": Verb("show what changed between locks", _diff, "diff main: --format markdown"),
-    "report": Verb("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
-    "matrix": Verb("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
-    "activate": Verb("print the line that activates a venv", _activate, "activate tests --shell fish"),
-    "schema": Verb("print the JSON Schema of envs.yaml", _schema, "schema > envs.schema.json"),
-    "init": Verb("write a spec from what the project has", _init, "init --print"),
+    "check": ("check the spec and its locks", _check, "check tests"),
+    "list": ("list the sessions of environments", _list, "list --format json"),
+    "drift": ("compare spec, locks, venvs and installed files", _drift, "drift 'tests*' --files all"),
+    "freeze": ("print what a venv has, as requirements", _freeze, "freeze tests > installed.txt"),
+    "diff": ("show what changed between locks", _diff, "diff main: --format markdown"),
+    "report": ("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
+    "matrix": ("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
+    "activate": ("print the line that activates a venv", _activate, "activate tests --shell fish"),
+    "schema": ("print the JSON Schema of envs.yaml", _schema, "schema > envs.schema.json"),
+    "init": ("write a spec from what the project has", _init, "init --print"),
 }

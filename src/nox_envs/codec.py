@@ -27,8 +27,6 @@ _SCALARS: dict[object, tuple[str, Schema]] = {
     float: ("a number from 0 on", {"type": "number", "minimum": 0}),
     Count: ("a number from 0 on", {"type": "integer", "minimum": 0}),
 }
-
-
 _PAIRS = (tuple[str, str], ...)
 
 

@@ -265,13 +265,9 @@ def version_change(old: str, new: str) -> tuple[ChangeKind, str]:
 
 def render_diff(found: Diff, format: DiffFormat, *, colour: bool = False) -> str:  # noqa: A002
     """Return a diff in one of the formats; `colour` matters to text only."""
-    match format:
-        case "text":
-            return "".join(f"{line}\n" for line in _text(found, colour))
-        case "json":
-            return json_text({"schema": SCHEMA, "different": found.different, **contents(found)})
-        case "markdown":
-            return "".join(f"{line}\n" for line in _markdown(found))
+    if format == "json":
+        return json_text({"schema": SCHEMA, "different": found.different, **contents(found)})
+    return "".join(f"{line}\n" for line in (_text(found, colour) if format == "text" else _markdown(found)))
 
 
 def _summary(found: Diff) -> list[str]:

@@ -157,5 +157,4 @@ def fail_conditions(text: str) -> tuple[str, ...]:
 
 def fails(one: Finding, conditions: tuple[str, ...]) -> bool:
     """Return whether a finding is at least as severe as a condition says, or of a kind that it names."""
-    severities = SEVERITIES[SEVERITIES.index(one.severity) :]
-    return one.kind in conditions or not set(severities).isdisjoint(conditions)
+    return not {one.kind, *SEVERITIES[SEVERITIES.index(one.severity) :]}.isdisjoint(conditions)

@@ -144,10 +144,9 @@ class _Survey:
             return {}
         command = dict(read.commands).get(path, "")
         pythons = [*read.pythons, *re.findall(r"(?:-p|--python-version)[ =](3\.[0-9]+)", command)]
-        of_project = _INPUTS.findall(command) == [PYPROJECT]
         return {
             "python": f'"{pythons[0]}"' if pythons else "",
-            "requirements": "[{extra: []}]" if of_project else "",
+            "requirements": "[{extra: []}]" if _INPUTS.findall(command) == [PYPROJECT] else "",
             "lock": f"{{managed: false, file: {_scalar(path)}}}",
         }
 

@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import nox
 import nox.registry
-import nox.virtualenv
 from nox.command import CommandFailed
-from nox.virtualenv import VirtualEnv
+from nox.virtualenv import UV, VirtualEnv
 
 from nox_envs.errors import InstallFailed, NoxEnvsError
 from nox_envs.host import Host
@@ -102,9 +101,7 @@ def _register(project: Project, rows: list[Row]) -> None:
     def run(session: nox.Session, point: str = "", **_: object) -> None:
         _run_point(project, session, by_session.get(point or session.name, first))
 
-    def declare(
-        name: str, row: Row, python: str | list[str] | None, requires: tuple[str, ...], tags: tuple[str, ...]
-    ) -> None:
+    def declare(name: str, row: Row, python: str | list[str] | None) -> None:
         nox.session(
             name=name,
             python=python,
@@ -112,8 +109,8 @@ def _register(project: Project, rows: list[Row]) -> None:
             reuse_venv=True,
             allow_parallel=True,
             default=row.default,
-            requires=list(requires),
-            tags=list(tags),
+            requires=list(row.requires),
+            tags=list(row.tags),
         )(run)
 
     run.__doc__ = first.description
@@ -131,12 +128,12 @@ def _register(project: Project, rows: list[Row]) -> None:
             nox.param(row.python, row.session, id=row.session[begin:-1], tags=list(row.tags)) for row in rows
         ]
         run = nox.parametrize(["python", "point"], parameters)(run)
-        declare(environment, first, None, first.requires, ())
+        declare(environment, first._replace(tags=()), None)
     elif alike and pythons and len({*required}) == len({row.tags for row in rows}) == 1:
-        declare(environment, first, [row.python or "" for row in rows], required[0], first.tags)
+        declare(environment, first._replace(requires=required[0]), [row.python or "" for row in rows])
     else:
         for row in rows:
-            declare(row.session, row, row.python, row.requires, row.tags)
+            declare(row.session, row, row.python)
         if environment not in by_session:
 
             def whole(session: nox.Session) -> None:
@@ -217,8 +214,7 @@ def _host(session: nox.Session) -> Host:
 
     def may_install() -> bool:
         # With `-R` or `--no-install` nox runs nothing that installs into a reused venv.
-        version = (nox.virtualenv.UV, "--version")
-        return session.run_install(*version, external=True, silent=True, log=False) is not None
+        return session.run_install(UV, "--version", external=True, silent=True, log=False) is not None
 
     return Host(
         location=Path(venv.location).absolute(),
@@ -242,9 +238,7 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         try:
             # The variable contradicts --verify-hashes, which uv refuses.
-            session.run_install(
-                nox.virtualenv.UV, *argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said
-            )
+            session.run_install(UV, *argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said)
             failure = ""
         except CommandFailed as error:
             failure = str(error)
@@ -260,18 +254,16 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
 
 def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tuple[str, ...] | None) -> None:
     """Run a command of the spec in the venv; a failure ends the session."""
-    program = command.argv[0]
+    program, place = command.argv[0], command.place
     directory = Path(command.change_dir) if command.change_dir else None
     if directory is not None and not directory.is_dir():
-        session.error(
-            f"{command.place}: change_dir: no directory {str(directory)!r}; create it, or name another one"
-        )
+        session.error(f"{place}: change_dir: no directory {str(directory)!r}; create it, or name another one")
     # In the venv, one that nox provides, or written as a path.
     known = Path(program).name != program or program in session.virtualenv.allowed_globals
     path = os.pathsep.join(session.bin_paths or ())
     if not (command.external or known or shutil.which(program, path=path)):
         session.error(
-            f"{command.place}: {program!r} is not installed in the venv; add the package that brings it to"
+            f"{place}: {program!r} is not installed in the venv; add the package that brings it to"
             " the requirements, or write external: true to run the one on this machine"
         )
     environ: dict[str, str | None] = {}
@@ -290,7 +282,7 @@ def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tup
             )
         except CommandFailed as error:
             if error.return_code is None:
-                session.error(f"{command.place}: {program!r} is not on this machine; install it")
+                session.error(f"{place}: {program!r} is not on this machine; install it")
             if not command.allow_failure:
                 raise
             session.warn(f"{session.name}: {program} failed, which the spec allows")
@@ -350,11 +342,17 @@ def _drift(project: Project, session: nox.Session, parser: Parser) -> None:
 
 def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     """Regenerate locks: nox -s lock -- [ENVIRONMENT ...] [--upgrade] [--check], and more with --help."""
-    from nox_envs.drift import check_locks
-    from nox_envs.report.report import verdict
-    from nox_envs.report.text import finding_lines
+    from nox_envs.cli import check
 
-    parser.add_lock_options()
+    parser.add_environments()
+    parser.set_defaults(colour=False)
+    add = parser.add_argument
+    add("--upgrade", "-U", action="store_true", help="take the newest of everything")
+    text, name = "take the newest of one package, or this version of it; may be repeated", "NAME[==VERSION]"
+    add("--upgrade-package", "-P", action="append", default=[], metavar=name, help=text)
+    add("--check", action="store_true", help="say offline what no longer matches; write nothing")
+    add("--dry-run", action="store_true", help="resolve, show the changes, write nothing")
+    add("--prune", action="store_true", help="remove locks that nothing declares")
     asked = parser.parse_args(session.posargs)
     if not asked.check:
         _regenerate(project, session, asked)
@@ -362,12 +360,8 @@ def _lock(project: Project, session: nox.Session, parser: Parser) -> None:
     for name in ("upgrade", "upgrade_package", "dry_run", "prune"):
         if getattr(asked, name):
             parser.error(f"--check changes nothing: run it without --{name.replace('_', '-')}")
-    report, summary = check_locks(project, tuple(asked.environments))
-    for line in finding_lines(report.findings):
-        session.warn("%s", line)
-    if report.problems:
-        raise NoxEnvsError("\n".join(report.problems))
-    if verdict(report, strict=False)[0]:
+    code, summary = check(project, asked, partial(session.warn, "%s"))
+    if code:
         session.error(summary)
     session.log("%s", summary)
 
@@ -410,7 +404,7 @@ def _results(project: Project, chosen: set[str], asked: argparse.Namespace) -> I
         project=own.name,
         settings=own.uv_settings,
         environ=os.environ,
-        uv=nox.virtualenv.UV,
+        uv=UV,
         python=sys.executable,
         upgrade=asked.upgrade,
         packages=tuple(asked.upgrade_package),

@@ -28,11 +28,6 @@ def write_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def forget_reader() -> None:
-    """Discard what is left for stdout, whose reader is gone; the interpreter would complain when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def printable(text: str) -> str:
     """Return `text` with everything that a terminal or the log of a CI job could act on escaped."""
     if "##" in text:  # a command of GitHub Actions, Azure Pipelines or TeamCity, anywhere in a line

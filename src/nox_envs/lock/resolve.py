@@ -72,8 +72,8 @@ class LockRun:
 
     @property
     def upgraded(self) -> frozenset[str]:
-        """Return the canonical names of `packages`."""
-        return frozenset(canonical_name(re.split(r"[^\w.-]", text)[0]) for text in self.packages)
+        """Return the canonical names of `packages`; raises Invalid for one that is not a requirement."""
+        return frozenset(read_requirement(text).name for text in self.packages)
 
 
 @value
@@ -356,11 +356,9 @@ def refuse_sourced(plan: LockPlan, settings: Mapping[str, object], names: Iterab
         keys = first if isinstance(first, dict) else {}
         if canonical_name(name) in required and keys.get("index") not in dict(plan.indexes):
             way = next((text for key, text in _INSTEAD.items() if key in keys), "-e ./ and its folder")
-            revision = [f"@{keys[key]}" for key in ("rev", "tag", "branch") if key in keys]
-            instead = "".join(
-                ["-e " * bool(keys.get("editable")), way.format_map({**keys, "name": name}), *revision]
-            )
-            instead = instead.replace("./.", ".")
+            revision = "".join(f"@{keys[key]}" for key in ("rev", "tag", "branch") if key in keys)
+            option, path = "-e " * bool(keys.get("editable")), way.format_map({**keys, "name": name})
+            instead = f"{option}{path}{revision}".replace("./.", ".")
             message = "its entry in [tool.uv.sources] does not count; in envs.yaml, write"
             wrong.append(f"{name}: {message} {instead}")
     if wrong:

@@ -20,7 +20,6 @@ from nox_envs.lock.plan import LockPlan, regenerate
 from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.text import Lock, parse_lock, render_lock
 from nox_envs.processes import end_all
-from nox_envs.requirements.text import read_requirement
 from nox_envs.terminal import printable
 from nox_envs.values import replace, value
 
@@ -78,15 +77,14 @@ def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
     """Raise NoxEnvsError for a package to upgrade that no lock has."""
     known: set[str] = set()
     try:
-        for text in run.packages:
-            read_requirement(text)
+        upgraded = run.upgraded
     except Invalid as wrong:
         raise NoxEnvsError(f"--upgrade-package: {wrong.message} ({wrong.hint})") from None
-    for plan in plans if run.packages else ():
+    for plan in plans if upgraded else ():
         known |= {declared.name for declared in plan.requirements}
         with contextlib.suppress(FileProblems):
             known |= {pin.name for lock in [run.lock_of(plan)] if lock for pin in lock.pins}
-    for name in sorted(run.upgraded - known):
+    for name in sorted(upgraded - known):
         hint = did_you_mean(name, known) or "write the name of a package in a lock"
         raise NoxEnvsError(f"--upgrade-package: no lock has {name!r} ({hint})")
 

@@ -19,8 +19,7 @@ def render_github(report: Report) -> str:
         for finding in one.findings:
             same = replace(finding, environment="", session="")
             found.setdefault((same, one.lock, one.status == "repaired"), []).append(one.title)
-    remarks = [(_LEVELS[severity], text) for severity, text in report.remarks]
-    made = [(level, _command(level, text)) for level, text in remarks]
+    made = [(_LEVELS[severity], _command(_LEVELS[severity], text)) for severity, text in report.remarks]
     for (finding, lock, repaired), titles in found.items():
         level = "notice" if repaired else _LEVELS[finding.severity]
         lines = sentences(finding, several(titles, 5), repaired=repaired)

@@ -92,8 +92,7 @@ def gather(paths: tuple[Path, ...], expected: Iterable[Point] = ()) -> Report:
                 report = Report(environments=(), problems=tuple(map(str, error.problems)))
             reports.append(report)
             for one in report.environments:
-                origin = "/".join(filter(None, (sender, one.origin)))
-                environments += [replace(one, origin=origin)]
+                environments += [replace(one, origin="/".join(filter(None, (sender, one.origin))))]
     sent, reason = {one.session for one in environments}, "no report"
     environments += [
         EnvironmentReport(environment=one.environment, session=one.session, status="skipped", reason=reason)

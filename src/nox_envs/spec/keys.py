@@ -16,14 +16,13 @@ from nox_envs.values import replace
 
 _MOST_VALUES = 1_000_000
 
-_NAME = "[a-z0-9][a-z0-9_-]{0,79}"
 _NAME_HINT = "use lower case letters, digits, '-' and '_', at most 80"
 _PACKAGE_HINT = "write the name alone, without version"
 _DAY = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _THAN_HINT = "write a date (2026-01-31), a time (2026-01-31T00:00:00Z) or a span ('7 days')"
 
-_ANY = text()
+_ANY = text("a text")
 _FLAG = choice(True, False)
 _INTEGER = converted(text("an integer", "0|-?[1-9][0-9]{0,9}"), lambda digits, _: int(digits))
 _VALUE = text("a value", r"\S(?:.*\S)?", "write one line without spaces around it")
@@ -31,7 +30,7 @@ _FILLED = text("a text", r"[\s\S]*\S[\s\S]*", "write a text, or remove the key")
 _WORD = text("one word", r"\S+", "write several words as a list")
 _VARIABLE = text("the name of an environment variable", r"[^=\s]+")
 _SET = text("a valid name", "[a-z0-9][a-z0-9_.-]{0,79}", _NAME_HINT.replace("'-'", "'.', '-'"))
-_ENVIRONMENT = text("a valid name", f"_?{_NAME}", _NAME_HINT)
+_ENVIRONMENT = text("a valid name", "_?[a-z0-9][a-z0-9_-]{0,79}", _NAME_HINT)
 _EXTRA = text("a valid name", rf"{words.PACKAGE}|.*\{{.*", "use letters, digits, '-', '_' and '.'")
 _PATH = text("a path", r"(?!.*(?:://|\\)).*\S.*", "write a relative path with '/'; URLs are not read")
 _URL = text("the URL of an index", r"(?:https?://[^\s/]|file:///)\S*", "write https://…, or file:///…")
@@ -62,7 +61,6 @@ _LOCK_OF = Key("lock", _ENVIRONMENT, "Another environment: its lock constrains t
 _TEXT = converted(text("a requirement", r"[\s\S]*\S[\s\S]*", 'such as "requests>=2.31"'), _requirement)
 _ENTRIES = list_of(by_kind(_TEXT, _ENTRY))
 _CONSTRAINTS = list_of(by_kind(_TEXT, entry_of(_FILE, _LOCK_OF)))
-_BUILD_CONSTRAINTS = list_of(by_kind(_TEXT, entry_of(_FILE)))
 _REQUIRED = list_of(converted(_FILLED, lambda name, place: Entry(kind="session", text=name, place=place)))
 
 _WORDS = converted(list_of(_ANY), lambda argv, _: words.checked_argv(argv))
@@ -136,7 +134,7 @@ _LAYER_KEYS = (
     Key("name", _VALUE, "The name of each session, such as py{py}-django{django}."),
     Key("requirements", _ENTRIES, "What is installed. A bare name is a requirement set."),
     Key("constraints", _CONSTRAINTS, "Limits on versions: requirements, files, or {lock: ENVIRONMENT}."),
-    Key("build_constraints", _BUILD_CONSTRAINTS, "Limits on what builds sdists."),
+    Key("build_constraints", list_of(by_kind(_TEXT, entry_of(_FILE))), "Limits on what builds sdists."),
     Key("resolution", choice("highest", "lowest", "lowest-direct"), "Which versions are preferred."),
     Key("exclude_newer", _NEWER, "Leave out newer releases: a date, a time or a span ('7 days')."),
     Key("allow_prereleases", by_kind(_FLAG, _PACKAGES), "true, or the packages that may be pre-releases."),
@@ -160,7 +158,7 @@ _LAYER_KEYS = (
 
 
 def _axis(name: str) -> str:
-    if name in (*words.NAMING, *words.RUN_TIME, *[key.name for key in _LAYER_KEYS]):
+    if name in ("name", "environment", "python", "py", *words.RUN_TIME, *[key.name for key in _LAYER_KEYS]):
         raise Invalid(f"{words.show(name)} cannot name an axis: it has a meaning of its own")
     return name
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from nox_envs.errors import FileProblems, Place, Problem, did_you_mean
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import types, words
-from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Variant
+from nox_envs.spec.types import Environment, Layer, LockOptions, Point, Spec, Variant
 from nox_envs.values import contents, given, replace
 
 MOST_POINTS = 20_000
@@ -23,9 +23,7 @@ FILLED = (*_REQUIREMENTS, "description", "package", "tags", "requires", "lock", 
 _APPENDED = frozenset((*_REQUIREMENTS, *RUN_FIELDS[:3]))
 
 
-def expand(
-    spec: types.Spec, *, reserved: tuple[str, ...] = ("lock", "drift"), python: str | None = None
-) -> tuple[Point, ...]:
+def expand(spec: Spec, *, reserved: tuple[str, ...] = (), python: str | None = None) -> tuple[Point, ...]:
     """Return the points of every environment, in the order written.
 
     `reserved` are the names of the built-in sessions. `python` is what `nox -P` forces: every environment has

@@ -9,7 +9,8 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar, cast
 from nox_envs.errors import Invalid, Place
 from nox_envs.spec.document import Mapping, Node, Problems, Scalar, Sequence, is_null
 from nox_envs.spec.types import Entry, EntryKind
-from nox_envs.spec.words import refuse_credentials, show
+from nox_envs.spec.words import show
+from nox_envs.terminal import holds_credentials
 
 Fragment: TypeAlias = dict[str, object]
 
@@ -19,6 +20,8 @@ T_co = TypeVar("T_co", covariant=True)
 Reader: TypeAlias = Callable[[Node, Problems], T_co | None]
 Kinds: TypeAlias = tuple[type[Node], ...]
 
+# Any URL may name a database of the tests; these are the ones that installers open.
+_FETCHED = r"(?i)\b(?:(?:git|hg|bzr|svn)\+)?(?:https?|ftp|ssh|git|svn)://\S*"
 # An editor takes `3.10` for a number; we read the text as written.
 _TEXT: Fragment = {"type": ["string", "number", "boolean"]}
 # What to write instead of an unknown key: those that belong elsewhere, and those of tox that are not similar.
@@ -92,14 +95,14 @@ def _listed(words: list[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def text(
-    expected: str = "a text", pattern: str = "", hint: str = "", check: Callable[[str], str] = str
-) -> Shape[str]:
+def text(expected: str, pattern: str = "", hint: str = "", check: Callable[[str], str] = str) -> Shape[str]:
     """Return the shape of a text that matches a whole `pattern`; `check` may change it or raise Invalid."""
 
     def read(node: Node, problems: Problems) -> str:
         word = str(node.value)
-        refuse_credentials(word)
+        if holds_credentials(word) and any(holds_credentials(url[0]) for url in re.finditer(_FETCHED, word)):
+            advice = "leave it to netrc, a keyring or an environment variable"
+            raise Invalid("a URL with a password or token must not stand in this file", advice)
         if pattern and not re.fullmatch(pattern, word):
             raise Invalid(f"{show(word)} is not {expected}" if word.strip() else "is empty", hint)
         return check(word)

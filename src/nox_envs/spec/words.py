@@ -11,11 +11,10 @@ from functools import lru_cache
 from hashlib import sha1
 
 from nox_envs.errors import Invalid, NoxEnvsError, did_you_mean
-from nox_envs.terminal import holds_credentials, redact
+from nox_envs.terminal import redact
 from nox_envs.values import value
 
 RUN_TIME = ("posargs", "envdir")
-NAMING = ("name", "environment", "python", "py")
 LONGEST_SHOWN = 60
 # The name of a package (PEP 508), and how the files that pip and uv install from end.
 PACKAGE = "[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -27,8 +26,6 @@ _PYTHON = (
     r"(?P<name>c?python|py(?=\d)|pypy-?(?=\d)|pypy|graalpy)?"
     r"(?:(?P<version>[23](?:\.\d{1,2}){0,2})(?P<threads>t?)(?:-(?:32|64))?)?"
 )
-# Any URL may name a database of the tests; these are the ones that installers open.
-_FETCHED = r"(?i)\b(?:(?:git|hg|bzr|svn)\+)?(?:https?|ftp|ssh|git|svn)://\S*"
 
 
 def show(text: str) -> str:
@@ -50,13 +47,6 @@ def is_name(canonical: str) -> bool:
 def is_bare(text: str) -> bool:
     """Return whether a text is a name and nothing else."""
     return re.fullmatch("[A-Za-z0-9_][A-Za-z0-9_.-]*", text) is not None
-
-
-def refuse_credentials(text: str) -> None:
-    """Refuse a URL with a password or token, without repeating it."""
-    if holds_credentials(text) and any(holds_credentials(url[0]) for url in re.finditer(_FETCHED, text)):
-        hint = "leave it to netrc, a keyring or an environment variable"
-        raise Invalid("a URL with a password or token must not stand in this file", hint)
 
 
 @value
