@@ -63,8 +63,7 @@ class Tree:
         target.write_text(textwrap.dedent(content), encoding="utf-8")
 
     def composer(self, **sets: tuple[Entry, ...]) -> Composer:
-        named = [types.RequirementSet(name=name, entries=sets[name], place=at(10)) for name in sets]
-        spec = types.Spec(origin="envs.yaml", sets=tuple(named), environments=())
+        spec = types.Spec(origin="envs.yaml", sets=sets, environments=())
         return Composer(spec, root=self.root, environ=self.environ)
 
     def compose(self, *entries: Entry, **sets: tuple[Entry, ...]) -> Composition:
@@ -291,7 +290,7 @@ def test_a_missing_file_that_is_a_lock_of_the_spec_is_made_by_locking(tree: Tree
     tree.write("r.in", f"-r {path}\n")
     named = {"lock": types.LockOptions(file=("./locks/{environment}.txt",))} if "locks" in path else {}
     main = types.Environment(name="main", layer=named, place=at(1))
-    spec = types.Spec(origin="envs.yaml", sets=(), environments=(main,))
+    spec = types.Spec(origin="envs.yaml", sets={}, environments=(main,))
     with pytest.raises(FileProblems) as raised:
         Composer(spec, root=tree.root, environ={}).compose(point(file("r.in")))
     told = f"r.in:1:1: {path.removeprefix('./')}: no such file (run: nox -s lock -- main)"

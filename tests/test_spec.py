@@ -331,16 +331,16 @@ def test_a_file_with_characters_changed_at_random_is_read_or_refused() -> None:
 
 def test_the_example_of_the_design_is_read_as_it_says() -> None:
     found = read_spec(DESIGN, origin="envs.yaml")
-    app, test, docs, lint, own = found.sets
-    assert (app.name, app.place) == ("app", at(5, 3))
-    assert app.entries == (entry("requirement", "requests>=2.31", 5, 9), entry("requirement", "rich", 5, 25))
-    assert test.entries == (
+    assert [*found.sets] == ["app", "test", "docs", "lint", "own"]
+    app, test, docs, lint, own = found.sets.values()
+    assert app == (entry("requirement", "requests>=2.31", 5, 9), entry("requirement", "rich", 5, 25))
+    assert test == (
         entry("include", "app", 7, 16),
         entry("requirement", "pytest>=8", 8, 7),
         entry("requirement", "-e ./tools/plugin", 9, 7),
     )
-    assert docs.entries == (entry("file", "docs/requirements.in", 11, 13),)
-    assert lint.entries + own.entries == (entry("group", "lint", 13, 14), entry("extra", "cli", 15, 14))
+    assert docs == (entry("file", "docs/requirements.in", 11, 13),)
+    assert lint + own == (entry("group", "lint", 13, 14), entry("extra", "cli", 15, 14))
     (tests,) = found.environments
     assert (tests.place, tests.python) == (at(17, 3), ("3.11", "3.12", "3.13"))
     assert tests.layer["requirements"] == (

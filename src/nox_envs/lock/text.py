@@ -82,7 +82,7 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     `files` are POSIX paths relative to `root`, the spec's directory; `environ` has the values of
     `${VARIABLE}`. Raises FileProblems with every line that cannot be read, or is not a pin.
     """
-    composer = Composer(Spec(origin="", sets=(), environments=()), root=root, environ=environ)
+    composer = Composer(Spec(origin="", sets={}, environments=()), root=root, environ=environ)
     walk = Walk(composer, foreign=True)
     joined: dict[tuple[str, str, Source], Pin] = {}
     with walk.at(Place(origin=files[0])):

@@ -95,7 +95,7 @@ class Walk:
                         near = did_you_mean(name, [*sets][:200])
                         raise Invalid(f"there is no requirement set {name!r}", near)
                     chain = self._enter(name, why)
-                    for one in sets[name].entries:
+                    for one in sets[name]:
                         self.entry(one, f"requirements.{name}", chain)
                 case "requirement":
                     self._add(replace(read_requirement(name), place=entry.place, why=why), constraint)
@@ -198,7 +198,8 @@ class Composer:
     """The sets, files and folders of a spec at `root`; `variables` tells whether a file uses `environ`."""
 
     def __init__(self, spec: types.Spec, *, root: Path, environ: Mapping[str, str]) -> None:
-        self.sets = {one.name: one for one in spec.sets}
+        self.sets = spec.sets
+        self._origin = Place(origin=spec.origin)
         self._locks = {
             posixpath.normpath(words.fill(file, {"environment": one.name, "name": one.name})): one.name
             for one in spec.environments
@@ -266,7 +267,7 @@ class Composer:
 
     def problems(self, points: Iterable[types.Point]) -> tuple[Problem, ...]:
         """Return every problem of points and of all sets, used or not, each once."""
-        named = [types.Entry(kind="include", text=one.name, place=one.place) for one in self.sets.values()]
+        named = [types.Entry(kind="include", text=name, place=self._origin) for name in self.sets]
         walks = [self._walk(one, "") for one in named]
         for point in points:
             walks.append(Walk(self))
@@ -279,7 +280,7 @@ class Composer:
         if entry.kind == "requirement" and is_bare(entry.text) and not constraint:
             entry = replace(entry, kind="include")  # in an environment, a bare name is a requirement set
         if entry.kind == "include" and entry.text in self.sets:
-            entry, path = replace(entry, place=self.sets[entry.text].place), f"requirements.{entry.text}"
+            entry, path = replace(entry, place=self._origin), f"requirements.{entry.text}"
         if (path, entry) not in self._walks:
             if self._count > _MOST:
                 message = f"all environments together come to more than {_MOST:,} requirements"

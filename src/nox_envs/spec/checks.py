@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
 from nox_envs.errors import Place
 from nox_envs.findings import DriftOptions
 from nox_envs.spec import points, words
 from nox_envs.spec.document import Node, Problems, Scalar, entry, walk
-from nox_envs.spec.types import Condition, Entry, Environment, Layer, Point, RequirementSet
-
-Sets: TypeAlias = dict[str, RequirementSet]
+from nox_envs.spec.types import Condition, Entry, Environment, Layer, Point, Sets
 
 _RESOLVING = ("resolution", "exclude_newer", "allow_prereleases", "only_binary", "no_binary")
 # The fields of a point that a key fills.
@@ -66,8 +64,8 @@ def _layers(environment: Environment) -> Iterator[tuple[Layer, set[str]]]:
 
 
 def _check_sets(sets: Sets, problems: Problems) -> None:
-    for name, one in sets.items():
-        for item in one.entries:
+    for name, entries in sets.items():
+        for item in entries:
             if "{" in item.text or "}" in item.text:
                 hint = "write it in the 'requirements' of an environment"
                 problems.add(item.place, "a requirement set has no placeholders", hint)

@@ -11,7 +11,7 @@ from nox_envs.spec.checks import Named, check
 from nox_envs.spec.document import Mapping, Problems, compose, entry
 from nox_envs.spec.points import merge
 from nox_envs.spec.shapes import Key, by_kind, choice, converted, entry_of, list_of, map_of, record, text
-from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, RequirementSet, Spec, Variant
+from nox_envs.spec.types import Condition, Entry, Layer, LockOptions, Spec, Variant
 from nox_envs.values import replace
 
 _MOST_VALUES = 1_000_000
@@ -201,7 +201,7 @@ _OWN_KEYS = (
 )
 _EXTENDS = Key("extends", _ENVIRONMENT, "Another environment whose keys this one takes over.")
 
-_SETS = map_of(_SET, _ENTRIES, lambda name, found, at: RequirementSet(name=name, entries=found, place=at))
+_SETS = map_of(_SET, _ENTRIES, lambda name, found, _: (name, found))
 _INDEXES = map_of(_SET, _URL, lambda name, url, _: (name, url))
 _OWN = record(dict, (_EXTENDS, *_OWN_KEYS), _LAYER_KEYS)
 _ENVIRONMENTS = map_of(_ENVIRONMENT, _OWN, lambda name, found, _: (name, found))
@@ -232,10 +232,10 @@ def read_spec(text: str, *, origin: str) -> Spec:
     problems = Problems(origin)
     root = compose(text, problems)
     found = _SPEC.read(root, problems) or {}
-    sets = cast("tuple[RequirementSet, ...]", found.get("requirements", ()))
+    sets = dict(cast("tuple[tuple[str, tuple[Entry, ...]], ...]", found.get("requirements", ())))
     drift = cast("DriftOptions", found.get("drift", DriftOptions()))
     named = _named(root, found, problems)
-    check({one.name: one for one in sets}, drift, named, problems)
+    check(sets, drift, named, problems)
     if len(problems):
         raise problems.error()
     return Spec(

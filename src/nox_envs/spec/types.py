@@ -37,13 +37,7 @@ class Entry:
     place: Place
 
 
-@value
-class RequirementSet:
-    """A named list of entries."""
-
-    name: str
-    entries: tuple[Entry, ...]
-    place: Place
+Sets: TypeAlias = Mapping[str, tuple[Entry, ...]]
 
 
 @value
@@ -141,11 +135,12 @@ class Environment:
 class Spec:
     """A whole spec without its templates; `origin` is the file name as shown to the user.
 
-    `indexes` are the names and URLs of package indexes, in the order of their priority.
+    `sets` are the requirement sets by name; `indexes` the names and URLs of package indexes, in the order of
+    their priority.
     """
 
     origin: str
-    sets: tuple[RequirementSet, ...]
+    sets: Sets
     environments: tuple[Environment, ...]
     indexes: Pairs = ()
     drift: DriftOptions = DriftOptions()
