@@ -258,7 +258,7 @@ def test_every_problem_of_a_file_is_reported_at_its_line(tree: Tree) -> None:
         "r.in:1:1: 'a=1' is not a requirement (write a==1)",
         f"r.in:2:1: --require-hashes {unread} (take it out; hashes are always checked)",
         "r.in:3:1: there is no directory 'rich>=1' (write -e ./folder)",
-        f"r.in:4:1: --index-url {unread} (take the line out; `indexes` of the spec says where packages are)",
+        f"r.in:4:1: --index-url {unread} (remove the line; declare the index under `indexes` of the spec)",
         f"r.in:5:1: 'https://example.org/r.txt' {outside}",
         f"r.in:6:1: 'a==1https://example.org/x' {outside}",
         "r.in:7:1: nested/none.in: no such file (did you mean 'nested/nome.in'?)",

@@ -363,7 +363,7 @@ def test_a_damaged_cache_of_uv_does_not_come_back(project: Project, tmp_path: Pa
     with file.open("a") as stream:
         stream.write("import socket\n")
     (found,) = findings(project, "one")
-    assert "a link to uv's cache, which has the edit too" in found.actual
+    assert "probably a link to uv's cache" in found.actual
     assert found.fix == "uv cache clean apple && nox --reuse-venv=never -s one"
     built = project.nox("-s", "two", env=env, check=True)
     assert "installed with 1 file-modified; installing again" in built.output

@@ -112,9 +112,9 @@ def test_what_can_be_made_again_is_never_made_behind_a_link(tmp_path: Path) -> N
     (tmp_path / "outside").mkdir()
     (tmp_path / "folder").symlink_to("outside")
     (tmp_path / "lock").symlink_to("outside/made")
-    with pytest.raises(NoxEnvsError, match="its folder is a link"):
+    with pytest.raises(NoxEnvsError, match="the folder is a link"):
         write_atomically(tmp_path / "folder/state", "state", durable=False)
-    for path, why in (("folder/lock", "its folder is a link"), ("lock", "symbolic links")):
+    for path, why in (("folder/lock", "the folder is a link"), ("lock", "symbolic links")):
         with pytest.raises(NoxEnvsError, match=why):
             FileLock(tmp_path / path, waiting=lambda: None).acquire()
     assert os.listdir(tmp_path / "outside") == []

@@ -186,12 +186,14 @@ def test_the_pins_of_a_lock_that_cannot_be_read_are_not_lost_without_a_word(lock
 def test_a_lock_of_another_tool_is_left_alone(locker: Locker) -> None:
     theirs = plan("shop", "apple", managed=False, command="pip-compile app.in")
     assert closing_lines(locker.lock(theirs).values()) == [
-        "shop (requirements/shop.txt): not managed; instead: pip-compile app.in"
+        "shop (requirements/shop.txt): not managed by nox-envs; to update it: pip-compile app.in"
     ]
     assert not (locker.root / "requirements").exists()
     locker.write("requirements/shop.txt", "# command:\n#   make shop\napple==1.0\n")
     theirs = plan("shop", "apple", managed=False)
-    assert "not managed; instead: make shop" in closing_lines(locker.lock(theirs).values())[0]
+    assert (
+        "not managed by nox-envs; to update it: make shop" in closing_lines(locker.lock(theirs).values())[0]
+    )
 
 
 # Orphans.

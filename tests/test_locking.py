@@ -335,7 +335,10 @@ def test_locks_of_other_tools_are_installed_together_and_left_alone(project: Pro
     before = {name: project.read(name) for name in ("app.txt", "dev.txt")}
     ran = project.nox("-s", "lock", "demo")
     assert ran.returncode == 0, ran.output
-    assert "not managed; instead: regenerate app.txt, dev.txt with the tool that writes it" in ran.output
+    assert (
+        "not managed by nox-envs; to update it: regenerate app.txt, dev.txt with the tool that writes it"
+        in ran.output
+    )
     assert project.cli("freeze", "demo").stdout.split() == ["apple==1.1", "basket==1.0", "plum==1.0"]
     assert "uv pip" not in project.nox("-s", "demo", check=True).output
     project.venv("demo").install("apple==2.0")

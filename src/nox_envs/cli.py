@@ -117,8 +117,9 @@ def _run(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(prog=parser.prog, dest="command", metavar="COMMAND", parser_class=Parser)
-    if words[:1] and words[0].startswith("-"):  # options may stand before the command
-        words.sort(key=lambda word: word not in VERBS)
+    valued = ("--spec", "--envdir", "--color")  # options may stand before the command
+    at = next((at for at, word in enumerate(words) if word in VERBS and words[at - 1] not in valued), 0)
+    words = [*words[at : at + 1], *words[:at], *words[at + 1 :]]
     asked_for = next((word for word in words if not word.startswith("-")), "")
     for name in [asked_for] if asked_for in VERBS else VERBS:  # the others are not needed
         about, run, example = VERBS[name]

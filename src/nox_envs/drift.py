@@ -129,16 +129,10 @@ def requirements_changed(project: Project, plan: LockPlan, point: Point, receipt
     """Return the finding that an environment without a lock was installed for other requirements."""
     if plan.path or receipt.lock == project.lock_digest(plan):
         return ()
-    found = finding(
-        "lock-stale",
-        expected="an installation of its requirements as they are now",
-        actual="one of other requirements",
-        line=str(point.place),
-        fix=run_command(point.session),
-        environment=point.environment,
-        session=point.session,
-    )
-    return (found,)
+    expected, actual = "an installation of its requirements as they are now", "one of other requirements"
+    fix, line = run_command(point.session), str(point.place)
+    found = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
+    return (replace(found, environment=point.environment, session=point.session),)
 
 
 def check_drift(

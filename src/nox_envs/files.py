@@ -142,7 +142,7 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
 def make_folder(path: Path, *, linked: bool = False) -> None:
     """Create a folder; raises OSError where something else is, or a link, unless it may be `linked`."""
     if not linked and path.is_symlink():
-        raise OSError(errno.ELOOP, "its folder is a link", str(path))
+        raise OSError(errno.ELOOP, "the folder is a link", str(path))
     path.mkdir(parents=True, exist_ok=True)
 
 

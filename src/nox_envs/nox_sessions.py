@@ -174,9 +174,8 @@ def _end_on_signals() -> None:
             os._exit(128 + _RECEIVED[0])
 
     atexit.register(end)
-    for number in [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]:
-        usual = (signal.SIG_DFL, signal.default_int_handler)
-        if number and current_thread() is main_thread() and signal.getsignal(number) in usual:
+    for number in [getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")]:
+        if number and current_thread() is main_thread() and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, interrupt)
 
 

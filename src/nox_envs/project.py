@@ -140,8 +140,7 @@ class Project:
         if not os.path.lexists(spec_path):
             other = spec_path.with_suffix(".yml")
             near = did_you_mean(self.origin, [path.name for path in self.root.glob("*.yaml")])
-            usual = near or "nox-envs init writes one"
-            hint = f"rename {other.name}" if other.is_file() else usual
+            hint = f"rename {other.name}" if other.is_file() else near or "nox-envs init writes one"
             raise FileProblems([Problem(place=Place(origin=self.origin), message="no such file", hint=hint)])
         self._text = read_text(spec_path, shown=self.origin, limit=1 << 22)
         self._remembered = False
@@ -394,6 +393,7 @@ class Project:
     def lock_of(self, plan: LockPlan) -> Lock | None:
         """Return the lock of a plan, None if it is not there; raises FileProblems if it cannot be read."""
         if plan.managed:
+            refuse_outside(self.root / plan.path, self.root, shown=plan.path)
             return self._lock(plan.path) if plan.path else None
         from nox_envs.lock.text import read_foreign
 
@@ -409,7 +409,6 @@ class Project:
         if path not in self._locks:
             file = self.root / path
             there = os.path.lexists(file)
-            refuse_outside(file, self.root, shown=path)
             self._locks[path] = parse_lock(read_text(file, shown=path), path) if there else None
         return self._locks[path]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -24,12 +25,10 @@ from nox_envs.venv.compare import Checked
 from nox_envs.venv.install import Uv, build_wheel, fresh, install, needs_recreate, receipt_of, sync
 from nox_envs.venv.receipt import FILE_NAME, CleanVerdict, Receipt, moved, read_receipt, write_receipt
 from nox_envs.venv.snapshot import SEEDS, NotAVenv, evidence, take
-from nox_envs.verify import check_venv
+from nox_envs.verify import DAMAGE, check_venv
 
 # Kinds that an installation does not fix.
 _BEYOND_REPAIR = frozenset({"inconsistent", "unowned", "clobbered"})
-# Kinds that tell of a damaged cache of uv.
-_FROM_CACHE = frozenset({"file-modified", "file-missing"})
 # What creators of venvs put at the top of site-packages, without endings.
 _CREATED = SEEDS | {"_virtualenv", "_distutils_hack", "distutils", "pkg_resources"}
 
@@ -149,7 +148,7 @@ class Repair:
         before = fresh(take(self._host.location))
         self._install(self._check(None) if self._plan.path else None)
         receipt, checked = self._proved(before)
-        if any(one.kind in _FROM_CACHE for one in checked.findings):
+        if any(one.kind in DAMAGE for one in checked.findings):
             found = count_kinds(checked.findings)
             self._host.warn(f"{self._point.session}: installed with {found}; installing again")
             self._install(checked)
@@ -163,8 +162,8 @@ class Repair:
         try:
             self._install(checked)
         except InstallFailed as error:
-            if "`RECORD`" in str(error):
-                self._rebuild("uv cannot remove a package, because its RECORD is broken")
+            if re.search("`RECORD`|failed to remove", str(error)):
+                self._rebuild("uv cannot remove a package, because its RECORD or its folder is broken")
                 return
             if before and before == evidence(location):
                 write_receipt(location, receipt)  # uv changed nothing, so the venv is as it was
@@ -207,9 +206,8 @@ class Repair:
         self._found = checked.findings
         self._tell(tuple(one for one in checked.findings if one.kind == "python" or one.severity != "note"))
         drifted = drift_in(checked.findings) or drift_in(self._locked)
-        report = self._write(
-            "drift" if drifted else status, checked.findings or (() if drifted else repaired), checked
-        )
+        told = checked.findings or (() if drifted else repaired)
+        report = self._write("drift" if drifted else status, told, checked)
         if errors := [one for one in checked.findings if one.severity == "error"]:
             shown = self._plan.path or self._project.origin
             raise NoxEnvsError(f"what was installed is not what {shown} says: {count_kinds(errors)}")
@@ -226,12 +224,8 @@ class Repair:
                 line=summary_line(clean),
                 report=render(Report(environments=(clean,)), "json"),
             )
-        receipt = replace(
-            receipt,
-            lock=self._project.lock_digest(self._plan),
-            interpreter=checked.snapshot.interpreter,
-            verdict=verdict,
-        )
+        lock, interpreter = self._project.lock_digest(self._plan), checked.snapshot.interpreter
+        receipt = replace(receipt, lock=lock, interpreter=interpreter, verdict=verdict)
         if receipt != read_receipt(self._host.location):
             write_receipt(self._host.location, receipt)
 

@@ -28,7 +28,8 @@ from nox_envs.venv.snapshot import SEEDS, Snapshot, read_headers, take
 
 # A package that is not the one expected is not held to the files and requirements of that one.
 _OTHERWISE = frozenset({"version", "source", "artifact", "duplicate", "missing", "extraneous"})
-_DAMAGE = frozenset({"file-modified", "file-missing"})
+# What a damaged cache of uv does, too.
+DAMAGE = frozenset({"file-modified", "file-missing"})
 _REQUIRES = r"(?mi)^Requires-Dist[ \t]*:(.*(?:\n[ \t]+.*)*)"
 
 
@@ -69,11 +70,13 @@ def check_venv(
     found = [*compare(expectation, snapshot)]
     wrong = {one.package for one in found if one.kind in _OTHERWISE and one.severity == "error"}
     found += startup_findings(snapshot, receipt, wrong) if receipt else ()
+    told = {one.path for one in found}
     # Something may have been deleted that is not a record of an installer.
     deleted = receipt is not None and not set(snapshot.names).issuperset(receipt.names)
     if files != "off" or deleted:
         for one in file_findings(snapshot, receipt, mode="changed" if files == "off" else files):
-            if one.package not in wrong and (files != "off" or one.kind == "file-missing"):
+            untold = one.package not in wrong and one.path not in told
+            if untold and (files != "off" or one.kind == "file-missing"):
                 found.append(one)
     if consistency:
         extras = [(pin.name, pin.extras) for pin in active if pin.extras]
@@ -116,11 +119,11 @@ def _fix(one: Finding, line: str, point: Point, plan: LockPlan, lock: Lock | Non
         case "unowned", _:
             return f"delete it, or ignore its path in {point.place.origin}"
         case "clobbered", _:
-            how = f"ignore the path in {point.place.origin}; else require one of them"
-            return f"if both packages are needed, {how}"
+            ignore = f"ignore the path in {point.place.origin}"
+            return f"if both packages are needed, {ignore}; else require one of them"
         case "inconsistent", _ if plan.path:
             return regenerate(plan, lock.commands if lock else (), line.rpartition(":")[0])
-    unseen = one.kind in _DAMAGE and (point.drift.files or "off") == "off"
+    unseen = one.kind in DAMAGE and (point.drift.files or "off") == "off"
     repaired = (point.drift.policy or "repair") == "repair" and not unseen and one.kind != "inconsistent"
     command = findings.run_command(point.session, recreate=not repaired)
     return " && ".join(filter(None, (one.fix, command)))

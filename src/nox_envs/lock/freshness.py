@@ -50,8 +50,7 @@ def check_lock(
             expected, line = f"python {point.python}", str(point.place)
             one = finding("lock-stale", expected=expected, actual=actual, line=line, fix=fix)
             return _finished([one], plan, point)
-    limits = (*plan.constraints, *lock.limits, *constraints_of(layers))
-    limited = replace(plan, constraints=limits)
+    limited = replace(plan, constraints=(*plan.constraints, *lock.limits, *constraints_of(layers)))
     found = [*_unsatisfied(limited, lock, host, points, patch)]
     if lock.header and dict(lock.header)["input"] != digest(plan):
         found = _stale(plan, lock, found)
@@ -89,8 +88,7 @@ def _faults(lock: Lock, managed: bool) -> Iterator[Finding]:
     for pin in lock.pins if managed else ():
         if pin.source.kind in ("index", "archive") and not (pin.hashes or pin.source.hashes):
             actual, expected = f"{requirement_line(pin)} has none", "a hash for every pin"
-            line = pin.place
-            yield finding("lock-unhashed", pin.name, expected=expected, actual=actual, line=line)
+            yield finding("lock-unhashed", pin.name, expected=expected, actual=actual, line=pin.place)
 
 
 def _unsatisfied(
@@ -98,9 +96,9 @@ def _unsatisfied(
 ) -> Iterator[Finding]:
     """Yield what the pins do not meet, each with its first session; what is not so everywhere says where."""
     known = tuple(sorted(host.items()))
-    declared = [one.marker for one in (*plan.requirements, *plan.constraints)]
-    named = locked.patch_levels([*declared, *[pin.marker for pin in lock.pins]])
-    patches = (patch,) if patch else named
+    written = [one.marker for one in (*plan.requirements, *plan.constraints)]
+    written += [pin.marker for pin in lock.pins]
+    patches = (patch,) if patch else locked.patch_levels(written)
     firsts = {point.python: point for point in reversed(points or plan.points)}
     found: dict[Finding, list[tuple[Point, str]]] = {}
     places = 0
@@ -201,9 +199,9 @@ def _new_and_gone(plan: LockPlan, lock: Lock, direct: list[Finding], below: set[
     declared = {via_entry(one): one for one in plan.requirements if one.place.origin not in below}
     gone = [old for old in recorded if old not in declared and not any(name in old for name in below)]
     told = {(one.package, one.line) for one in direct}
-    names = {pin.name for pin in lock.pins}  # what needs no pin, because its marker never holds, has none
-    new = [(entry, one) for entry, one in declared.items() if entry not in recorded]
-    new = [(entry, one) for entry, one in new if one.name in names or not one.name]
+    # What needs no pin, because its marker never holds, has none.
+    names = {"", *(pin.name for pin in lock.pins)}
+    new = [item for item in declared.items() if item[0] not in recorded and item[1].name in names]
     for entry, one in new:
         before = [old for old in gone if recorded[old].name == one.name]
         own = one.why[-1:] == (PYPROJECT,)  # the project says the same in its metadata

@@ -55,8 +55,8 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
             lock = None
             with contextlib.suppress(FileProblems):
                 lock = run.lock_of(plan)
-            how = regenerate(plan, lock.commands if lock else ())
-            yield LockResult(plan=plan, outcome="left", summary=f"not managed; instead: {how}")
+            how = f"to update it: {regenerate(plan, lock.commands if lock else ())}"
+            yield LockResult(plan=plan, outcome="left", summary=f"not managed by nox-envs; {how}")
     made, guard = dict[str, str](), threading.Lock()  # the text of each lock, empty if it failed
     running: dict[Future[LockResult], str] = {}
     with ThreadPoolExecutor(max_workers=run.jobs) as pool:

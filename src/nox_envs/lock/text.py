@@ -111,6 +111,7 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
     found = [(path, re.search(_COMMAND, text[:4000])) for path, text in texts.items()]
     commands = tuple([(path, redact(command[1])) for path, command in found if command])
     made_for = [one for text in texts.values() for one in re.findall(_MADE_FOR, text[:4000])[:1]]
+    universal = any("--universal" in command for _, command in commands)
     leaks = [(one.text + " with credentials" * one.secret, str(one.place)) for one in walk.options]
     return Lock(
         origin=files[0],
@@ -119,9 +120,7 @@ def read_foreign(root: Path, files: tuple[str, ...], *, environ: Mapping[str, st
         leaks=tuple(leaks),
         limits=tuple(walk.constraints),
         commands=commands,
-        pythons=()
-        if any("--universal" in command for _, command in commands)
-        else tuple(dict.fromkeys(made_for)),
+        pythons=() if universal else tuple(dict.fromkeys(made_for)),
         digest=digest_of(texts),
     )
 

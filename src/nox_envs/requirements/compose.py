@@ -241,8 +241,8 @@ class Composer:
 
     def compose(self, point: types.Point) -> Composition:
         """Return everything that a point asks for; raises FileProblems with every problem of what it uses."""
-        limits = (point.constraints, point.build_constraints)
-        key = (point.environment, point.requirements, *limits, point.package)
+        asked = (point.requirements, point.constraints, point.build_constraints)
+        key = (point.environment, *asked, point.package)
         if key in self._composed:
             return self._composed[key]
         path, why = f"environments.{point.environment}", (f"environment {point.environment}",)

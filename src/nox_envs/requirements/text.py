@@ -45,7 +45,7 @@ class Declared:
     At most one of `specifier`, `url` and `path` is non-empty. `path` is POSIX and relative to the spec's
     directory: `.`, or it begins with `./` or `../`; an absolute path stays absolute. `marker` is as packaging
     prints it (empty: always). `hashes` look like `sha256:…`. `why` is the chain of requirement sets and files
-    that led here, outermost first; `via` is what `# via` names in a file, packages canonically.
+    that led here, outermost first; `via` is what `# via` names in a file.
     """
 
     name: str
@@ -182,7 +182,7 @@ MOST_PROBLEMS = 1_000
 Kind: TypeAlias = Literal["editable", "requirements", "constraints", "option"]
 _INDEXES = ("--index-url", "-i", "--extra-index-url", "--no-index", "--find-links", "-f")
 OPTIONS = {
-    **dict.fromkeys(_INDEXES, "take the line out; `indexes` of the spec says where packages are"),
+    **dict.fromkeys(_INDEXES, "remove the line; declare the index under `indexes` of the spec"),
     **dict.fromkeys(("--trusted-host", "--prefer-binary", "--use-feature"), "configure it for uv"),
     **dict.fromkeys(("--no-binary", "--only-binary"), "write it as a key of the environment"),
     "--pre": "write allow_prereleases: true in the environment",

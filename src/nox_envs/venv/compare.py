@@ -74,21 +74,21 @@ def _python_findings(expectation: Expectation, snapshot: Snapshot) -> Iterator[F
     for path in snapshot.overrides:
         yield finding("startup-hook", actual="decides where Python looks for modules", path=path)
     declared = parse_python(expectation.python) if expectation.python else None
-    for expected in (declared, receipt.interpreter if receipt else None):
+    known = receipt.interpreter if receipt else actual
+    for expected in (declared, known):
         if expected and (severity := _severity(expected, actual)):
             told = expected.text if isinstance(expected, Python) else str(expected)
             yield finding("python", expected=told, actual=str(actual), severity=severity)
             if severity == "error":
                 return
             break
-    built, now = dict(receipt.interpreter.facts if receipt else actual.facts), dict(actual.facts)
+    built, now = dict(known.facts), dict(actual.facts)
     changed = sorted(name for name in {*built, *now} if built.get(name) != now.get(name))
     for name in changed[:1]:
         before, after = (f"{name}: {one.get(name, 'nothing')}" for one in (built, now))
         yield finding("python", expected=before, actual=after)
-    state = receipt.interpreter.state if receipt else actual.state
-    if state != actual.state and not changed:
-        before, after = (f"an interpreter of {one}" for one in (state, actual.state))
+    if known.state not in ("", actual.state) and not changed:
+        before, after = "the interpreter of the last session", "another one in its place"
         yield finding("python", severity="note", expected=before, actual=after)
 
 

@@ -79,7 +79,7 @@ def claims_of(snapshot: Snapshot) -> tuple[dict[str, list[Claim]], list[Finding]
     defects: list[Finding] = []
     count = 0
     for one in snapshot.distributions:
-        too_many = "RECORD is not read: those of the other packages have too many rows"
+        too_many = f"RECORD is not read: the other RECORDs have more than {_MOST_ROWS:,} rows"
         rows, defect = read_record(one) if count < _MOST_ROWS else ([], too_many)
         count += len(rows)
         site = os.path.dirname(one.path)  # noqa: PTH120, hot
@@ -171,7 +171,7 @@ class _Files:
         for path, claims in sorted(self._claims.items()):
             if not self._is_right(path, claims):
                 yield from self._compared(path, [claim for claim in claims if claim[1]])
-        # Python does not ask who claims the bytecode that it uses.
+        # Python loads bytecode whether or not a RECORD lists it.
         claimed = {path for path in self._claims if not _is_cached(path)}
         for path in sorted({*self._files, *self._strays} - claimed - self._known):
             if actual := self._strange(path):
@@ -209,7 +209,7 @@ class _Files:
                 return
             fix = ""
             if actual.startswith("sha") and os.lstat(path).st_nlink > 1:
-                actual += " (a link to uv's cache, which has the edit too)"
+                actual += " (probably a link to uv's cache, which then has the edit too)"
                 fix = f"uv cache clean {owner.name}"
             yield finding("file-modified", owner.name, expected=expected, actual=actual, path=path, fix=fix)
             return
@@ -241,28 +241,33 @@ class _Files:
         folder, _, name = path.rpartition(os.sep)
         if path not in self._files:
             importable = (folder in self._tops and name.isidentifier()) or f"{path}.py" in self._files
-            try:
-                empty = not os.listdir(path)
-            except OSError:
-                empty = False  # what cannot be listed may hold anything
-            return "a folder that no distribution owns" if importable or not empty else ""
+            with suppress(OSError):  # what cannot be listed may hold anything
+                if not importable and not os.listdir(path):
+                    return ""
+            return "a folder that no distribution owns"
         cached = _is_cached(path)
         stem = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}" if cached else path[:-4]
         if f"{stem}.py" not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
             return "" if path in self._claims else "a file that no distribution owns"
         head = b""
         with suppress(OSError):
-            if cached and stat.S_ISREG(self._files[path].st_mode):
+            if stat.S_ISREG(self._files[path].st_mode):
                 with open(path, "rb", opener=_open) as stream:
                     head = stream.read(16)
-        if cached and (len(head) < 16 or head[2:4] != b"\r\n"):
+        hashes = [expected for _, expected, _ in self._claims.get(path, ()) if expected]
+        owned = any(record_hash(one) == self._content(path, one.partition("=")[0]) for one in hashes)
+        # While Python writes one, its name ends in a number.
+        if owned or not (cached and path.endswith(".pyc")):
+            return ""
+        if len(head) < 16 or head[2:4] != b"\r\n":
             return "a file that is not bytecode"
         # The flags of hash-based files (PEP 552).
         return "bytecode that Python uses without looking at its source" if head[4:8] == b"\1\0\0\0" else ""
 
 
 def _is_cached(path: str) -> bool:
-    return f"{os.sep}__pycache__{os.sep}" in path and ".pyc" in path
+    folder, _, name = path.rpartition(os.sep)
+    return folder.endswith("__pycache__") and ".pyc" in name
 
 
 def _open(path: str, _: int) -> int:

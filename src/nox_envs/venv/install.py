@@ -51,12 +51,11 @@ def fresh(snapshot: Snapshot) -> Receipt:
     known = {os.path.join(snapshot.programs, name) for name, _ in snapshot.interpreter.facts}
     known |= claims_of(snapshot)[0].keys()
     created = [path for path in sorted(paths) if path not in known and not Path(path).is_dir()]
+    seeds = [Recorded(name=one.name, version=one.version, seed=True) for one in snapshot.distributions]
     return Receipt(
         lock="",
         interpreter=snapshot.interpreter,
-        distributions=tuple(
-            Recorded(name=one.name, version=one.version, seed=True) for one in snapshot.distributions
-        ),
+        distributions=tuple(seeds),
         created=tuple((relative(path, snapshot), file_digest(path)) for path in created),
     )
 
@@ -140,9 +139,7 @@ def install(uv: Uv, own: Own | None, *, extras: tuple[str, ...] = (), layers: It
     wrong = [
         Problem(place=one.place, message=f"{one.name}: {message}", hint=hint)
         for one in (*plan.requirements, *plan.constraints)
-        if one.hashes
-        and not (one.url or one.path)
-        and not (one.specifier.startswith("==") and "," not in one.specifier)
+        if one.hashes and not (one.url or one.path or re.fullmatch("==[^,]+", one.specifier))
     ]
     if wrong:
         raise FileProblems(wrong)
@@ -183,8 +180,8 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
         if one.kind == "python":
             return f"expected {one.expected}, found {one.actual}"
         # uv reads a RECORD to remove a package, and starts the venv's Python.
-        kinds = ("artifact", "broken-metadata")
-        record = one.kind in kinds and ("RECORD" in one.actual or "is a link" in one.actual)
+        broken = one.kind in ("artifact", "broken-metadata")
+        record = broken and re.search("RECORD|is a link", one.actual)
         hook = one.path.replace(os.sep, "/").endswith(tuple(f"/{path}" for path, _ in startup))
         ending = PurePath(one.path).suffix
         odd = ending in (".egg-info", ".egg-link", ".DIST-INFO") or not is_name(one.package or "x")

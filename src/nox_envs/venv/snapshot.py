@@ -32,8 +32,8 @@ _IMPLEMENTATION = r"(?mi)^implementation[ \t]*=[ \t]*(\w+)"
 _FREE_THREADED = r"(?i)\bpython\d+\.\d+t\b|freethreaded"
 _INTERPRETER = r"(?:python|pypy|graalpy)[0-9.]*[tdw]*(?:\.exe)?"
 _IMPORTED = r"""(?:import(?:__\(["']|_module\(["']|[ \t]+)|from[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*)"""
-_LEGACY = (".egg-info", ".egg-link")
-_RECORDS = (".dist-info", *_LEGACY)
+_CODE = (".py", ".pyc", ".so", ".pyd")
+_RECORDS = (".dist-info", ".egg-info", ".egg-link")
 _STAMP = attrgetter("st_size", "st_mtime_ns", "st_ino")
 
 _Sites: TypeAlias = dict[str, list[os.DirEntry[str]]]
@@ -145,7 +145,7 @@ def _metadata(site: str, entries: list[os.DirEntry[str]]) -> list[os.stat_result
                     files.append(f"{name}/direct_url.json")
             elif entry.is_symlink() or name.lower().endswith(_RECORDS):
                 raise OSError
-        return [os.stat(file, dir_fd=at) for file in files]
+        return [os.stat(file, dir_fd=at, follow_symlinks=False) for file in files]
     finally:
         if at is not None:
             os.close(at)
@@ -155,7 +155,7 @@ def _startup(sites: _Sites) -> Iterator[str]:
     """Yield the files that run at every start, and the modules that `.pth` files import."""
     for site, entries in sites.items():
         names = [entry.name for entry in entries]
-        files = [name for name in names if name.endswith((".pth", ".py", ".pyc", ".so", ".pyd"))]
+        files = [name for name in names if name.endswith((".pth", *_CODE))]
         hooks = {name for name in files if name.endswith(".pth")}
         modules = {"sitecustomize", "usercustomize"}
         for name in [*hooks]:
@@ -167,7 +167,11 @@ def _startup(sites: _Sites) -> Iterator[str]:
         hooks |= {name for name in files if name.partition(".")[0] in modules}
         for package in modules.intersection(names):
             inside = listed(os.path.join(site, package))
-            hooks |= {os.path.join(package, name) for name in inside if name.startswith("__init__.")}
+            hooks |= {
+                os.path.join(package, name)
+                for name in inside
+                if name.startswith("__init__.") and name.endswith(_CODE)
+            }
         yield from [os.path.join(site, file) for file in sorted(hooks)]
 
 
@@ -210,7 +214,7 @@ def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
     state = ""
     with suppress(OSError):  # the link may lead nowhere
         status = os.stat(os.path.join(folder, "python.exe" if "python.exe" in pythons else "python"))  # noqa: PTH116, hot
-        state = f"{status.st_size} bytes, written at {status.st_mtime_ns}"
+        state = f"{status.st_size} bytes, written at {int(status.st_mtime)}"  # archives keep whole seconds
     interpreter = Interpreter(
         version=version or (library["minor"] if library else ""),
         implementation={"python": "cpython", "graalvm": "graalpy"}.get(implementation, implementation),
@@ -284,8 +288,7 @@ def listed(folder: str | Path) -> list[str]:
 
 def _lead(path: str) -> str:
     if not os.path.islink(path):  # noqa: PTH114, hot
-        status = os.stat(path)  # noqa: PTH116, hot
-        return f"a file of {status.st_size} bytes, written at {status.st_mtime_ns}"
+        return f"a file of {os.stat(path).st_size} bytes"  # noqa: PTH116, hot
     link = os.readlink(path)  # noqa: PTH115, hot
     if os.sep not in link:  # to another program in the folder, which tells where it leads
         return _shown(f"a link to {link}")
@@ -310,7 +313,7 @@ def _distribution(entry: os.DirEntry[str]) -> Distribution:
         if folders := linked(path):
             source = pins.source_of_path(os.path.join(*folders), entry.path, editable=True)
         else:
-            defects.append("it names no folder")
+            defects.append("it does not name a folder")
     else:
         version = _agreed(name, version, path, defects)
         try:
