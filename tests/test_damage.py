@@ -195,13 +195,11 @@ def compile_to(path: str, mode: PycInvalidationMode = PycInvalidationMode.TIMEST
 def edit_shared_file(venv: Venv) -> None:
     """Edit a module that has two names, as with uv's default links, in a venv that was never repaired."""
     Project(root=venv.location.parents[1], machine=venv.machine).nox("--reuse-venv=never", "-s", "demo")
-    (second := venv.machine.scratch / "second").unlink(missing_ok=True)
-    os.link(at(venv, APPLE), second)
+    os.link(at(venv, APPLE), venv.machine.scratch / "second")
     edit(APPLE, "2.0", "6.6")(venv)
 
 
 def forge_bytecode(venv: Venv) -> None:
-    """Put other bytecode, with the time and size of its module, where Python takes it."""
     module, other = at(venv, "site/plum/__init__.py"), venv.machine.scratch / "other.py"
     other.write_text(f"evil=1\n{'#' * 99}"[: module.stat().st_size])
     os.utime(other, ns=(module.stat().st_atime_ns, module.stat().st_mtime_ns))
@@ -222,7 +220,6 @@ def forge_file_record_and_receipt(venv: Venv) -> None:
 def replace_the_interpreter(venv: Venv) -> None:
     """Install into a venv of an interpreter of our own, and then put another one in its place."""
     own, base = venv.machine.scratch / "own", Path(sys.base_prefix)
-    shutil.rmtree(own, ignore_errors=True)
     (own / "bin").mkdir(parents=True)
     (own / "lib").symlink_to(base / "lib")
     program = Path(shutil.copy2(os.path.realpath(base / f"bin/python{HERE}"), own / f"bin/python{HERE}"))
@@ -242,7 +239,6 @@ def move_from_another_project(venv: Venv) -> None:
     assert "recreating the venv" in copied.nox("-s", "demo", check=True).output
     shutil.rmtree(venv.location)
     (copy / ".nox/demo").rename(venv.location)
-    shutil.rmtree(copy)
 
 
 def make_unreadable(venv: Venv) -> None:
@@ -382,8 +378,8 @@ def test_a_damage_is_found_alone_and_fixed(demo: Project, name: str) -> None:
     assert told(demo) == expected
     assert told(demo, files="changed") == (expected if case.seen in ("every", "changed") else [])
     assert told(demo, files="off") == (expected if case.seen == "every" else [])
-    if case.kind and case.seen == "every" and name not in WARM_RUNS_MISS:
-        assert evidence(venv.location) != before  # what a clean verdict rests on
+    if case.kind and case.seen == "every":  # what a clean verdict rests on has changed too
+        assert (evidence(venv.location) == before) is (name in WARM_RUNS_MISS)
     ran = demo.nox("-s", "demo")
     assert ran.returncode == 0, ran.output
     did = "recreates" if "Creating virtual env" in ran.output else "repairs"
@@ -413,13 +409,6 @@ def test_the_page_of_changes_has_every_case() -> None:
     lines += [f"| {row} |" for row in UNSEEN.values()]
     page.write_text("\n".join(lines) + "\n")
     assert page.read_text() == written, "docs/changes.md was not as CHANGES say; now it is: commit it"
-
-
-@pytest.mark.xfail(strict=True, reason="a clean verdict rests on what links at METADATA and RECORD lead to")
-def test_a_link_in_place_of_metadata_ends_a_clean_verdict(demo: Project) -> None:
-    before = evidence(demo.venv("demo").location)
-    CASES["RECORD is a link"].damage(demo.venv("demo"))
-    assert evidence(demo.venv("demo").location) != before
 
 
 @pytest.mark.xfail(strict=True, reason="uv cannot remove it, and the venv is not recreated")

@@ -310,16 +310,17 @@ dependency-groups = {dev = ["pytest"]}
 
 
 MORE_VERBS = """list --format json|matrix --format github|drift --format html|activate a --shell sh|report .
-report .nox|diff requirements/a.txt x/a.txt""".replace("\n", "|").split("|")
+report .nox|diff requirements/a.txt x/a.txt|schema|init --print --spec new.yaml""".replace("\n", "|").split(
+    "|"
+)
 
 
 def test_a_spec_from_another_repository_runs_no_code_starts_nothing_and_writes_nothing(
     run: Run, built: BareVenv, tmp_path: Path
 ) -> None:
     write(tmp_path, FOREIGN)
-    verbs = (*VENV_VERBS, *MORE_VERBS, "schema", "init --print --spec new.yaml")
     with watched() as seen:
-        assert {run(words)[0] for words in verbs} <= {0, 1, 2}
+        assert {run(words)[0] for words in (*VENV_VERBS, *MORE_VERBS)} <= {0, 1, 2}
     acts = [one for one in seen if one.startswith(("write", *ACTS))]
     code = [one for one in seen if one.startswith(("compile", "exec")) and str(tmp_path.resolve()) in one]
     assert (acts, code) == ([], [])
@@ -349,7 +350,7 @@ def test_no_system_call_leaves_a_hostile_project_starts_a_process_writes_or_conn
         _, *calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines()]
         odd = [one for one in calls if not re.match(rf"{READS}|open(?:at)?\(.*\bO_RDONLY|\+\+\+", one)]
         opened = [found[1] for one in calls if (found := re.search(r"^open.* = \d+<(.*)>$", one))]
-        assert any(one.startswith(str(own[0])) for one in opened)
+        assert words == "schema" or any(one.startswith(str(own[0])) for one in opened)
         out = [one for one in opened if not one.startswith((*map(str, own), *SYSTEM))]
         assert (odd, out) == ([], []), words
 
