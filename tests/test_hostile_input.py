@@ -154,9 +154,7 @@ def test_no_value_of_a_spec_is_an_option_or_code_or_leads_out(run: Run, body: st
     assert os.listdir(tmp_path) == ["envs.yaml"]
 
 
-def test_only_a_file_above_the_project_that_the_spec_itself_names_may_be_quoted(
-    run: Run, tmp_path: Path
-) -> None:
+def test_a_file_above_the_project_that_the_spec_names_may_be_quoted(run: Run, tmp_path: Path) -> None:
     (tmp_path.parent / "common.txt").write_text("a line of another file\n")
     assert (
         "'a line of another file' is not"
