@@ -8,6 +8,7 @@ import py_compile
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import NamedTuple
@@ -18,7 +19,10 @@ from nox_envs.drift import check_drift
 from nox_envs.findings import FilesMode, Finding, drift_in
 from nox_envs.project import Project as Opened
 from nox_envs.report.report import EnvironmentReport
-from tests.conftest import Machine, Project, Venv
+from nox_envs.values import replace
+from nox_envs.venv.receipt import read_receipt, write_receipt
+from nox_envs.venv.snapshot import evidence, record_digest, take
+from tests.conftest import Machine, Project, Venv, uv
 from tests.index import Index, build_wheel, record_text, write_source
 
 pytestmark = [
@@ -26,6 +30,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="links and scripts are other things there"),
 ]
 
+APPLE = "site/apple/__init__.py"
 SPEC = """
     version: 1
     requirements:
@@ -187,108 +192,227 @@ def compile_to(path: str, mode: PycInvalidationMode = PycInvalidationMode.TIMEST
     return damage
 
 
+def edit_shared_file(venv: Venv) -> None:
+    """Edit a module that has two names, as with uv's default links, in a venv that was never repaired."""
+    Project(root=venv.location.parents[1], machine=venv.machine).nox("--reuse-venv=never", "-s", "demo")
+    os.link(at(venv, APPLE), venv.machine.scratch / "second")
+    edit(APPLE, "2.0", "6.6")(venv)
+
+
+def forge_bytecode(venv: Venv) -> None:
+    module, other = at(venv, "site/plum/__init__.py"), venv.machine.scratch / "other.py"
+    other.write_text(f"evil=1\n{'#' * 99}"[: module.stat().st_size])
+    os.utime(other, ns=(module.stat().st_atime_ns, module.stat().st_mtime_ns))
+    at(venv, PYC).parent.mkdir(exist_ok=True)
+    py_compile.compile(str(other), str(at(venv, PYC)))
+    venv.machine.run(venv.python, "-c", "import plum; plum.evil")
+
+
+def forge_file_record_and_receipt(venv: Venv) -> None:
+    edit_with_its_record(venv)
+    receipt = read_receipt(venv.location)
+    assert receipt
+    now = {one.name: record_digest(one) for one in take(venv.location).distributions}
+    rows = tuple(replace(one, record=now[one.name]) for one in receipt.distributions)
+    write_receipt(venv.location, replace(receipt, distributions=rows))
+
+
+def replace_the_interpreter(venv: Venv) -> None:
+    own, base = venv.machine.scratch / "own", Path(sys.base_prefix)
+    (own / "bin").mkdir(parents=True)
+    (own / "lib").symlink_to(base / "lib")
+    program = Path(shutil.copy2(os.path.realpath(base / f"bin/python{HERE}"), own / f"bin/python{HERE}"))
+    shutil.rmtree(venv.location)
+    venv.machine.run(uv(), "venv", "--python", program, venv.location)
+    Project(root=venv.location.parents[1], machine=venv.machine).nox("-s", "demo", check=True)
+    before = evidence(venv.location)
+    program.write_bytes(program.read_bytes() + b"\0")
+    assert evidence(venv.location) != before  # the check is repeated, and finds nothing
+
+
+def move_from_another_project(venv: Venv) -> None:
+    copy = venv.machine.scratch / "copied"
+    shutil.copytree(venv.location.parents[1], copy, symlinks=True)
+    copied = Project(root=copy, machine=venv.machine)
+    assert told(copied) == [("python", "", "error")]
+    assert "recreating the venv" in copied.nox("-s", "demo", check=True).output
+    shutil.rmtree(venv.location)
+    (copy / ".nox/demo").rename(venv.location)
+
+
+def make_unreadable(venv: Venv) -> None:
+    at(venv, APPLE).chmod(0)
+    if os.access(at(venv, APPLE), os.R_OK):
+        shutil.rmtree(venv.location)
+        pytest.skip("this user may read any file")
+
+
 class Case(NamedTuple):
     """A damage and the one finding that it makes.
 
-    `always` tells that every check sees it, not only one of files; `left` that the session leaves it.
+    `seen` tells which check is the first to see it: `every` one, `--files changed`, or `all`; `then` what a
+    session does that sees it. Without a kind, none sees it.
     """
 
     damage: Damage
-    kind: str
+    kind: str = ""
     package: str = ""
     severity: str = "error"
-    always: bool = True
-    left: bool = False
+    seen: str = "every"
+    then: str = "repairs"
 
 
-def broken(damage: Damage) -> Case:
-    return Case(damage, "broken-metadata", "apple", "warning")
-
-
-def modified(damage: Damage, package: str = "apple", always: bool = False) -> Case:
-    return Case(damage, "file-modified", package, always=always)
-
-
-def unowned(damage: Damage) -> Case:
-    return Case(damage, "unowned", severity="warning", always=False, left=True)
-
+broken = partial(Case, kind="broken-metadata", package="apple", severity="warning")
+modified = partial(Case, kind="file-modified", seen="changed")
+missing = partial(Case, kind="file-missing", seen="changed")
+unowned = partial(Case, kind="unowned", severity="warning", seen="changed", then="leaves it")
+added = partial(Case, kind="extraneous", then="recreates")
+hook = partial(Case, kind="startup-hook", then="recreates")
+python = partial(Case, kind="python", then="recreates")
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 OTHER = "3.9" if sys.version_info < (3, 11) else "3.99"  # the same markers hold
-PYC = f"__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
-CASES = {
+PYC = f"site/plum/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
+EGG = "Metadata-Version: 2.1\nName: pip\nVersion: 24.0\n\n"
+PACKAGES = {
     "a package is uninstalled": Case(lambda venv: venv.uninstall("plum"), "missing", "plum"),
     "a package is installed": Case(lambda venv: venv.install("raisin"), "extraneous", "raisin"),
     "a package is downgraded": Case(lambda venv: venv.install("apple==1.1"), "version", "apple"),
     "a package comes from a file": Case(install_a_file, "source", "apple"),
-    "a package is another build": Case(install_another_build, "artifact", "apple"),
+    "a package is another build of its version": Case(install_another_build, "artifact", "apple"),
     "a module is edited with its row in RECORD": Case(edit_with_its_record, "artifact", "apple"),
-    "a fake wheel brings a hook": Case(fake("wheel", "0.45.0", hook="wheel.pth"), "extraneous", "wheel"),
-    "a fake setuptools": Case(fake("setuptools", "70.0"), "extraneous", "setuptools"),
-    "a fake pip as an egg": Case(fake("pip", "24.0", "egg-info"), "extraneous", "pip"),
-    "a name in capitals": Case(fake("quiet", "1.0", "DIST-INFO"), "extraneous", "quiet"),
-    "a package is there twice": Case(fake("apple", "1.0"), "duplicate", "apple"),
+    "a fake `wheel` owns a hook": added(fake("wheel", "0.45.0", hook="wheel.pth"), package="wheel"),
+    "a fake `setuptools`": added(fake("setuptools", "70.0"), package="setuptools"),
+    "a fake `pip` as a folder `.egg-info`": added(fake("pip", "24.0", "egg-info"), package="pip"),
+    "a fake `pip` as a file `.egg-info`": added(add("site/pip-24.0.egg-info", EGG), package="pip"),
+    "a fake `wheel` as an `.egg-link`": added(add("site/wheel.egg-link", "/nowhere\n.\n"), package="wheel"),
+    "a package in a folder `X.DIST-INFO`": added(fake("quiet", "1.0", "DIST-INFO"), package="quiet"),
+    "a package is there in two versions": Case(fake("apple", "1.0"), "duplicate", "apple", then="recreates"),
     "METADATA is deleted": broken(delete("info/METADATA")),
     "METADATA has another name": broken(edit("info/METADATA", "Name: apple", "Name: pear")),
-    "METADATA is a link": broken(lead("info/METADATA")),
-    "RECORD is deleted": broken(delete("info/RECORD")),
-    "RECORD is garbled": Case(add("info/RECORD", "a,b,c,d,e\n"), "artifact", "apple"),
+    "METADATA is a link": broken(lead("info/METADATA"), then="recreates"),
+    "RECORD is deleted": broken(delete("info/RECORD"), then="recreates"),
+    "RECORD is a link": Case(lead("info/RECORD"), "artifact", "apple"),
+    "RECORD is garbled": Case(add("info/RECORD", "a,b,c,d,e\n"), "artifact", "apple", then="recreates"),
     "RECORD names a file outside": Case(add("info/RECORD", "../../../../a.txt,,\n"), "artifact", "apple"),
-    "an uninstallation was interrupted": Case(add("site/~pple/old.py"), "leftover", severity="warning"),
-    "pyvenv.cfg has another version": Case(edit("pyvenv.cfg", HERE, OTHER), "python"),
-    "pyvenv.cfg has another home": Case(edit("pyvenv.cfg", "home = ", "home = /nowhere"), "python"),
-    "pyvenv.cfg lost a line": Case(edit("pyvenv.cfg", "include-system-site", "#"), "python"),
-    "pyvenv.cfg is empty": Case(lambda venv: at(venv, "pyvenv.cfg").write_text(""), "python"),
-    "python leads elsewhere": Case(lead("bin/python3", sys.executable), "python"),
-    "python leads nowhere": Case(lead("bin/python", "/nowhere"), "python"),
-    "python is gone": Case(delete("bin/python"), "python"),
-    "a file in bin decides the path": Case(add("bin/python._pth", "/nowhere\n"), "startup-hook"),
-    "a module is edited": modified(add("site/apple/__init__.py", "import socket\n")),
-    "a module is edited and has its old time": modified(edit("site/apple/__init__.py", "2.0", "6.6")),
-    "a module is a link": modified(lead("site/apple/__init__.py")),
-    "a script is edited": modified(add("bin/press", "print('more')\n"), "press"),
-    "activate is edited": modified(add("bin/activate", "export EVIL=1\n"), ""),
-    "a hook is edited": modified(add("site/starter.pth", "import this\n"), "starter", always=True),
-    "what a hook imports is edited": modified(add("site/starter_hook.py", "x = 1\n"), "starter", always=True),
-    "a file is deleted": Case(delete("site/starter/data.txt"), "file-missing", "starter", always=False),
-    "the module of a package is deleted": Case(delete("site/plum"), "file-missing", "plum"),
-    "a hook is added": Case(add("site/evil.pth", "import os\n"), "startup-hook"),
-    "sitecustomize is added": Case(add("site/sitecustomize.py", "import os\n"), "startup-hook"),
-    "usercustomize is added": Case(add("site/usercustomize/__init__.py", "import os\n"), "startup-hook"),
+    "a removal was interrupted": Case(add("site/~pple/a.py"), "leftover", "", "warning", then="recreates"),
+}
+INTERPRETER = {
+    "the venv is moved or copied": python(move_from_another_project),
+    "`pyvenv.cfg` has another version": python(edit("pyvenv.cfg", HERE, OTHER)),
+    "`pyvenv.cfg` has another home": python(edit("pyvenv.cfg", "home = ", "home = /nowhere")),
+    "`pyvenv.cfg` lets system packages in": python(edit("pyvenv.cfg", "packages = false", "packages = true")),
+    "`pyvenv.cfg` lost a line": python(edit("pyvenv.cfg", "include-system-site", "#")),
+    "`pyvenv.cfg` is empty": python(lambda venv: at(venv, "pyvenv.cfg").write_text("")),
+    "`pyvenv.cfg` is garbage": python(lambda venv: at(venv, "pyvenv.cfg").write_text("\7=\n[")),
+    "`pyvenv.cfg` is deleted": python(delete("pyvenv.cfg")),
+    "site-packages is deleted": python(delete("site")),
+    "site-packages is a link out of the venv": python(lead("site")),
+    "`bin/python3` leads elsewhere": python(lead("bin/python3", sys.executable)),
+    "`bin/python` leads nowhere": python(lead("bin/python", "/nowhere")),
+    "`bin/python` is deleted": python(delete("bin/python")),
+    "`bin/python9` is added": python(lambda venv: at(venv, "bin/python9").symlink_to("/bin/sh")),
+}
+START_UP = {
+    "a hook is added": hook(add("site/evil.pth", "import os\n")),
+    "`sitecustomize` is added": hook(add("site/sitecustomize.py", "import os\n")),
+    "`usercustomize` is added": hook(add("site/usercustomize/__init__.py", "import os\n")),
+    "`bin/python._pth` decides the path": hook(add("bin/python._pth", "/nowhere\n")),
+    "`bin/pyvenv.cfg` decides the path": hook(add("bin/pyvenv.cfg", "home = /nowhere\n")),
+    "a hook of a package is edited": modified(add("site/starter.pth", "import this\n")),
+    "what a hook imports is edited": modified(add("site/starter_hook.py", "x = 1\n")),
+    "a hook of a package is deleted": missing(delete("site/starter.pth")),
+}
+for name, case in [*START_UP.items()][5:]:
+    START_UP[name] = case._replace(package="starter", seen="every", then="recreates")
+FILES = {
+    "all modules of a package are deleted": missing(delete("site/plum"), package="plum", seen="every"),
+    "a file is deleted": missing(delete("site/starter/data.txt"), package="starter"),
+    "a program is deleted": missing(delete("bin/press"), package="press"),
+    "`activate` is deleted": missing(delete("bin/activate"), then="recreates"),
+    "a module is edited": modified(add(APPLE, "import socket\n"), package="apple"),
+    "the same, with its old size and mtime": modified(edit(APPLE, "2.0", "6.6"), package="apple"),
+    "the same, and uv's cache has the file too": modified(edit_shared_file, package="apple", seen="all"),
+    "a module is a link": modified(lead(APPLE), package="apple"),
+    "all modules of a package are links": modified(lead("site/plum/__init__.py"), package="plum"),
+    "a module cannot be read": modified(make_unreadable, package="apple"),
+    "a program of a package is edited": modified(add("bin/press", "print('more')\n"), package="press"),
+    "`activate` is edited": modified(add("bin/activate", "export EVIL=1\n"), then="recreates"),
     "a program is added": unowned(add("bin/git", "#!/bin/sh\n")),
     "a module is added": unowned(add("site/stray.py")),
     "a compiled module is added": unowned(compile_to("site/stray.pyc")),
     "a compiled package shadows a module": unowned(compile_to("site/press/__init__.pyc")),
-    "an empty folder is added": unowned(lambda venv: at(venv, "site/empty").mkdir()),
-    "a file hides in __pycache__": unowned(add("site/apple/__pycache__/notes.txt")),
-    "__pycache__ is a link": unowned(lambda venv: at(venv, "site/basket/__pycache__").symlink_to("/")),
-    "bytecode is never checked": unowned(compile_to(f"site/plum/{PYC}", PycInvalidationMode.UNCHECKED_HASH)),
+    "an empty folder shadows a module": unowned(lambda venv: at(venv, "site/press").mkdir()),
+    "`__pycache__` has a file that is not bytecode": unowned(add("site/apple/__pycache__/notes.txt")),
+    "`__pycache__` has bytecode of no module": unowned(compile_to("site/apple/__pycache__/stray.pyc")),
+    "`__pycache__` is a link": unowned(lambda venv: at(venv, "site/basket/__pycache__").symlink_to("/")),
+    "bytecode that Python uses unchecked": unowned(compile_to(PYC, PycInvalidationMode.UNCHECKED_HASH)),
 }
+UNSEEN = {
+    forge_bytecode: "bytecode is forged with the time and size of its module | No RECORD has its hash.",
+    forge_file_record_and_receipt: "a file, its RECORD and the receipt are forged | None of them is signed.",
+    replace_the_interpreter: "the interpreter outside the venv is replaced | The venv names it as before.",
+}
+CHANGES = {"Packages": PACKAGES, "The interpreter": INTERPRETER, "Start-up files": START_UP, "Files": FILES}
+CASES = {
+    **PACKAGES,
+    **INTERPRETER,
+    **START_UP,
+    **FILES,
+    **{row.partition(" |")[0]: Case(damage) for damage, row in UNSEEN.items()},
+}
+WARM_RUNS_MISS = ("METADATA is a link", "RECORD is a link")
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_damage_is_found_alone_and_fixed(demo: Project, name: str) -> None:
-    case = CASES[name]
-    case.damage(demo.venv("demo"))
-    expected = [(case.kind, case.package, case.severity)]
-    (found,) = findings(demo)
-    assert told(demo) == told(demo, files="changed") == expected
-    assert told(demo, files="off") == (expected if case.always else [])
-    assert found.fix == ("delete it, or ignore its path in envs.yaml" if case.left else "nox -s demo")
+    case, venv = CASES[name], demo.venv("demo")
+    before = evidence(venv.location)
+    case.damage(venv)
+    expected = [(case.kind, case.package, case.severity)] if case.kind else []
+    fixes = ["delete it, or ignore its path in envs.yaml" if case.kind == "unowned" else "nox -s demo"]
+    assert [one.fix for one in findings(demo)] == fixes * len(expected)
+    assert told(demo) == expected
+    assert told(demo, files="changed") == (expected if case.seen in ("every", "changed") else [])
+    assert told(demo, files="off") == (expected if case.seen == "every" else [])
+    if case.kind and case.seen == "every":  # what a clean verdict rests on has changed too
+        assert (evidence(venv.location) == before) is (name in WARM_RUNS_MISS)
     ran = demo.nox("-s", "demo")
     assert ran.returncode == 0, ran.output
-    assert told(demo) == (expected if case.left else []), ran.output
-    assert case.left or "no drift" in demo.nox("-s", "demo", check=True).output
+    did = "recreates" if "Creating virtual env" in ran.output else "repairs"
+    left = did == "repairs" and "repaired" not in ran.output
+    assert ("leaves it" if left else did) == (case.then if case.kind else "leaves it"), ran.output
+    assert told(demo) == (expected if left else []), ran.output
+    if left:
+        shutil.rmtree(venv.location)
+    else:
+        assert "no drift" in demo.nox("-s", "demo", check=True).output
 
 
-def test_a_folder_that_is_not_a_venv_any_more_is_recreated(demo: Project) -> None:
-    (demo.venv("demo").location / "pyvenv.cfg").unlink()
-    (found,) = findings(demo)
-    assert (found.kind, found.severity, found.fix) == ("python", "error", "nox -s demo")
-    assert "pyvenv.cfg is missing" in found.actual
-    assert demo.cli("drift").returncode == 1
-    demo.nox("-s", "demo", check=True)
-    assert told(demo) == []
+def test_the_page_of_changes_has_every_case() -> None:
+    page = Path(__file__).parents[1] / "docs/changes.md"
+    written = page.read_text()
+    lines = [written.partition("\n## ")[0]]
+    for link, cases in CHANGES.items():
+        columns = "change | every session, `drift` | `--files changed` | `--files all` | kind | next session"
+        lines += [f"## {link}\n", f"| {columns} |", f"|{'---|' * 6}"]
+        for name, case in cases.items():
+            late = ("every", "changed", "all").index(case.seen)
+            kind = f"[`{case.kind}`](findings.md#{case.kind})"
+            seen = " | ".join(["no"] * late + ["yes"] * (3 - late))
+            lines.append(f"| {name} | {seen} | {kind} | {case.then} |")
+        lines.append("")
+    lines += ["## What no check sees\n", "| change | why |", "|---|---|"]
+    lines += [f"| {row} |" for row in UNSEEN.values()]
+    page.write_text("\n".join(lines) + "\n")
+    assert page.read_text() == written, "docs/changes.md was not as CHANGES say; now it is: commit it"
+
+
+@pytest.mark.xfail(strict=True, reason="uv cannot remove it, and the venv is not recreated")
+def test_a_folder_of_a_package_that_is_a_link_is_fixed(demo: Project) -> None:
+    lead("site/plum")(demo.venv("demo"))
+    assert ("file-modified", "plum", "error") in told(demo, files="changed")
+    assert demo.nox("-s", "demo").returncode == 0
 
 
 def test_a_lock_that_lost_a_line_leaves_an_unmet_requirement(demo: Project) -> None:
@@ -352,23 +476,29 @@ def test_a_file_of_two_packages_is_the_copy_of_one_of_them(demo: Project) -> Non
     assert [kind for kind, _, _ in told(demo, "clash")] == ["file-modified"]
 
 
-def test_a_damaged_cache_of_uv_does_not_come_back(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_edit_in_the_cache_of_uv_does_not_come_back_unless_its_size_and_times_are_as_before(
+    project: Project, tmp_path: Path, hidden: bool
+) -> None:
     env = {"UV_LINK_MODE": "hardlink", "UV_CACHE_DIR": str(tmp_path / "cache")}
     both = "".join(f"  {name}: {{requirements: [apple==2.0]}}\n" for name in ("one", "two"))
     project.write("envs.yaml", f"version: 1\nenvironments:\n{both}")
     project.nox("-s", "lock", "one", env=env, check=True)
-    file = project.venv("one").site / "apple/__init__.py"
-    if file.stat().st_nlink < 2:
+    if at(project.venv("one"), APPLE).stat().st_nlink < 2:
         pytest.skip("this file system has no hard links from the cache")
-    with file.open("a") as stream:
-        stream.write("import socket\n")
+    (edit(APPLE, "2.0", "6.6") if hidden else add(APPLE, "import socket\n"))(project.venv("one"))
     (found,) = findings(project, "one")
     assert "probably a link to uv's cache" in found.actual
     assert found.fix == "uv cache clean apple && nox --reuse-venv=never -s one"
     built = project.nox("-s", "two", env=env, check=True)
-    assert "installed with 1 file-modified; installing again" in built.output
-    assert told(project, "two") == []
-    assert told(project, "one") == [("file-modified", "apple", "error")]
+    modified = [("file-modified", "apple", "error")]
+    assert ("installed with 1 file-modified; installing again" in built.output) is not hidden
+    assert told(project, "two") == (modified if hidden else [])
+    assert told(project, "two", "changed") == []
+    assert told(project, "one") == modified
+    project.machine.run(uv(), "cache", "clean", "apple", env=env)
+    project.nox("--reuse-venv=never", "-s", "one", env=env, check=True)
+    assert told(project, "one") == []
 
 
 @pytest.mark.parametrize("backend", ["uv", "virtualenv", "venv"])
@@ -423,7 +553,7 @@ for d in m.distributions():
             print('file-modified' if p.exists() else 'file-missing', d.name)
 """
     venv = demo.venv("demo")
-    for name in ("a module is edited", "a file is deleted", "a script is edited"):
+    for name in ("a module is edited", "a file is deleted", "a program of a package is edited"):
         CASES[name].damage(venv)
     lines = venv.machine.run(venv.python, "-I", "-c", code).stdout.splitlines()
     assert sorted(lines) == sorted(f"{kind} {package}" for kind, package, _ in told(demo))

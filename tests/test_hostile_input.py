@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+import nox_envs
 from nox_envs.project import Project as OpenedProject
 from nox_envs.values import replace
 from nox_envs.venv.receipt import FILE_NAME, CleanVerdict, Receipt, Recorded, write_receipt
 from nox_envs.venv.snapshot import Interpreter
 from tests import commandline
 from tests.commandline import write
-from tests.conftest import BareVenv
+from tests.conftest import BareVenv, Machine
 
 posix = pytest.mark.skipif(os.name == "nt", reason="links and named pipes are POSIX here")
 
@@ -151,6 +154,14 @@ def test_no_value_of_a_spec_is_an_option_or_code_or_leads_out(run: Run, body: st
     assert os.listdir(tmp_path) == ["envs.yaml"]
 
 
+def test_a_file_above_the_project_that_the_spec_names_may_be_quoted(run: Run, tmp_path: Path) -> None:
+    (tmp_path.parent / "common.txt").write_text("a line of another file\n")
+    assert (
+        "'a line of another file' is not"
+        in run("check", LOCKED.replace("apple>=1", "file: ../common.txt"))[1]
+    )
+
+
 # files that are not files
 
 READERS = f"""
@@ -200,6 +211,8 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if not WATCHING or not event.startswith(("open", "os.listdir", "os.scandir", "compile", "exec", *ACTS)):
         return
     what = arguments[1] if event == "compile" else getattr(arguments[0], "co_filename", arguments[0])
+    if isinstance(what, int):  # a file that is open already
+        return
     folder, _, name = (os.fsdecode(what) if isinstance(what, str | bytes) else repr(what)).rpartition("/")
     flags = int(str(arguments[2])) if event == "open" else 0
     # A link that is opened without being followed fails.
@@ -234,10 +247,8 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@posix
-def test_links_in_a_venv_are_named_and_what_they_lead_to_is_neither_opened_nor_shown(
-    run: Run, built: BareVenv, outside: Path
-) -> None:
+def lead_out(built: BareVenv, outside: Path) -> None:
+    """Put links into a venv in place of all that is read in one."""
     (built.site / "link-1.0.dist-info").symlink_to(outside)
     for name in ("METADATA", "RECORD", "direct_url.json"):
         file = built.add(f"link-{name[:4]}", "1.0") / name
@@ -247,6 +258,13 @@ def test_links_in_a_venv_are_named_and_what_they_lead_to_is_neither_opened_nor_s
     (built.site / "egg.egg-info").symlink_to(outside / "METADATA")
     (built.site / "folder").symlink_to(outside)
     commit_receipt(built, "apple", "link", "link-meta", "link-reco", "link-dire", "egg")
+
+
+@posix
+def test_links_in_a_venv_are_named_and_what_they_lead_to_is_neither_opened_nor_shown(
+    run: Run, built: BareVenv, outside: Path
+) -> None:
+    lead_out(built, outside)
     with watched() as seen:
         output = " ".join(" ".join(run(words)[1] for words in VENV_VERBS).split())
     assert [one for one in seen if str(outside) in one] == []
@@ -299,14 +317,57 @@ dependency-groups = {dev = ["pytest"]}
 }
 
 
+MORE_VERBS = """list --format json|matrix --format github|drift --format html|activate a --shell sh|report .
+report .nox|diff requirements/a.txt x/a.txt|schema|init --print --spec new.yaml""".replace("\n", "|").split(
+    "|"
+)
+
+
 def test_a_spec_from_another_repository_runs_no_code_starts_nothing_and_writes_nothing(
     run: Run, built: BareVenv, tmp_path: Path
 ) -> None:
     write(tmp_path, FOREIGN)
-    more = "list --format json|matrix --format github|drift --format html|activate a --shell sh|report ."
-    more += "|schema|diff requirements/a.txt x/a.txt|init --print --spec new.yaml"
     with watched() as seen:
-        assert {run(words)[0] for words in (*VENV_VERBS, *more.split("|"))} <= {0, 1, 2}
+        assert {run(words)[0] for words in (*VENV_VERBS, *MORE_VERBS)} <= {0, 1, 2}
     acts = [one for one in seen if one.startswith(("write", *ACTS))]
     code = [one for one in seen if one.startswith(("compile", "exec")) and str(tmp_path.resolve()) in one]
     assert (acts, code) == ([], [])
+
+
+READS = r"(?:(?:new)?[lf]?stat(?:at)?|statx|f?access(?:at2?)?|readlink(?:at)?|getcwd|exit(?:_group)?)\("
+SYSTEM = ("/usr/", "/lib", "/etc/l", "/etc/ssl/openssl.cnf", "/proc/self/", "/dev/null")
+
+
+@posix
+@pytest.mark.functional
+def test_no_system_call_leaves_a_hostile_project_starts_a_process_writes_or_connects(
+    machine: Machine, built: BareVenv, outside: Path, tmp_path: Path
+) -> None:
+    log = outside.with_name("calls")
+    trace = ("strace", "-f", "-y", "-qq", "-e", "trace=file,process,network", "-o", str(log))
+    if not shutil.which("strace") or machine.run(*trace, "true", check=False).returncode:
+        pytest.skip("strace is not installed, or may not trace")
+    write(tmp_path, {**FOREIGN, ".nox/.nox-envs/reports/a.json": '{"environments": [{"session": "a"}]}'})
+    lead_out(built, outside)
+    (tmp_path / ".nox/a/bin/python").symlink_to(outside / "METADATA")
+    own = (tmp_path.resolve(), sys.prefix, sys.base_prefix, Path(nox_envs.__file__).parents[1])
+    for words in (*VENV_VERBS, *MORE_VERBS):
+        argv = (*trace, str(Path(sys.executable).with_name("nox-envs")), *words.split())
+        ran = machine.run(*argv, cwd=tmp_path, env={"PYTHONDONTWRITEBYTECODE": "1"}, check=False)
+        assert ran.returncode in (0, 1, 2), ran.output
+        _, *calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines()]
+        odd = [one for one in calls if not re.match(rf"{READS}|open(?:at)?\(.*\bO_RDONLY|\+\+\+", one)]
+        opened = [found[1] for one in calls if (found := re.search(r"^open.* = \d+<(.*)>$", one))]
+        assert words == "schema" or any(one.startswith(str(own[0])) for one in opened)
+        out = [one for one in opened if not one.startswith((*map(str, own), *SYSTEM))]
+        assert (odd, out) == ([], []), words
+
+
+@posix
+@pytest.mark.xfail(strict=True, reason="`report FOLDER` reads what links in the folder lead to")
+def test_a_link_among_reports_is_not_followed(run: Run, built: BareVenv, outside: Path) -> None:
+    write(built.location, {"reports/a.json": ""})
+    (built.location / "reports/b.json").symlink_to(outside / "METADATA")
+    with watched() as seen:
+        run("report .nox")
+    assert [one for one in seen if str(outside) in one] == []
