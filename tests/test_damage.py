@@ -351,7 +351,7 @@ FILES = {
 UNSEEN = {
     forge_bytecode: "bytecode is forged with the time and size of its module | No RECORD has its hash.",
     forge_file_record_and_receipt: "a file, its RECORD and the receipt are forged | None of them is signed.",
-    replace_the_interpreter: "the interpreter is replaced, with its old size and time | Its content is not read.",
+    replace_the_interpreter: "the interpreter is replaced, with its size and time | Its content is not read.",
 }
 CHANGES = {"Packages": PACKAGES, "The interpreter": INTERPRETER, "Start-up files": START_UP, "Files": FILES}
 CASES = {

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from nox_envs import report as package
 from nox_envs.errors import FileProblems
 from nox_envs.findings import KINDS, SEVERITIES, Finding, Severity
 from nox_envs.report import render
-from nox_envs.report.json import json_text, read_report, report_schema
+from nox_envs.report.json import json_text, read_report
 from nox_envs.report.markdown import BUDGET
 from nox_envs.report.report import (
     FORMATS,
@@ -58,8 +59,11 @@ def as_json(report: Report) -> dict[str, Any]:
     return dict(json.loads(render(report, "json")))
 
 
+SCHEMA: Any = json.loads((Path(package.__file__).parent / "schema.json").read_text())
+
+
 def check_report(document: object) -> None:
-    jsonschema.Draft202012Validator(report_schema()).validate(document)
+    jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
 
 def acted_on(shown: str) -> list[str]:
@@ -203,7 +207,7 @@ def test_a_text_of_megabytes_is_folded_in_one_pass() -> None:
 
 
 def test_the_json_meets_its_schema_which_describes_every_key() -> None:
-    schema: Any = report_schema()
+    schema = SCHEMA
     jsonschema.Draft202012Validator.check_schema(schema)
     for report in (everything(), EVERY_KIND, CLEAN, Report(environments=())):
         check_report(as_json(report))

@@ -256,7 +256,6 @@ def _list(asked: argparse.Namespace) -> int:
 
 
 def _lock_of(project: Project, point: Point, problems: list[Problem]) -> tuple[str, str]:
-    """Return the path and digest of a point's lock; nothing where its requirements cannot be read."""
     try:
         plan = project.plan_of(point)
         return plan.path, project.lock_digest(plan)
@@ -282,7 +281,6 @@ def _report(asked: argparse.Namespace) -> int:
 
 
 def _conclude(report: Report, asked: argparse.Namespace) -> int:
-    """Print a report in the format that is asked for, and return the exit code."""
     from nox_envs.report import render
     from nox_envs.values import replace
 
@@ -303,7 +301,6 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
 
 
 def _built(asked: argparse.Namespace) -> tuple[Project, Point, Path]:
-    """Return the built venv of the one session that is asked for; raises NoxEnvsError."""
     project = _project(asked)
     points = project.select((asked.environment,))
     if len(points) > 1:
@@ -375,10 +372,12 @@ def _diff(asked: argparse.Namespace) -> int:
 
 
 def _schema(asked: argparse.Namespace) -> int:
-    from nox_envs.report.json import json_text, report_schema
+    from nox_envs.files import read_text
+    from nox_envs.report.json import json_text
     from nox_envs.spec.keys import json_schema
 
-    sys.stdout.write(json_text(report_schema() if asked.report else json_schema()))
+    file = Path(__file__).parent / "report/schema.json"
+    sys.stdout.write(read_text(file, shown=file.name) if asked.report else json_text(json_schema()))
     return 0
 
 

@@ -16,16 +16,14 @@ from nox_envs.values import defaults
 T = TypeVar("T")
 
 Count: TypeAlias = Annotated[int, "from 0 on"]
-Schema: TypeAlias = dict[str, object]
 
-# Each scalar with what messages call it and its JSON Schema.
-_SCALARS: dict[object, tuple[str, Schema]] = {
-    str: ("a string", {"type": "string"}),
-    bool: ("a boolean", {"type": "boolean"}),
-    int: ("an integer", {"type": "integer"}),
-    NoneType: ("nothing", {"type": "null"}),
-    float: ("a number from 0 on", {"type": "number", "minimum": 0}),
-    Count: ("a number from 0 on", {"type": "integer", "minimum": 0}),
+# What messages call each scalar.
+_SCALARS: dict[object, str] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    NoneType: "nothing",
+    **dict.fromkeys((float, Count), "a number from 0 on"),
 }
 _PAIRS = (tuple[str, str], ...)
 
@@ -45,7 +43,7 @@ def _decoded(kind: object, content: object, path: str, text: Callable[[str], str
     origin, args = get_origin(kind), get_args(kind)
     if origin is None and kind not in _SCALARS:
         return _value(cast("type[object]", kind), table(content, path), f"{path}." if path else "", text)
-    expected, _ = _SCALARS.get(kind, _SCALARS[str])
+    expected = _SCALARS.get(kind, "a string")
     if origin is tuple:
         expected = "a list" if args[1] is ... else f"a list of {len(args)}"
         if isinstance(content, list) and (args[1] is ... or len(content) == len(args)):
@@ -109,26 +107,3 @@ def _unexpected(expected: str, found: object, path: str) -> Invalid:
     if isinstance(found, str | bool | int | float):
         shown = json.dumps(found)
     return Invalid(f"{path}: expected {expected}, found {f'{shown[:57]}...' if len(shown) > 60 else shown}")
-
-
-def schema_of(kind: type[object], **more: object) -> Schema:
-    """Return the JSON Schema of a value with `more` fields; those of values in it are under `$defs`."""
-    properties: Schema = {
-        name: _schema(_evaluated(hint, kind.__module__)) for name, hint in kind.__annotations__.items()
-    }
-    properties |= more
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _schema(kind: object) -> Schema:
-    origin, args = get_origin(kind), get_args(kind)
-    if kind in _SCALARS:
-        return _SCALARS[kind][1]
-    if origin in (Literal, Annotated):
-        return {"enum": [*(args if origin is Literal else args[1])]}
-    if origin is tuple and args[1] is ...:
-        return {"type": "array", "items": _schema(args[0])}
-    if origin is tuple:
-        count = len(args)
-        return {"type": "array", "prefixItems": [*map(_schema, args)], "minItems": count, "maxItems": count}
-    return {"$ref": f"#/$defs/{cast('type[object]', kind).__name__}"}

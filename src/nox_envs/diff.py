@@ -121,7 +121,6 @@ class _Sides:
         raise NoxEnvsError(f"there is no file or folder {text!r} ({hint})")
 
     def _folders(self) -> list[str]:
-        """Return the folders, relative to the spec, that it has its locks in."""
         if self._project is None:
             raise NoxEnvsError("no spec says where the locks are; name them, as in main:requirements")
         return sorted({posixpath.dirname(file) for plan in self._project.plans for file in plan.files})
@@ -271,7 +270,6 @@ def render_diff(found: Diff, format: DiffFormat, *, colour: bool = False) -> str
 
 
 def _summary(found: Diff) -> list[str]:
-    """Return how many changes there are of each kind, and which environments only one side has."""
     counts = Counter(one.kind for one in found.changes)
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in CHANGE_KINDS if counts[kind])
     head = f"{counted(len(found.changes), 'change')}{f': {kinds}' if kinds else ''}"

@@ -130,10 +130,6 @@ class _Survey:
                     yield path, self._recognized(path, beside_input=False)
 
     def _recognized(self, path: str, *, beside_input: bool) -> dict[str, str]:
-        """Return the keys of an environment with a lock, none if it is not one that another tool writes.
-
-        Its header tells, or hashes on every line; beside its input it is enough that every line is a pin.
-        """
         try:
             text = read_text(self._root / path, shown=path)
             read = read_foreign(self._root, (path,), environ=self._environ)
@@ -175,7 +171,6 @@ class _Survey:
             self._add("tests", "Run the test suite", requirements="['pytest>=8']")
 
     def _add(self, name: str, description: str, **keys: str) -> None:
-        """Add an environment; a name that is taken gets a number."""
         word = _word(name) or "env"
         names = [word, *[f"{word}-{number}" for number in range(2, len(self.drafts) + 4)]]
         free = next(one for one in names if one not in (*self.drafts, "lock", "drift"))
@@ -194,7 +189,6 @@ def _word(text: str) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as a YAML scalar, quoted unless it is plainly a text."""
     if re.fullmatch(r"(?!(?i:null)$)[A-Za-z./](?:[A-Za-z0-9./_ -]*[A-Za-z0-9./_-])?", text):
         return text
     escaped = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)

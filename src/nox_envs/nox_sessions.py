@@ -79,7 +79,6 @@ def load(spec: str | os.PathLike[str] = "envs.yaml", *, lock: str = "lock", drif
 
 
 def _refuse_clash(project: Project, builtin: tuple[str, str]) -> None:
-    """Raise NoxEnvsError for a session that the noxfile has and we would replace."""
     if not (written := nox.registry.get()):
         return
     rows = {name: row for row in project.rows for name in (row.session, row.environment)}
@@ -187,7 +186,6 @@ def _stop_if_ended() -> None:
 
 @contextmanager
 def _ending(session: nox.Session) -> Iterator[None]:
-    """End the session as failed on an error that a user can cause."""
     try:
         yield
     except NoxEnvsError as error:
@@ -252,7 +250,6 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
 
 
 def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tuple[str, ...] | None) -> None:
-    """Run a command of the spec in the venv; a failure ends the session."""
     program, place = command.argv[0], command.place
     directory = Path(command.change_dir) if command.change_dir else None
     if directory is not None and not directory.is_dir():

@@ -137,7 +137,6 @@ def _deciding_axes(points: list[Point], contents: Mapping[str, object]) -> list[
 
 
 def _options(point: Point) -> object:
-    """Return what points of one lock must have in common, since no marker can tell it apart."""
     return (
         (replace(point.lock, place=None), point.resolution, point.exclude_newer, point.allow_prereleases),
         (point.only_binary, point.no_binary, frozenset(point.platforms), _layers(point)),

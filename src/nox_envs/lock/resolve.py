@@ -207,7 +207,6 @@ def refresh_options(folders: Iterable[str]) -> list[str]:
 
 
 def _bounds(plan: LockPlan) -> str:
-    """Return the marker of the Pythons and platforms of a plan, empty for all of them."""
     pythons = [
         f"(python_full_version >= '{'.'.join(map(str, one.version))}'"
         f" and python_full_version < '{one.version[0]}.{one.version[1] + 1}'"
@@ -304,7 +303,6 @@ def _pins(job: Job, files: Mapping[str, str], text: str) -> Iterator[Pin]:
 
 
 def _pylock(job: Job, lock: Lock) -> str:
-    """Return the pins of a lock as uv writes them in a pylock, below the header of the lock."""
     # Behind -e, uv takes quotes for a part of the path.
     lines = [re.sub('^-e "(.*?)"', r"-e \1", requirement_line(pin)) for pin in lock.pins]
     (job.folder / "pins.in").write_text("\n".join(lines), encoding="utf-8")

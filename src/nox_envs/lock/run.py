@@ -74,7 +74,6 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
 
 
 def _check_upgrade(run: LockRun, plans: Iterable[LockPlan]) -> None:
-    """Raise NoxEnvsError for a package to upgrade that no lock has."""
     known: set[str] = set()
     try:
         upgraded = run.upgraded
@@ -96,7 +95,6 @@ def _below(run: LockRun, plan: LockPlan) -> set[str]:
 
 
 def _lock(run: LockRun, plan: LockPlan, made: dict[str, str], guard: threading.Lock) -> LockResult:
-    """Resolve a plan and write its lock; a failure is a result."""
     try:
         with TemporaryDirectory(prefix="nox-envs-") as folder:
             with guard:  # what a run calls keeps what it read, and knows no threads

@@ -11,7 +11,6 @@ from pathlib import Path
 from nox_envs import codec
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, Place
 from nox_envs.files import parse_json, read_text
-from nox_envs.findings import Finding
 from nox_envs.report.report import SCHEMA, EnvironmentReport, Report
 from nox_envs.spec.types import Point
 from nox_envs.terminal import redact
@@ -62,15 +61,6 @@ def read_report(text: str, *, origin: str) -> Report:
     except Invalid as error:
         hint = error.hint or "write it with: nox-envs drift --format json"
         raise FileProblems([Invalid(redact(error.message), hint).at(Place(origin=origin))]) from None
-
-
-def report_schema() -> dict[str, object]:
-    """Return the JSON Schema (draft 2020-12) of a report, which later versions may add keys to."""
-    counts = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
-    more = {"schema": {"const": SCHEMA}, "summary": {"type": "object", "additionalProperties": counts}}
-    named = {one.__name__: codec.schema_of(one) for one in (EnvironmentReport, Finding)}
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, "title": "nox-envs report", **codec.schema_of(Report, **more), "$defs": named}
 
 
 def gather(paths: tuple[Path, ...], expected: Iterable[Point] = ()) -> Report:

@@ -38,7 +38,6 @@ def finding_lines(findings: Iterable[Finding], *, colour: bool = False) -> list[
 
 
 def _fix(command: str, indent: int, colour: bool) -> list[str]:
-    """Return a command behind `fix:`, or below it where it would not fit."""
     line = f"{' ' * indent}fix: {printable(command)}"
     lines = [line] if len(line) <= WIDTH else [f"{' ' * indent}fix:", f"    {harmless(printable(command))}"]
     return [paint(line, "fix", colour=colour) for line in lines] if command else []

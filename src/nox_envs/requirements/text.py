@@ -237,7 +237,6 @@ def read_requirements_file(text: str, *, origin: str, environ: Mapping[str, str]
 
 
 def _read_line(match: re.Match[str], place: Place, environ: Mapping[str, str]) -> Declared | Option | None:
-    """Read one block of a file, None for an empty line or a comment; raises Invalid."""
     block, (text, usual, comments) = match[0], match.groups()
     if text and " -" not in text:
         return _requirement(text, usual.split(" \\\n    --hash=")[1:], comments, place)

@@ -117,7 +117,6 @@ def _check_lock(named: Named, problems: Problems) -> None:
 
 
 def _check_conditions(environments: list[Environment], problems: Problems) -> None:
-    """Add the conditions that none of the environments that have them can meet."""
     missed: dict[int, tuple[Condition, str, str] | None] = {}
     for environment in environments:
         known = points.axes_of(environment)

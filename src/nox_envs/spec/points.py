@@ -149,7 +149,6 @@ def _cells(environment: Environment, forced: str | None) -> list[_Cell]:
 
 
 def _rules(rules: tuple[Variant, ...], cell: _Cell) -> list[Layer]:
-    """Return the layers of the rules whose conditions a cell meets."""
     values: dict[str, str | None] = {"python": cell.python, **dict(cell.axes)} if rules else {}
     return [one.layer for one in rules if all(meets(test, values.get(test.axis)) for test in one.when)]
 
@@ -248,7 +247,6 @@ def _over(base: object, added: object) -> object:
 
 
 def _clashes(known: Iterable[Environment], points: list[Point], reserved: set[str]) -> Iterator[Problem]:
-    """Yield a problem for every name that two sessions, or a session and something else, would have."""
     owners = {environment.name: environment for environment in known}
     first: dict[str, Point] = {}
     for point in points:
