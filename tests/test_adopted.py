@@ -261,7 +261,7 @@ def test_the_500_most_downloaded_distributions_raise_no_false_alarm(python: str,
     online.machine.interpreter(python)
     project = Project(root=online.root / python, machine=online.machine)
     project.write("noxfile.py", online.read("noxfile.py"))
-    names = json.loads((Path(__file__).parent.parent / "benchmarks/packages.json").read_text())["downloaded"]
+    names = json.loads((Path(__file__).parent.parent / "benchmarks/downloaded.json").read_text())
     roots = {f"part{n}": {"requirements": [f"{name}>=0" for name in names[n::12]]} for n in range(12)}
     defaults = {"python": python, "only_binary": [":all:"], "platforms": ["linux-x86_64"]}
     project.write("envs.yaml", json.dumps({"version": 1, "defaults": defaults, "environments": roots}))
