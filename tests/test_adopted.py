@@ -249,3 +249,37 @@ def test_a_new_environment_has_no_finding_before_and_after_it_is_used(name: str,
         assert ran.returncode == 0 or "compileall" in words, ran.output
     assert_clean(project, [name], "--files", "all")
     assert "no drift" in project.nox("-s", name, check=True).output
+
+
+# What is found and true, and no fault of ours: the kind and the distribution, with the reason.
+TRUE: dict[tuple[str, str], str] = {}
+
+
+@SLOW
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_the_500_most_downloaded_distributions_raise_no_false_alarm(python: str, online: Project) -> None:
+    online.machine.interpreter(python)
+    project = Project(root=online.root / python, machine=online.machine)
+    project.write("noxfile.py", online.read("noxfile.py"))
+    names = json.loads((Path(__file__).parent.parent / "benchmarks/downloaded.json").read_text())
+    roots = {f"part{n}": {"requirements": [f"{name}>=0" for name in names[n::12]]} for n in range(12)}
+    defaults = {"python": python, "only_binary": [":all:"], "platforms": ["linux-x86_64"]}
+    project.write("envs.yaml", json.dumps({"version": 1, "defaults": defaults, "environments": roots}))
+    project.nox("-s", "lock", check=True)
+    walk = "walk_packages(sys.argv[1:], onerror=lambda name: None)"
+    top = IMPORT_EVERYTHING.replace(walk, "iter_modules(sys.argv[1:])")
+    found: set[str] = set()
+    alarms = []
+    for part in roots:
+        project.nox("-s", part, check=True)
+        venv = project.venv(part)
+        for words in (("-c", top, venv.site), ("-m", "compileall", "-q", venv.site)):
+            project.machine.run(venv.python, *words, env={"PYTHONDONTWRITEBYTECODE": ""}, check=False)
+        ran = project.cli("drift", part, "--files", "all", "--format", "json")
+        (told,) = json.loads(ran.stdout)["environments"]
+        found |= {name for name, _ in told["distributions"]}
+        alarms += [one for one in told["findings"] if one["severity"] != "note"]
+        print(f"Python {python}, until {part}: {len(found)} distributions, {len(alarms)} alarms", flush=True)
+        shutil.rmtree(venv.location)
+    assert [one for one in alarms if (one["kind"], one["package"]) not in TRUE] == []
+    assert len(found) >= 500
