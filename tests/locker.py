@@ -14,7 +14,7 @@ from nox_envs.lock.resolve import Job, LockRun, Resolved, resolve
 from nox_envs.lock.run import LockResult, lock_all
 from nox_envs.lock.text import Lock, parse_lock, read_foreign, render_lock
 from nox_envs.requirements.text import Declared, read_requirement
-from nox_envs.spec.types import Package, Point
+from nox_envs.spec.types import LockOptions, Package, Point
 from nox_envs.values import replace
 from tests.conftest import Machine, uv
 
@@ -36,7 +36,8 @@ def plan(
 ) -> LockPlan:
     """Return the plan of an environment; `keys` are fields of the plan, or options."""
     mode = Package(mode=package, extras=())  # type: ignore[arg-type]
-    point = Point(environment=name, session=name, python=None, axes=(), place=PLACE, package=mode)
+    lock = LockOptions(command=str(keys.pop("command", "")))
+    point = Point(environment=name, session=name, python=None, axes=(), place=PLACE, package=mode, lock=lock)
     point = replace(point, **{key: keys.pop(key) for key in [*keys] if key in OPTIONS})
     points = tuple(replace(point, session=f"{name}-{one}", python=one or None) for one in python or ("",))
     made = LockPlan(

@@ -17,7 +17,7 @@ from nox_envs.findings import KINDS, DriftOptions, Finding
 from nox_envs.lock.pins import INDEX, Pin, Source, host_markers
 from nox_envs.lock.plan import LockPlan
 from nox_envs.lock.text import Lock
-from nox_envs.spec.types import Point
+from nox_envs.spec.types import LockOptions, Point
 from nox_envs.values import replace
 from nox_envs.venv.compare import (
     Checked,
@@ -377,7 +377,7 @@ def test_where_a_session_does_not_repair_the_fix_is_to_recreate(bare_venv: BareV
     ("plan", "fix"), [
         ({}, "nox -s lock -- tests"),
         ({"managed": False}, "regenerate requirements/tests.txt with the tool that writes it"),
-        ({"managed": False, "command": "make lock"}, "make lock"),
+        ({"managed": False, "points": (replace(POINT, lock=LockOptions(command="make lock")),)}, "make lock"),
     ],
 )  # fmt: skip
 def test_requirements_that_are_not_met_send_to_the_lock(

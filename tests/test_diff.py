@@ -203,7 +203,7 @@ def test_no_line_of_a_diff_is_wider_than_80_columns() -> None:
 def test_the_json_is_a_contract() -> None:
     document = json.loads(render_diff(everything(), "json"))
     assert document["schema"] == 2
-    assert " ".join(sorted(document)) == "added changes compared different new notes old removed schema"
+    assert " ".join(sorted(document)) == "added changes compared different new old removed schema"
     assert " ".join(sorted(document["changes"][0])) == "environments kind new note old package via"
     assert {row["kind"] for row in document["changes"]} == set(CHANGE_KINDS)
 
@@ -284,9 +284,9 @@ def test_each_side_is_what_its_text_names(
 
 
 @needs_git
-def test_what_is_not_a_lock_is_left_aside_with_a_note(repository: Path) -> None:
-    found, note = asked(repository, "HEAD:"), "requirements/notes.txt: left aside, it is not a lock"
-    assert (found.old, found.new, found.notes) == ("HEAD:", "the working tree", (f"HEAD:{note}", note))
+def test_what_is_not_a_lock_is_left_aside(repository: Path) -> None:
+    found = asked(repository, "HEAD:")
+    assert (found.old, found.new, found.different) == ("HEAD:", "the working tree", True)
 
 
 @needs_git

@@ -365,8 +365,6 @@ def _diff(asked: argparse.Namespace) -> int:
 
     project = _project(asked) if _spec_path(asked).is_file() else None
     found = diff(Path.cwd(), asked.old, asked.new, project=project, env=os.environ)
-    for note in found.notes:
-        _say(asked, note)
     sys.stdout.write(render_diff(found, asked.format, colour=asked.colour))
     return 1 if found.different else 0
 

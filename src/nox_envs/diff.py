@@ -65,7 +65,6 @@ class Diff:
     removed: tuple[str, ...]
     old: str = ""
     new: str = ""
-    notes: tuple[str, ...] = ()
 
     @property
     def different(self) -> bool:
@@ -89,14 +88,13 @@ def diff(here: Path, old: str, new: str | None, *, project: Project | None, env:
     if not before and not after:
         raise NoxEnvsError(f"neither {old} nor {new or 'the working tree'} holds a lock")
     found = compare(before, after)
-    return replace(found, old=old, new=new or "the working tree", notes=tuple(dict.fromkeys(sides.notes)))
+    return replace(found, old=old, new=new or "the working tree")
 
 
 class _Sides:
-    """What the words on the command line name, and `notes` on what was left aside."""
+    """What the words on the command line name."""
 
     def __init__(self, here: Path, project: Project | None, environ: Mapping[str, str]) -> None:
-        self.notes: list[str] = []
         self._here = here
         self._root = project.root if project else here
         self._project = project
@@ -164,8 +162,7 @@ class _Sides:
             except FileProblems:
                 if len(texts) == 1 or read_header(text):
                     raise
-                self.notes.append(f"{prefix}{path}: left aside, it is not a lock")
-                continue
+                continue  # there are other text files in folders
             name = path.removesuffix(".txt")
             if lock.pins or lock.header:
                 locks[posixpath.basename(name) if len(folders) == 1 else name] = lock

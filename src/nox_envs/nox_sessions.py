@@ -178,12 +178,6 @@ def _end_on_signals() -> None:
             signal.signal(number, interrupt)
 
 
-def _stop_if_ended() -> None:
-    """Stop after a signal: nox goes on where a program ends well on it."""
-    if _RECEIVED:
-        raise KeyboardInterrupt
-
-
 @contextmanager
 def _ending(session: nox.Session) -> Iterator[None]:
     try:
@@ -239,7 +233,8 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
             failure = ""
         except CommandFailed as error:
             failure = str(error)
-        _stop_if_ended()
+        if _RECEIVED:  # nox goes on where a program ends well on a signal
+            raise KeyboardInterrupt
         said.seek(0)
         output = redact(said.read())
     if failure:
@@ -282,7 +277,8 @@ def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tup
             if not command.allow_failure:
                 raise
             session.warn(f"{session.name}: {program} failed, which the spec allows")
-    _stop_if_ended()
+    if _RECEIVED:
+        raise KeyboardInterrupt
 
 
 def _publish(report: Report, *, annotate: bool = True) -> None:

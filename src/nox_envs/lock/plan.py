@@ -42,18 +42,16 @@ class LockPlan:
 
     Paths are POSIX and relative to the spec's directory: `path` (empty under `lock: false`), `pylock` (empty:
     none), `files` to read (several where `managed` is false), `sources` that the requirements are read from.
-    `command` regenerates a lock that is not managed (empty: unknown). The `points` have their platforms
-    (empty: all) and the options of the resolver in common; `pythons` are theirs as written (empty: whichever
-    runs nox). `own` is this project as uv resolves it (`.` with extras), where its dependencies cannot be
-    read without building it. `layers` are the environments whose locks constrain this one, `related` the
-    digests of other locks and folders that it depends on, by path.
+    The `points` have their platforms (empty: all) and the options of the resolver in common; `pythons` are
+    theirs as written (empty: whichever runs nox). `own` is this project as uv resolves it (`.` with extras),
+    where its dependencies cannot be read without building it. `layers` are the environments whose locks
+    constrain this one, `related` the digests of other locks and folders that it depends on, by path.
     """
 
     path: str
     pylock: str = ""
     files: tuple[str, ...] = ()
     managed: bool = True
-    command: str = ""
     environments: tuple[str, ...]
     points: tuple[Point, ...]
     pythons: tuple[str, ...]
@@ -159,7 +157,6 @@ def plan_points(points: list[Point], inputs: PlanInputs, path: str = "", pylock:
         pylock=pylock,
         files=tuple(filter(None, (path, pylock))) if managed else first.lock.file or (path,),
         managed=managed,
-        command=first.lock.command or "",
         environments=(first.environment,),
         points=tuple(points),
         pythons=tuple(dict.fromkeys([point.python for point in points if point.python])),
@@ -201,7 +198,8 @@ def regenerate(plan: LockPlan, commands: Pairs, file: str = "") -> str:
     known = dict(commands)
     all_named = " && ".join(known.values()) if known.keys() >= {*plan.files} else ""
     named = known.get(file) if file else all_named
-    return plan.command or named or f"regenerate {file or ', '.join(plan.files)} with the tool that writes it"
+    command = plan.points[0].lock.command
+    return command or named or f"regenerate {file or ', '.join(plan.files)} with the tool that writes it"
 
 
 def _at_file(point: Point, message: str, hint: str) -> Problem:

@@ -26,10 +26,9 @@ def render_sarif(report: Report) -> str:
         for kind in kinds
     ]
     said = [{"level": level, "message": _message(text)} for level, text in report.remarks]
-    complete = not report.problems and not report.skipped
     run = {
         "tool": {"driver": {"name": "nox-envs", "rules": rules}},
-        "invocations": [{"executionSuccessful": complete, "toolExecutionNotifications": said}],
+        "invocations": [{"executionSuccessful": not said, "toolExecutionNotifications": said}],
         "columnKind": "unicodeCodePoints",
         "results": [_result(found, one, kinds) for one in report.groups for found in one.findings],
     }
