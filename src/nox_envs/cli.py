@@ -205,9 +205,6 @@ def _say(asked: argparse.Namespace, text: str) -> None:
         print(harmless(text), file=sys.stderr)
 
 
-# check, list, drift, report
-
-
 def check(project: Project, asked: argparse.Namespace, say: Callable[[str], None]) -> tuple[int, str]:
     """Check locks for `nox-envs check` and `nox -s lock -- --check`; return the exit code and a summary."""
     from nox_envs.drift import check_locks
@@ -297,9 +294,6 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
     return code
 
 
-# freeze, activate, matrix
-
-
 def _built(asked: argparse.Namespace) -> tuple[Project, Point, Path]:
     project = _project(asked)
     points = project.select((asked.environment,))
@@ -355,9 +349,6 @@ def _matrix(asked: argparse.Namespace) -> int:
     if problems:
         raise FileProblems(problems)
     return 0
-
-
-# diff, schema, init
 
 
 def _diff(asked: argparse.Namespace) -> int:

@@ -79,8 +79,6 @@ class Repair:
     def _repairs(self) -> bool:
         return self._policy == "repair" and self._host.may_install()
 
-    # The lock.
-
     def _require_lock(self) -> None:
         self._locked = self._counting("lock", self._project.lock_findings(self._plan, (self._point,)))
         self._tell(self._locked)
@@ -90,8 +88,6 @@ class Repair:
             fixes = dict.fromkeys(one.fix for one in broken if one.fix)
             run = f"; fix: {next(iter(fixes))}" if fixes else ""
             raise NoxEnvsError(f"{shown} does not match {self._project.origin} ({count_kinds(broken)}){run}")
-
-    # The venv.
 
     def _unusable(self, receipt: Receipt | None) -> str:
         """Return why a venv must be recreated before it is looked at, empty if it need not."""
@@ -199,8 +195,6 @@ class Repair:
                 locks = [lock for base in project.bases(plan) if (lock := project.lock_of(base))]
                 layers = [pin for lock in locks for pin in lock.pins]
                 install(uv, project.own(point), extras=point.package.extras, layers=layers)
-
-    # What is said.
 
     def _conclude(self, status: Status, receipt: Receipt, checked: Checked, repaired: Findings = ()) -> None:
         self._found = checked.findings

@@ -64,9 +64,6 @@ def compare(expectation: Expectation, snapshot: Snapshot) -> Findings:
     )
 
 
-# The interpreter.
-
-
 def _python_findings(expectation: Expectation, snapshot: Snapshot) -> Iterator[Finding]:
     actual, receipt = snapshot.interpreter, expectation.receipt
     if receipt and moved(receipt, Path(snapshot.location)):
@@ -100,9 +97,6 @@ def _severity(expected: Interpreter | Python, actual: Interpreter) -> Severity |
     if not same or wanted[:2] != found[: len(wanted[:2])]:
         return "error"
     return "note" if wanted[2:] and found[2:] and wanted[2:] != found[2:] else None
-
-
-# Packages.
 
 
 class _Packages:

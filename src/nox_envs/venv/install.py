@@ -100,9 +100,6 @@ def receipt_of(snapshot: Snapshot, expectation: Expectation, before: Receipt) ->
     )
 
 
-# Installing.
-
-
 def sync(uv: Uv, checked: Checked) -> None:
     """Install, change and remove what differs; what may be damaged does not come from uv's cache."""
     expectation, found, own = checked.expectation, drift_in(checked.findings), checked.expectation.own
@@ -192,9 +189,6 @@ def needs_recreate(findings: Iterable[Finding], expectation: Expectation) -> str
         if beyond or record or hook or odd or seed or other:
             return f"{one.kind}: {one.package or PurePath(one.path).name}"
     return ""
-
-
-# What uv is told.
 
 
 def _pip(uv: Uv, verb: str, *options: str) -> None:
