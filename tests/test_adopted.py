@@ -279,7 +279,7 @@ def test_the_500_most_downloaded_distributions_raise_no_false_alarm(python: str,
         (told,) = json.loads(ran.stdout)["environments"]
         found |= {name for name, _ in told["distributions"]}
         alarms += [one for one in told["findings"] if one["severity"] != "note"]
-        print(f"Python {python}, until {part}: {len(found)} distributions, {len(alarms)} alarms", flush=True)
+        print(f"Python {python}, until {part}: {len(found)} distributions, alarms: {alarms}", flush=True)
         shutil.rmtree(venv.location)
     assert [one for one in alarms if (one["kind"], one["package"]) not in TRUE] == []
     assert len(found) >= 500
