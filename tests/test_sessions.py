@@ -382,11 +382,9 @@ def test_an_interpreter_that_was_replaced_in_place_is_noted_once(demo: Project) 
     before = replace(receipt.interpreter, state="1 bytes, written at 7")
     write_receipt(location, replace(receipt, interpreter=before, verdict=None))
     noted = demo.nox("-s", "demo", check=True)
-    assert "expected the interpreter of the last session, found another one in its place" in " ".join(
-        noted.output.split()
-    )
+    assert "the interpreter of the last session" in noted.output
     again = demo.nox("-s", "demo", check=True)
-    assert ("in its place" in again.output, "no drift" in again.output) == (False, True)
+    assert ("the last session" in again.output, "no drift" in again.output) == (False, True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links are other things there")

@@ -139,6 +139,16 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
         raise _unwritten(path, error) from None
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove from a folder what killed processes left while they wrote a file."""
+    for path in folder.glob(".nox-envs-*.tmp") if os.name != "nt" else ():
+        with contextlib.suppress(OSError, ValueError):
+            try:
+                os.kill(int(path.name.split("-")[2]), 0)  # asks only whether it is there
+            except ProcessLookupError:
+                path.unlink()
+
+
 def make_folder(path: Path, *, linked: bool = False) -> None:
     """Create a folder; raises OSError where something else is, or a link, unless it may be `linked`."""
     if not linked and path.is_symlink():

@@ -297,9 +297,6 @@ def _publish(report: Report, *, annotate: bool = True) -> None:
             sys.stderr.write(f"{harmless(summary)}: cannot be written: {error.strerror}\n")
 
 
-# The built-in sessions.
-
-
 def _builtin(
     project: Project, run: Callable[[Project, nox.Session, Parser], None]
 ) -> Callable[[nox.Session], None]:

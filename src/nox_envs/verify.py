@@ -129,9 +129,6 @@ def _fix(one: Finding, line: str, point: Point, plan: LockPlan, lock: Lock | Non
     return " && ".join(filter(None, (one.fix, command)))
 
 
-# Requirements among installed distributions.
-
-
 def unmet_requirements(
     snapshot: Snapshot, variables: locked.Variables, *, extras: Iterable[tuple[str, Iterable[str]]] = ()
 ) -> Iterator[tuple[str, Finding]]:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias
 
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError, did_you_mean
-from nox_envs.files import read_text, refuse_outside, write_atomically
+from nox_envs.files import read_text, refuse_outside, remove_leftovers, write_atomically
 from nox_envs.findings import Finding, lock_command
 from nox_envs.lock.pins import Pin
 from nox_envs.lock.plan import LockPlan, regenerate
@@ -50,6 +50,8 @@ def lock_all(run: LockRun) -> Iterator[LockResult]:
     except CycleError as error:
         paths = ", ".join(sorted({*error.args[1]}))
         raise NoxEnvsError(f"these locks build on each other: {paths}") from None
+    for folder in {(run.root / path).parent for path in managed} if not run.dry_run else ():
+        remove_leftovers(folder)
     for plan in run.plans:
         if not plan.managed:
             lock = None

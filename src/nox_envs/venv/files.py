@@ -246,8 +246,10 @@ class _Files:
                     return ""
             return "a folder that no distribution owns"
         cached = _is_cached(path)
-        stem = f"{folder.removesuffix('__pycache__')}{name.partition('.')[0]}" if cached else path[:-4]
-        if f"{stem}.py" not in self._files or not re.search(r"\.pyc(?:\.[0-9]+)?$", name):
+        above = folder.removesuffix("__pycache__") if cached else f"{folder}{os.sep}"
+        sources = [f"{above}{name[: dot.start()]}.py" for dot in re.finditer(r"\.", name)]
+        bytecode = re.search(r"\.pyc(?:\.[0-9]+)?$", name) is not None
+        if not bytecode or self._files.keys().isdisjoint(sources):
             return "" if path in self._claims else "a file that no distribution owns"
         head = b""
         with suppress(OSError):

@@ -189,9 +189,6 @@ def record_digest(distribution: Distribution) -> str:
     return digest(f"{distribution.path}{os.sep}RECORD", _LARGE, follow=False)
 
 
-# The layout of a venv.
-
-
 def _look(location: Path) -> tuple[Snapshot, _Sites, list[str]]:
     if os.path.islink(location):  # noqa: PTH114, hot
         raise NotAVenv(f"{location}: is not a virtual environment: it is a link")
@@ -295,9 +292,6 @@ def _lead(path: str) -> str:
     real = os.path.realpath(path)
     target = os.path.basename(real) if os.path.exists(real) else "nowhere"  # noqa: PTH110, PTH119, hot
     return _shown(f"a link to {link} ({target})")
-
-
-# Distributions.
 
 
 def _distribution(entry: os.DirEntry[str]) -> Distribution:
