@@ -24,7 +24,7 @@ from tests.reports import HOSTILE, finding, hostile, outcome
 ATTACKS = {
     "terminal": "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x7f \u202etxt.exe\u2066\u2069 \u200e\u061c",
     "lines": "a\r\n::error::b\n##[add-mask]c\u2028d\x85e\x0bf",
-    "commands": "::set-output name=x::y ##[set-env name=PATH]/evil",
+    "commands": "::set-output name=x::y ##[set-env name=PATH]/evil ##vso[task.x]z",
     "everything": HOSTILE,
 }
 attack = pytest.mark.parametrize("text", ATTACKS.values(), ids=ATTACKS)

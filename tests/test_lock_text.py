@@ -97,6 +97,11 @@ def without_lines(found: tuple[Pin, ...]) -> list[Pin]:
     return [replace(pin, line=0) for pin in found]
 
 
+def test_a_lock_has_at_most_20_000_pins() -> None:
+    with pytest.raises(FileProblems, match="has more than 20,000 pins"):
+        parse_lock("apple==1.0\n" * 20_001, "a.txt")
+
+
 def test_a_lock_is_read_whole_and_printed_as_it_was() -> None:
     lock = parse_lock(LOCK, "requirements/tests.txt")
     placed = tuple(replace(pin, origin="requirements/tests.txt") for pin in PINS)

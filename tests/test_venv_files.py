@@ -151,6 +151,16 @@ def test_any_record_is_survived(bare_venv: BareVenv, data: bytes) -> None:
     assert {one.kind for one in check(bare_venv)} <= kinds
 
 
+def test_the_records_of_a_venv_are_read_up_to_a_number_of_rows(
+    bare_venv: BareVenv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nox_envs.venv.files._MOST_ROWS", 2)
+    for name in ("apple", "pear"):
+        bare_venv.add(name, "1.0", record="a.py,,\nb.py,,\n")
+    (found,) = check(bare_venv)
+    assert (found.package, found.actual[:18]) == ("pear", "RECORD is not read")
+
+
 # Files that a RECORD claims.
 
 
