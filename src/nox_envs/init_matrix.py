@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product, takewhile
 from math import prod
+from types import MappingProxyType
 from typing import TypeAlias, cast
 
+from nox_envs.init_text import Keys, Yaml
 from nox_envs.spec import words
 from nox_envs.spec.keys import json_schema
 from nox_envs.values import value
 
-Yaml: TypeAlias = "str | list[Yaml] | dict[str, Yaml]"
-Keys: TypeAlias = dict[str, Yaml]
 Holders: TypeAlias = frozenset[int]
 
 _COMMANDS = ("commands_pre", "commands", "commands_post")
@@ -28,13 +28,15 @@ _UNNUMBERED = r"(?:main|master|dev|latest|stable|trunk|head|tip|min|lowest|oldes
 class Upstream:
     """One environment as another tool has it, with the keys of a spec.
 
-    Environments of one `family` may become one of a spec; `prefix` comes before the factors of the name.
+    Environments of one `family` may become one of a spec; `prefix` comes before the factors of the name, and
+    `axes` are the names of axes, where they are known, by value.
     """
 
     name: str
     prefix: str = ""
     family: str = ""
     python: str = ""
+    axes: Mapping[str, str] = MappingProxyType({})
     keys: Mapping[str, Yaml]
 
 
@@ -111,7 +113,11 @@ class _Matrix:
             for axes, one in zip(self._axes, members, strict=True):
                 axes["python"] = one.python
         for column in columns:
-            axis = "" if column[0].kind.startswith("{") or len({*column}) == 1 else self._axis(column[0].kind)
+            axis = (
+                ""
+                if column[0].kind.startswith("{") or len({*column}) == 1
+                else self._axis(column[0].kind or members[0].axes.get(column[0].text, ""))
+            )
             dots = self._dotted(column) if axis else {}
             for at, factor in enumerate(column):
                 text = factor.text

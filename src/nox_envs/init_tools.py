@@ -14,7 +14,8 @@ from typing import NamedTuple, cast
 
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError
 from nox_envs.files import parse_json, parse_toml, read_text
-from nox_envs.init_matrix import Keys, Upstream, Yaml, python_of
+from nox_envs.init_matrix import Upstream, python_of
+from nox_envs.init_text import Keys, Yaml
 from nox_envs.processes import Completed, run
 from nox_envs.requirements.text import read_requirement
 from nox_envs.spec import words
@@ -190,7 +191,7 @@ def _is_true(content: object) -> bool:
     return content is True or _list(content) == ["True"]
 
 
-def _written(text: str) -> Iterator[tuple[int, str, str, str]]:
+def written(text: str) -> Iterator[tuple[int, str, str, str]]:
     """Yield the number of each line of an ini or TOML file, its section, key (empty if none) and text."""
     section = ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -215,7 +216,7 @@ class _Tox:
         self._work = work
         self._file = file
         self._buildable = buildable
-        self._lines = [*_written(text)]
+        self._lines = [*written(text)]
         self._families = {
             name.strip(): section
             for _, section, _, _ in self._lines
@@ -442,12 +443,12 @@ _HATCH_KEYS = {
 
 class _Hatch:
     def __init__(
-        self, root: Path, file: str, text: str, written: Mapping[str, object], *, buildable: bool
+        self, root: Path, file: str, text: str, envs: Mapping[str, object], *, buildable: bool
     ) -> None:
         self._root = str(root.resolve())
         self._file = file
-        self._lines = [*_written(text)]
-        self._written = {name: _mapping(one) for name, one in written.items()}
+        self._lines = [*written(text)]
+        self._written = {name: _mapping(one) for name, one in envs.items()}
         self._buildable = buildable
         self._notes: list[tuple[str, str]] = []
         # What hatch prints has the default in place of {args:default}.
@@ -468,7 +469,10 @@ class _Hatch:
                 keys = _mapping(config)
                 python = python_of("".join(_list(keys.get("python"))))
                 made = self._keys(base, keys)
-                environments.append(Upstream(name=name, prefix=prefix, family=base, python=python, keys=made))
+                one = Upstream(
+                    name=name, prefix=prefix, family=base, python=python, axes=self._axes(base), keys=made
+                )
+                environments.append(one)
         for number, section, key, line in self._lines:
             inside = re.fullmatch(r"(?:tool\.hatch\.)?envs\.([^.]+)", section)
             if inside and key and key not in _HATCH_KEYS:
@@ -481,6 +485,13 @@ class _Hatch:
                 text = f"{printable(variable[0])} is filled in as if {printable(variable[1])} were not set"
                 self._notes.append(("", f"{self._file}:{number}: {text}"))
         return Found(environments, [*dict.fromkeys(self._notes)])
+
+    def _axes(self, base: str) -> Mapping[str, str]:
+        tables = self._written.get(base, {}).get("matrix")
+        pairs = (
+            [pair for table in tables for pair in _mapping(table).items()] if isinstance(tables, list) else []
+        )
+        return {one: re.sub(r"\W", "_", axis) for axis, values in pairs for one in _list(values)}
 
     def _spelled(self, text: str) -> str:
         return _escaped(re.sub(rf"{re.escape(self._root)}(?![\w.-])", ".", text))
