@@ -104,7 +104,7 @@ class _Survey:
         """Draft the environments of tox and hatch, which these tools print."""
         for read in (read_tox, read_hatch):
             found = read(self._root, self._environ, buildable=self._project.buildable)
-            environments, notes = found or ([], [])
+            environments, notes = found
             self._sessions |= {slug(one.name) for one in environments}
             owners: dict[str, str] = {}
             for name, members, keys in fold(environments):

@@ -220,7 +220,7 @@ class _Matrix:
         }
         return excluded, limits
 
-    def _templated(self) -> list[Mapping[str, Yaml]]:
+    def _templated(self) -> list[Keys]:
         """Return the keys of every point with placeholders for what differs with the axes."""
         made: list[dict[str, str]] = [{} for _ in self._members]
         raw: dict[str, set[str]] = {}
@@ -242,40 +242,24 @@ class _Matrix:
             for one, new in zip(self._members, shared, strict=True)
         ]
 
-    def _layers(self, points: list[Mapping[str, Yaml]]) -> dict[Holders, Keys]:
+    def _layers(self, points: list[Keys]) -> dict[Holders, Keys]:
         """Return the keys by the points that have them; what most points have is the default of all."""
-        parts: dict[tuple[str, str], dict[str, tuple[Yaml, set[int]]]] = {}
-        base: Keys = {}
-
-        def add(at: int, key: str, of: str, one: Yaml) -> None:
-            known = parts.setdefault((key, of), {}).setdefault(json.dumps(one), (one, set()))
-            known[1].add(at)
-
         shared: dict[str, list[Yaml]] = {}
         for key in _COMMANDS:
             columns = zip(*[cast("list[Yaml]", keys.get(key, [])) for keys in points], strict=False)
             same = takewhile(lambda column: all(one == column[0] for one in column), columns)
             shared[key] = [column[0] for column in same]
-        base.update({key: [*found] for key, found in shared.items() if found})
+        parts: dict[tuple[str, str], dict[str, tuple[Yaml, set[int]]]] = {}
         for at, keys in enumerate(points):
-            for key, content in {"name": self._names[at], **keys}.items():
-                if key in ("requirements", "constraints") and isinstance(content, list):
-                    for one in content:
-                        add(at, key, json.dumps(one), [one])
-                elif key == "set_env" and isinstance(content, dict):
-                    for variable, one in content.items():
-                        add(at, key, variable, {variable: one})
-                elif key in _COMMANDS and isinstance(content, list):
-                    if rest := content[len(shared[key]) :]:
-                        add(at, key, "", rest)
-                else:
-                    add(at, key, "", content)
-        layers: dict[Holders, Keys] = {self._all: base}
-        for (key, _), known in parts.items():
-            given = frozenset().union(*[holders for _, holders in known.values()])
-            usual = max(known.values(), key=lambda one: len(one[1])) if key not in _COMMANDS else None
-            for part in known.values():
-                default = part is usual and given == self._all
+            for key, of, one in _parts({"name": self._names[at], **keys}, shared):
+                known = parts.setdefault((key, of), {}).setdefault(json.dumps(one), (one, set()))
+                known[1].add(at)
+        layers: dict[Holders, Keys] = {self._all: {key: found for key, found in shared.items() if found}}
+        for (key, _), alternatives in parts.items():
+            everywhere = sum(len(holders) for _, holders in alternatives.values()) == len(points)
+            usual = max(alternatives.values(), key=lambda one: len(one[1]))
+            for part in alternatives.values():
+                default = part is usual and everywhere and key not in _COMMANDS
                 layer = layers.setdefault(self._all if default else frozenset(part[1]), {})
                 layer[key] = _joined(layer.get(key), part[0])
         return layers
@@ -329,6 +313,19 @@ class _Matrix:
                 best.append(found)
         parts_of = min(best, key=len)
         return [box for part in parts_of for box in self._boxes(frozenset(part))]
+
+
+def _parts(keys: Keys, shared: Mapping[str, list[Yaml]]) -> Iterator[tuple[str, str, Yaml]]:
+    """Yield what points may have in common: a key, what of it, and that; `shared` is left out."""
+    for key, content in keys.items():
+        if key in ("requirements", "constraints"):
+            yield from [(key, json.dumps(one), [one]) for one in content]
+        elif isinstance(content, dict) and key == "set_env":
+            yield from [(key, variable, {variable: one}) for variable, one in content.items()]
+        elif isinstance(content, list) and key in _COMMANDS:
+            yield from [(key, "", content[len(shared[key]) :])] if content != shared[key] else []
+        else:
+            yield key, "", content
 
 
 def _joined(before: Yaml | None, added: Yaml) -> Yaml:

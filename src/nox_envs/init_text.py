@@ -32,6 +32,7 @@ def environment(name: str, keys: Keys) -> str:
 
 
 def scalar(text: str) -> str:
+    """Return a text as YAML, in quotes where it needs them."""
     if re.fullmatch(r"(?!(?i:null)$)[A-Za-z./](?:[A-Za-z0-9./_ -]*[A-Za-z0-9./_-])?", text):
         return text
     escaped = (f"\\{c}" if c in '"\\' else c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)

@@ -6,7 +6,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from os.path import relpath
 from pathlib import Path
@@ -16,94 +16,121 @@ from nox_envs.errors import FileProblems, Invalid, NoxEnvsError
 from nox_envs.files import parse_json, parse_toml, read_text
 from nox_envs.init_matrix import Upstream, python_of
 from nox_envs.init_text import Keys, Yaml
-from nox_envs.processes import Completed, run
+from nox_envs.processes import run
 from nox_envs.requirements.text import read_requirement
 from nox_envs.spec import words
 from nox_envs.terminal import harmless, printable
 
 _SECONDS, _LARGEST = 120, 1 << 26
+# The variables that a tool sees: no other one can end up in the draft.
+_KEPT = ("PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "LANG", "LC_ALL")
 _POSARGS, _ENVDIR = "NOX_ENVS_POSARGS", "\0"
-# What of the environment variables a tool sees: nothing that ends up in a value.
-_KEPT = ("PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "LANG", "LC_ALL", "PYENV_ROOT")
-_KEYS = (
-    *(
-        "allowlist_externals",
-        "base_python",
-        "change_dir",
-        "commands",
-        "commands_post",
-        "commands_pre",
-        "dependency_groups",
-    ),
-    *(
-        "deps",
-        "description",
-        "env_list",
-        "extras",
-        "ignore_outcome",
-        "labels",
-        "package",
-        "pass_env",
-        "pip_pre",
-        "platform",
-    ),
-    *("set_env", "skip_install", "use_develop"),
-)
-_OLD_KEYS = {"whitelist_externals", "skip_sdist", "no_package", "constrain_package_deps"}
-_READ = {re.sub("_", "", key) for key in (*_KEYS, *_OLD_KEYS)}
-_SECTION = re.compile(r"\[\[?([^\[\]#;]+)\]\]?\s*(?:[#;].*)?")
-_KEY = re.compile(r"[\"']?([A-Za-z][\w-]*)[\"']?(?:\.[\w-]+)*\s*[=:]")
-_OURS = re.compile(r"(?:tool\.)?tox\b.*|(?:tox:)?testenv\b.*|(?:tool\.tox\.)?env(?:_|\.).*|gh|gh-actions.*")
+
+_TOX_KEYS = """
+    allowlist_externals base_python change_dir commands commands_post commands_pre dependency_groups deps
+    description env_list extras ignore_outcome labels package pass_env pip_pre platform set_env skip_install
+    use_develop
+""".split()  # noqa: SIM905
+_TOX_READ = {one.replace("_", "") for one in (*_TOX_KEYS, "no_package", "whitelist_externals", "skip_sdist")}
+_TOX_SECTION = r"(?:(?:tool\.)?tox|(?:tox:)?testenv|(?:tool\.tox\.)?env(?=_|\.)|gh$|gh-actions).*"
+_HATCH_READ = """
+    dependencies extradependencies dependencygroups description detached devmode envvars features matrix
+    overrides platforms python scripts skipinstall template type
+""".split()  # noqa: SIM905
 _ADVICE = {
     "depends": "'requires' runs other sessions first",
-    "envlogdir": "write {envdir}/log",
     "ignoreerrors": "'allow_failure: true' at a command goes on after it fails",
-    "skipmissinginterpreters": "see nox --no-error-on-missing-interpreters",
     "requires": "sessions run without tox and its plugins",
-    "parallelshowoutput": "nox-envs runs one session at a time",
+    "skipmissinginterpreters": "see nox --no-error-on-missing-interpreters",
 }
-# The variables that tox passes or sets by itself.
-_PASSED = (
-    "CC CCSHARED CFLAGS COMSPEC CPPFLAGS CURL_CA_BUNDLE CXX FORCE_COLOR HOME LANG LANGUAGE LDFLAGS LD_LIBRARY_PATH "
-    "MSYSTEM NETRC NIX_LD NIX_LD_LIBRARY_PATH NO_COLOR NUMBER_OF_PROCESSORS PATHEXT PIP_* PKG_CONFIG PKG_CONFIG_PATH "
-    "PKG_CONFIG_SYSROOT_DIR PROCESSOR_ARCHITECTURE PROGRAMDATA PYTHON_GIL REQUESTS_CA_BUNDLE SSH_AGENT_PID "
-    "SSH_AUTH_SOCK SSL_CERT_FILE SYSTEMROOT TEMP TERM TMP TMPDIR USERPROFILE VIRTUALENV_* http_proxy https_proxy no_proxy"
-).split()
-_SET = re.compile(r"PIP_DISABLE_PIP_VERSION_CHECK|PIP_USER|PYTHONIOENCODING|TOX_(?:ENV|WORK)_\w+|VIRTUAL_ENV")
+# The variables that tox passes, and those that it sets.
+_PASSED = re.compile(
+    r"CC(?:SHARED)?|COMSPEC|(?:C|CPP|LD)FLAGS|CURL_CA_BUNDLE|CXX|(?:FORCE|NO)_COLOR|HOME|LANG(?:UAGE)?|MSYSTEM"
+    r"|(?:NIX_)?LD(?:_LIBRARY_PATH)?|NETRC|NUMBER_OF_PROCESSORS|PATHEXT|PIP_\*|PKG_CONFIG(?:_\w+)?|PYTHON_GIL"
+    r"|PROCESSOR_ARCHITECTURE|PROGRAMDATA|REQUESTS_CA_BUNDLE|SSH_A\w+|SSL_CERT_FILE|SYSTEMROOT|TE?MP|TERM"
+    r"|TMPDIR|USERPROFILE|VIRTUALENV_\*|(?:https?|no)_proxy"
+)
+_SET = r"PIP_DISABLE_PIP_VERSION_CHECK|PIP_USER|PYTHONIOENCODING|TOX_(?:ENV|WORK)_\w+|VIRTUAL_ENV"
+_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 # A placeholder with a default, which stays one word.
 _DEFAULT = r"\{posargs:(?:[^{}]|\{\{|\}\}|\{[^{}:]*\})*\}"
-_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
 class Found(NamedTuple):
-    """What a tool has: environments, and what is not carried over, by the families it concerns."""
+    """What a tool has: environments, and what is not carried over, each with the family it concerns."""
 
     environments: list[Upstream]
     notes: list[tuple[str, str]]
 
 
-def read_tox(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Found | None:
-    """Return the environments of the tox configuration in a folder, None if there is none."""
-    texts = {name: _text(root / name) for name in ("tox.ini", "setup.cfg", "pyproject.toml", "tox.toml")}
+def read_tox(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Found:
+    """Return the environments of the tox configuration in a folder, none if there is none."""
     marks = {
-        "tox.ini": "",
+        "tox.ini": r"\S",
         "setup.cfg": r"(?m)^\[(?:tox:tox|testenv)",
         "pyproject.toml": r"(?m)^\[tool\.tox\b",
-        "tox.toml": "",
     }
-    file = next((name for name, text in texts.items() if text.strip() and re.search(marks[name], text)), "")
+    texts = {name: _text(root / name) for name in (*marks, "tox.toml")}
+    file = next((name for name, text in texts.items() if re.search(marks.get(name, r"\S"), text)), "")
     if not file:
-        return None
+        return Found([], [])
+    inside = "" if file == "tox.toml" else _TOX_SECTION
+    source = _Source(root, file, texts[file], inside, _TOX_READ, buildable=buildable)
     with tempfile.TemporaryDirectory() as folder:
-        asked = ("-c", file, "-e", "ALL", "--no-provision", "-x", "tox.requires=", "--hashseed", "notset")
-        argv = ("tox", "config", *asked, "--workdir", f"{folder}/work", "-k", *_KEYS)
+        options = ("-e", "ALL", "--no-provision", "-x", "tox.requires=", "--hashseed", "notset")
+        asked = ("--workdir", f"{folder}/work", "--format", "json", "-k", *_TOX_KEYS)
+        argv = ("tox", "config", "-c", file, *options, *asked)
         try:
-            usual = _asked(argv, root, folder, environ)
-            filled = _asked((*argv, "--", _POSARGS), root, folder, environ)
-            tox = _Tox(root, f"{Path(folder).resolve()}/work", file, texts[file], buildable=buildable)
-            return tox.found(usual, filled)
+            usual, filled = (_printed(one, root, folder, environ) for one in (argv, (*argv, "--", _POSARGS)))
         except (Invalid, NoxEnvsError) as error:
             return Found([], [("", f"{file}: not read: {error}")])
+        return _tox(source, usual, filled, f"{Path(folder).resolve()}/work")
+
+
+def read_hatch(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Found:
+    """Return the environments of the hatch configuration in a folder, none if there is none."""
+    tables = {"hatch.toml": _toml(root / "hatch.toml")}
+    tables["pyproject.toml"] = _table(_table(_toml(root / "pyproject.toml"), "tool"), "hatch")
+    file = next((name for name, table in tables.items() if table.get("envs")), "")
+    if not file:
+        return Found([], [])
+    inside = r"(?:tool\.hatch\.)?envs\.[^.]+"
+    source = _Source(root, file, _text(root / file), inside, {*_HATCH_READ}, buildable=buildable)
+    try:
+        if _table(tables[file], "env").get("requires"):
+            raise NoxEnvsError("its environments need plugins, which hatch would install")
+        with tempfile.TemporaryDirectory() as folder:
+            shown = _printed(("hatch", "env", "show", "--json"), root, folder, environ)
+    except (Invalid, NoxEnvsError) as error:
+        return Found([], [("", f"{file}: environments of hatch not read: {error}")])
+    return _hatch(source, shown, _table(tables[file], "envs"))
+
+
+def written(text: str) -> Iterator[tuple[int, str, str, str]]:
+    """Yield the number of each line of an ini or TOML file, its section, key (empty if none) and text."""
+    section = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if found := re.fullmatch(r"\[\[?([^\[\]#;]+)\]\]?\s*(?:[#;].*)?", line):
+            section = found[1].strip()
+        key = None if found else re.match(r"[\"']?([A-Za-z][\w-]*)[\"']?(?:\.[\w-]+)*\s*[=:]", line)
+        yield number, section, key[1] if key else "", line
+
+
+def _printed(argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[str, str]) -> dict[str, object]:
+    """Return the JSON that a tool prints; it keeps its own files in `folder`."""
+    name, *rest = argv
+    program = shutil.which(name, path=environ.get("PATH", ""))
+    if not program:
+        raise NoxEnvsError(f"{name} is not on PATH; install it and run nox-envs init again")
+    env = {one: environ[one] for one in _KEPT if one in environ} | {"HOME": folder, "USERPROFILE": folder}
+    env |= {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = run((program, *rest), cwd=root, env=env, timeout=_SECONDS)
+    if done.returncode == 2 and "--format" in done.stderr:
+        raise NoxEnvsError("this tox cannot print JSON; upgrade tox and run nox-envs init again")
+    if done.returncode or len(done.stdout) > _LARGEST:
+        last = harmless(f"no output\n{done.stdout}\n{done.stderr}".strip()).split("\n")[-1][:300]
+        raise NoxEnvsError(f"{name} ended with exit code {done.returncode}: {last}")
+    return parse_json(done.stdout)
 
 
 def _text(path: Path) -> str:
@@ -113,91 +140,142 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _run(argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[str, str]) -> Completed:
-    program = shutil.which(argv[0], path=environ.get("PATH", ""))
-    if not program:
-        raise NoxEnvsError(f"{argv[0]} is not on PATH; install it, then run nox-envs init again")
-    env = {name: environ[name] for name in _KEPT if name in environ}
-    quiet = {
-        "HOME": folder,
-        "USERPROFILE": folder,
-        "NO_COLOR": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "COLUMNS": "999",
-    }
-    done = run((program, *argv[1:]), cwd=root, env={**env, **quiet}, timeout=_SECONDS)
-    if len(done.stdout) > _LARGEST:
-        raise NoxEnvsError(f"{argv[0]} printed more than {_LARGEST >> 20} MiB")
-    return done
+def _toml(path: Path) -> Mapping[str, object]:
+    try:
+        return parse_toml(_text(path))
+    except Invalid:
+        return {}
 
 
-def _failed(done: Completed) -> NoxEnvsError:
-    lines = harmless(done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
-    name = Path(str(done.args[0])).stem
-    return NoxEnvsError(f"{name} failed with exit code {done.returncode}: {lines[-1][:300]}")
-
-
-def _asked(
-    argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[str, str]
-) -> Mapping[str, Mapping[str, object]]:
-    """Return the keys of each environment, and of tox itself under an empty name."""
-    done = _run((*argv[:2], "--format", "json", *argv[2:]), root, folder, environ)
-    if done.returncode == 2 and "--format" in done.stderr:  # tox before 4.50
-        done = _run(argv, root, folder, environ)
-        if not done.returncode:
-            return _from_ini(done.stdout)
-    if done.returncode:
-        raise _failed(done)
-    data = parse_json(done.stdout)
-    return {
-        "": _mapping(data.get("tox")),
-        **{name: _mapping(one) for name, one in _mapping(data.get("env")).items()},
-    }
-
-
-def _from_ini(text: str) -> Mapping[str, Mapping[str, object]]:
-    made: dict[str, dict[str, object]] = {"": {}}
-    name = key = ""
-    for line in text.splitlines():
-        if section := re.fullmatch(r"\[(?:testenv:)?(.+)\]", line):
-            name, key = "" if line == "[tox]" else section[1], ""
-            made.setdefault(name, {})
-        elif line.startswith("  ") and key:
-            cast("list[str]", made[name].setdefault(key, [])).append(line.strip())
-        elif pair := re.fullmatch(r"(\w+) =(?: (.*))?", line):
-            key = pair[1]
-            made[name][key] = [pair[2]] if pair[2] else []
-    return made
-
-
-def _mapping(content: object) -> Mapping[str, object]:
-    return content if isinstance(content, dict) else {}
+def _table(content: Mapping[str, object], key: str) -> Mapping[str, object]:
+    found = content.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _list(content: object) -> list[str]:
-    """Return the texts in what tox prints for a key, however it prints it."""
     if isinstance(content, Mapping):
         return [f"{name}={one}" for name, one in content.items()]
     return (
-        [str(one) for one in content if str(one)]
+        [str(one) for one in content]
         if isinstance(content, list)
         else [content]
-        if isinstance(content, str) and content
+        if isinstance(content, str)
         else []
     )
 
 
-def _is_true(content: object) -> bool:
-    return content is True or _list(content) == ["True"]
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
-def written(text: str) -> Iterator[tuple[int, str, str, str]]:
-    """Yield the number of each line of an ini or TOML file, its section, key (empty if none) and text."""
-    section = ""
-    for number, line in enumerate(text.split("\n"), 1):
-        found, key = _SECTION.fullmatch(line.rstrip()), _KEY.match(line)
-        section = found[1].strip() if found else section
-        yield number, section, key[1] if key and not found else "", line
+class _Source:
+    """The file that a tool reads; `notes` are what of it is not carried over."""
+
+    def __init__(
+        self, root: Path, file: str, text: str, inside: str, read: set[str], *, buildable: bool
+    ) -> None:
+        self.root = str(root.resolve())
+        self.file = file
+        self.lines = [*written(text)]
+        self.notes: list[tuple[str, str]] = []
+        self._buildable = buildable
+        for number, section, key, line in self.lines:
+            plain = re.sub("[_-]", "", key.lower())
+            own = not inside or re.fullmatch(inside, section)
+            if plain and own and plain not in read:
+                advice = f" ({_ADVICE[plain]})" if plain in _ADVICE else ""
+                self.note(section, f"{printable(key)} is not carried over{advice}", number)
+            if found := own and re.search(r"\{env:([^:{}]*)[^{}]*\}", line):
+                self.note(
+                    section,
+                    f"{printable(found[0])} is filled in as if {printable(found[1])} were not set",
+                    number,
+                )
+
+    def note(self, family: str, text: str, line: int | str) -> None:
+        """Note what is not carried over; a `line` is its number, or a text in it."""
+        if isinstance(line, str):
+            line = next((number for number, _, _, whole in self.lines if line in whole), 1)
+        self.notes.append((family, f"{self.file}:{line}: {text}"))
+
+    def local(self, text: str, home: str = "") -> str:
+        """Return a text without the folder of the project; `home` is the folder that it is read in."""
+        return re.sub(rf"{re.escape(self.root)}(?![\w.-])", relpath(self.root, home or self.root), text)
+
+    def installed(
+        self, family: str, deps: Iterable[str], groups: Iterable[str], mode: str, extras: list[str]
+    ) -> Keys:
+        """Return the keys for what is installed: requirements as pip takes them, groups, and the project."""
+        found: dict[str, list[Yaml]] = {"requirements": [], "constraints": []}
+        mode, extras = mode if self._buildable else "", [*extras]
+        for dep in deps:
+            text = self.local(dep)
+            option = re.fullmatch(r"(?:-r|--requirement|-(c)|--(c)onstraint)[= ]?\s*(\S.*)", text)
+            own = re.fullmatch(r"(-e )?\s*\.(?:/?\[([^\]]*)\])?", text)
+            if option:
+                kind = "constraints" if option[1] or option[2] else "requirements"
+                found[kind].append({"file": _escaped(option[3].removeprefix("./"))})
+            elif own and self._buildable:
+                mode = "editable" if own[1] else "wheel"
+                extras += [one.strip() for one in (own[2] or "").split(",") if one.strip()]
+            elif wrong := _refused(text):
+                self.note(family, f"{printable(text)} is not carried over ({printable(wrong)})", dep)
+            else:
+                found["requirements"].append(_escaped(text) + (">=0" if words.is_bare(text) else ""))
+        found["requirements"] += [{"group": _escaped(one)} for one in groups]
+        package: Yaml = {"mode": mode, "extras": [*dict.fromkeys(map(_escaped, extras))]} if extras else mode
+        return {**found, "package": package if mode else ""}
+
+
+def _refused(requirement: str) -> str:
+    try:
+        read_requirement(requirement)
+    except Invalid as wrong:
+        return wrong.message
+    return ""
+
+
+def _command(text: str, *, external: bool = False, ignored: bool = False, inverted: bool = False) -> Yaml:
+    """Return a command of a spec: a text, a list of words where a text has no meaning, or a mapping."""
+    command: Yaml = text
+    try:
+        words.split_command(text)
+    except Invalid:
+        kept = re.findall(_DEFAULT, text)
+        parts = shlex.split(re.sub(_DEFAULT, "\1", text))
+        command = [re.sub("\1", lambda _: kept.pop(0), part) for part in parts]
+    keys: Keys = {"external": "true"} if external else {}
+    keys |= {"allow_failure": "true"} if ignored else {}
+    keys |= {"success_codes": ["1"]} if inverted else {}
+    return {"run": command, **keys} if keys else command
+
+
+def _tox(source: _Source, usual: Mapping[str, object], filled: Mapping[str, object], work: str) -> Found:
+    """Return what tox prints; in `filled`, a mark is in place of `{posargs}` and its default."""
+    core = _table(usual, "tox")
+    listed, labels = {*_list(core.get("env_list"))}, _table(core, "labels")
+    families = {
+        name.strip(): section
+        for section in dict.fromkeys([section for _, section, _, _ in source.lines])
+        if (own := re.fullmatch(r"(?:tool\.tox\.)?(?:env\.|testenv:)[\"']?(.+?)[\"']?(?:\.\w+)?", section))
+        for part in re.split(r",(?![^{]*\})", own[1])
+        for name in _expanded(part)
+    }
+    environments = []
+    for name, content in _table(usual, "env").items():
+        config, family = cast("dict[str, object]", content), families.get(name, "")
+        if "commands" not in config:  # it builds packages
+            continue
+        keys = _tox_keys(source, name, family, config, _table(_table(filled, "env"), name), work)
+        tags = [
+            *_list(config.get("labels")),
+            *[label for label, names in labels.items() if name in _list(names)],
+        ]
+        keys |= {"tags": [*dict.fromkeys(tags)], "default": "" if name in listed else "false"}
+        python = next(filter(None, map(python_of, _list(config.get("base_python")))), "")
+        kept = {key: one for key, one in keys.items() if one}
+        environments.append(Upstream(name=name, family=family, python=python, keys=kept))
+    return Found(environments, source.notes)
 
 
 def _expanded(text: str) -> list[str]:
@@ -210,355 +288,131 @@ def _expanded(text: str) -> list[str]:
     )
 
 
-class _Tox:
-    def __init__(self, root: Path, work: str, file: str, text: str, *, buildable: bool) -> None:
-        self._root = str(root.resolve())
-        self._work = work
-        self._file = file
-        self._buildable = buildable
-        self._lines = [*written(text)]
-        self._families = {
-            name.strip(): section
-            for _, section, _, _ in self._lines
-            if (own := re.fullmatch(r"(?:tool\.tox\.)?(?:env\.|testenv:)[\"']?(.+?)[\"']?(?:\..*)?", section))
-            for part in re.split(r",(?![^{]*\})", own[1])
-            for name in _expanded(part)
-        }
-        self._notes: list[tuple[str, str]] = []
+def _tox_keys(
+    source: _Source,
+    name: str,
+    family: str,
+    config: dict[str, object],
+    filled: Mapping[str, object],
+    work: str,
+) -> Keys:
+    def texts(key: str) -> list[str]:
+        return [one for one in _list(config.get(key)) if one]
 
-    def found(
-        self, usual: Mapping[str, Mapping[str, object]], filled: Mapping[str, Mapping[str, object]]
-    ) -> Found:
-        core = usual.get("", {})
-        listed = [*dict.fromkeys(_list(core.get("env_list")))]
-        labels = {name: _list(one) for name, one in _mapping(core.get("labels")).items()}
-        names = [name for name in usual if name and "commands" in usual[name]]
-        environments = []
-        for name in names:
-            family = self._families.get(name, "")
-            keys = self._keys(name, family, usual[name], filled.get(name, {}))
-            tags = dict.fromkeys(
-                [*_list(usual[name].get("labels")), *[label for label, of in labels.items() if name in of]]
+    home = "".join(texts("change_dir")) or source.root
+    venv = re.compile(rf"{re.escape(f'{work}/{name}')}(?![\w.-])")
+
+    def spelled(text: str) -> str:
+        own = venv.sub(_ENVDIR, text).replace(work, f"{source.root}/.tox")
+        return _escaped(source.local(own, home)).replace(_ENVDIR, "{envdir}")
+
+    kind, ignored = "".join(texts("package")), bool(config.get("ignore_outcome"))
+    mode = "editable" if kind.startswith("editable") or config.get("use_develop") else "wheel"
+    mode = "" if config.get("skip_install") or kind in ("skip", "external") else mode
+    keys: Keys = {"description": " ".join(map(spelled, texts("description")))}
+    keys |= source.installed(family, texts("deps"), texts("dependency_groups"), mode, texts("extras"))
+    keys["allow_prereleases"] = "true" if config.get("pip_pre") else ""
+    for key in ("commands_pre", "commands", "commands_post"):
+        commands: list[Yaml] = []
+        for plain, marked in zip(
+            map(spelled, texts(key)), map(spelled, _list(filled.get(key))), strict=False
+        ):
+            defaults = re.fullmatch("(.*?)".join(map(re.escape, marked.split(_POSARGS))), plain)
+            sign, text = (marked[0], marked[2:]) if marked[:2] in ("- ", "! ") else ("", marked)
+            for default in defaults.groups() if defaults else ():
+                text = text.replace(_POSARGS, f"{{posargs:{default}}}" if default.strip() else "{posargs}", 1)
+            external = any(
+                fnmatch(text.split(" ")[0].strip("'\""), one) for one in texts("allowlist_externals")
             )
-            extra: Keys = {"tags": [*tags]} if tags else {}
-            extra.update({} if name in listed else {"default": "false"})
-            python = next(filter(None, map(python_of, map(_stem, _list(usual[name].get("base_python"))))), "")
-            environments.append(Upstream(name=name, family=family, python=python, keys={**keys, **extra}))
-        for number, section, key, line in self._lines:
-            where = f"{self._file}:{number}"
-            inside = self._file == "tox.toml" or _OURS.fullmatch(section)
-            if key and inside and (plain := key.replace("_", "").lower()) not in _READ:
-                advice = f" ({_ADVICE[plain]})" if plain in _ADVICE else ""
-                self._note(f"{where}: {printable(key)} is not carried over{advice}", section)
-            if inside and (variable := re.search(r"\{env:([^:}]*)[^}]*\}", line)):
-                self._note(
-                    f"{where}: {printable(variable[0])} is filled in as if {printable(variable[1])} were not set",
-                    section,
-                )
-        return Found(environments, self._notes)
-
-    def _note(self, text: str, family: str) -> None:
-        self._notes.append((family, text))
-
-    def _local(self, text: str, home: str) -> str:
-        """Replace the folders of this machine in a text; `home` is the folder it is read in."""
-        up = relpath(self._root, home).replace("\\", "/")
-        text = re.sub(rf"{re.escape(self._work)}(?![\w.-])", f"{up}/.tox", text)
-        return re.sub(rf"{re.escape(self._root)}(?![\w.-])", up, text)
-
-    def _keys(
-        self, name: str, family: str, usual: Mapping[str, object], filled: Mapping[str, object]
-    ) -> Keys:
-        home = "".join(_list(usual.get("change_dir"))) or self._root
-        venv = re.compile(rf"{re.escape(f'{self._work}/{name}')}(?![\w.-])")
-
-        def spelled(text: str) -> str:
-            return _escaped(self._local(venv.sub(_ENVDIR, text), home)).replace(_ENVDIR, "{envdir}")
-
-        keys: Keys = {}
-        if description := " ".join(_list(usual.get("description"))).strip():
-            keys["description"] = spelled(description)
-        keys.update(self._installed(name, family, usual))
-        programs = _list(usual.get("allowlist_externals"))
-        for key in ("commands_pre", "commands", "commands_post"):
-            pairs = zip(_list(usual.get(key)), _list(filled.get(key)), strict=False)
-            ignored = _is_true(usual.get("ignore_outcome"))
-            made = [
-                self._command(spelled(one), spelled(other), programs, ignored=ignored) for one, other in pairs
-            ]
-            keys.update({key: made} if made else {})
-        variables = (one.partition("=")[::2] for one in _list(usual.get("set_env")))
-        if kept := {variable: spelled(one) for variable, one in variables if not _SET.fullmatch(variable)}:
-            keys["set_env"] = cast("Yaml", kept)
-        passed = [one for one in _list(usual.get("pass_env")) if one not in _PASSED]
-        keys.update({"pass_env": cast("Yaml", passed)} if passed and "*" not in passed else {})
-        if (folder := relpath(home, self._root).replace("\\", "/")) != ".":
-            keys["change_dir"] = _escaped(folder)
-        systems = "".join(_list(usual.get("platform"))).strip("()").split("|")
-        if all(system in _SYSTEMS for system in systems):
-            keys["platforms"] = [_SYSTEMS[system] for system in systems]
-        elif systems != [""]:
-            self._note(
-                f"{self._file}: {printable(name)}: platform {printable('|'.join(systems))} is not carried over",
-                family,
+            text = text.replace(_POSARGS, "{posargs}")
+            commands.append(
+                _command(text, external=external, ignored=ignored or sign == "-", inverted=sign == "!")
             )
-        return keys
+        keys[key] = commands
+    variables = (one.partition("=")[::2] for one in texts("set_env"))
+    keys["set_env"] = {one: spelled(text) for one, text in variables if not re.fullmatch(_SET, one)}
+    passed = [one for one in texts("pass_env") if not _PASSED.fullmatch(one)]
+    keys["pass_env"] = [] if "*" in passed else [*passed]
+    keys["change_dir"] = _escaped(relpath(home, source.root)) if home != source.root else ""
+    systems = [_SYSTEMS.get(one, "") for one in "".join(texts("platform")).strip("()").split("|")]
+    keys["platforms"] = [*systems] if all(systems) else ""
+    if texts("platform") and not all(systems):
+        source.note(family, f"platform of {printable(name)} is not carried over", "platform")
+    return keys
 
-    def _installed(self, name: str, family: str, usual: Mapping[str, object]) -> Keys:
-        groups: list[Yaml] = [{"group": _escaped(one)} for one in _list(usual.get("dependency_groups"))]
-        kind = "".join(_list(usual.get("package")))
-        extras = _list(usual.get("extras"))
-        mode = "editable" if kind.startswith("editable") or _is_true(usual.get("use_develop")) else "wheel"
-        none = not self._buildable or kind in ("skip", "external") or _is_true(usual.get("skip_install"))
-        mode = "" if none else mode
-        requirements: list[Yaml] = []
-        constraints: list[Yaml] = []
-        for dep in _list(usual.get("deps")):
-            text = self._local(dep.split(" #")[0].strip(), self._root)
-            option = re.fullmatch(r"(-r|--requirement|-c|--constraint)[= ]?\s*(\S.*)", text)
-            own = re.fullmatch(r"(-e |--editable )?\s*\.(?:/?\[([^\]]*)\])?", text)
-            if option:
-                path: Yaml = {"file": _escaped(option[2].removeprefix("./"))}
-                (constraints if option[1] in ("-c", "--constraint") else requirements).append(path)
-            elif own and self._buildable:
-                mode = "editable" if own[1] else "wheel"
-                extras += [one.strip() for one in (own[2] or "").split(",") if one.strip()]
-            else:
-                try:
-                    read_requirement(text)
-                    bare = ">=0" if words.is_bare(text) else ""
-                    requirements.append(_escaped(text) + bare)
-                except Invalid as wrong:
-                    at = next((number for number, _, _, line in self._lines if dep in line), 1)
-                    self._note(
-                        f"{self._file}:{at}: {printable(dep)} is not carried over ({printable(wrong.message)})",
-                        family,
-                    )
-        package: Yaml = {"mode": mode, "extras": [*map(_escaped, dict.fromkeys(extras))]} if extras else mode
-        lists: Keys = {"requirements": [*requirements, *groups], "constraints": constraints}
-        pre: Keys = {"allow_prereleases": "true"} if _is_true(usual.get("pip_pre")) else {}
-        return {
-            **{key: one for key, one in lists.items() if one},
-            **({"package": package} if mode else {}),
-            **pre,
+
+def _hatch(source: _Source, shown: Mapping[str, object], envs: Mapping[str, object]) -> Found:
+    """Return what hatch prints for the environments `envs` of a file."""
+    # What it prints has the default in place of {args:default}.
+    scripts = [one for name in envs for one in _table(_table(envs, name), "scripts").values()]
+    lines = [line for script in scripts for line in _list(script) if "{args" in line]
+    posargs = {
+        re.sub(r"\{args:?([^{}]*)\}", r"\1", line).strip(): line.replace("{args", "{posargs")
+        for line in lines
+    }
+    environments = []
+    for name in shown:
+        base = next((one for one in (name, name.partition(".")[0]) if one in envs), "default")
+        config, tables = _table(shown, name), _table(envs, base).get("matrix", [])
+        prefix = f"{base}." if name.startswith(f"{base}.") else ""
+        if name != base and not prefix and not (base == "default" and tables):
+            continue  # it belongs to hatch
+        axes = {
+            one: re.sub(r"\W", "_", axis)
+            for table in (tables if isinstance(tables, list) else [])
+            for axis, values in table.items()
+            for one in _list(values)
         }
-
-    def _command(self, usual: str, filled: str, allowed: Sequence[str], *, ignored: bool) -> Yaml:
-        """Return a command; `usual` has the defaults of `{posargs}`, `filled` a mark in their place."""
-        pattern = "(.*?)".join(map(re.escape, filled.split(_POSARGS)))
-        defaults = found.groups() if (found := re.fullmatch(pattern, usual)) else ()
-        sign, text = (filled[0], filled[2:]) if filled[:2] in ("- ", "! ") else ("", filled)
-        for default in defaults:
-            text = text.replace(_POSARGS, f"{{posargs:{default}}}" if default.strip() else "{posargs}", 1)
-        return as_command(
-            text.replace(_POSARGS, "{posargs}"),
-            external=any(fnmatch(_program(text), one) for one in allowed),
-            allow_failure=sign == "-" or ignored,
-            codes=["1"] if sign == "!" else [],
+        python = python_of("".join(_list(config.get("python"))))
+        keys = _hatch_keys(source, base, config, _table(_table(envs, base), "scripts"), posargs)
+        kept = {key: one for key, one in keys.items() if one}
+        environments.append(
+            Upstream(name=name, prefix=prefix, family=base, python=python, axes=axes, keys=kept)
         )
+    return Found(
+        environments,
+        [*dict.fromkeys([(family.rpartition("envs.")[2], note) for family, note in source.notes])],
+    )
 
 
-def _stem(text: str) -> str:
-    return text if re.fullmatch(r"[\w.-]+", text) else ""
-
-
-def _program(text: str) -> str:
-    return text.split(" ", 1)[0].strip("'\"")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def as_command(
-    text: str, *, external: bool = False, allow_failure: bool = False, codes: Sequence[str] = ()
-) -> Yaml:
-    """Return a command of a spec: a text, a list of words where a text would not do, or a mapping."""
-    command: Yaml = text
-    try:
-        words.split_command(text)
-    except Invalid:
-        kept = re.findall(_DEFAULT, text)
-        parts = shlex.split(re.sub(_DEFAULT, "\1", text))
-        command = [re.sub("\1", lambda _: kept.pop(0), part) for part in parts]
-    keys: Keys = {"external": "true"} if external else {}
-    keys.update({"allow_failure": "true"} if allow_failure else {})
-    keys.update({"success_codes": [*codes]} if codes else {})
-    return {"run": command, **keys} if keys else command
-
-
-def read_hatch(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Found | None:
-    """Return the environments of the hatch configuration in a folder, None if there is none."""
-    texts = {name: _text(root / name) for name in ("hatch.toml", "pyproject.toml")}
-    file, settings = "", _mapping(None)
-    for name, text in texts.items():
-        try:
-            data = (
-                _mapping(_mapping(parse_toml(text).get("tool")).get("hatch"))
-                if name[0] == "p"
-                else parse_toml(text)
+def _hatch_keys(
+    source: _Source,
+    base: str,
+    config: Mapping[str, object],
+    own: Mapping[str, object],
+    posargs: Mapping[str, str],
+) -> Keys:
+    chosen = (
+        [*own]
+        if len(own) == 1
+        else [one for one in ("test", "tests", "run", "all", "check", base) if one in own]
+    )
+    commands: list[Yaml] = []
+    for name in own:
+        lines = _list(_table(config, "scripts").get(name))
+        if name not in chosen[:1]:
+            source.note(
+                base, f"the script {printable(name)} is not carried over: {printable('; '.join(lines))}", name
             )
-        except Invalid:
             continue
-        if data.get("envs") and not file:
-            file, settings = name, data
-    if not file:
-        return None
-    try:
-        if _mapping(settings.get("env")).get("requires"):
-            raise NoxEnvsError("its environments need plugins, which hatch would install first")
-        with tempfile.TemporaryDirectory() as folder:
-            done = _run(("hatch", "env", "show", "--json"), root, folder, environ)
-        if done.returncode:
-            raise _failed(done)
-        shown = parse_json(done.stdout)
-    except (Invalid, NoxEnvsError) as error:
-        return Found([], [("", f"{file}: hatch environments are not read: {error}")])
-    return _Hatch(root, file, texts[file], _mapping(settings.get("envs")), buildable=buildable).found(shown)
-
-
-_HATCH_KEYS = {
-    *(
-        "dependencies",
-        "extra-dependencies",
-        "dependency-groups",
-        "description",
-        "detached",
-        "dev-mode",
-        "env-vars",
-    ),
-    *(
-        "features",
-        "matrix",
-        "overrides",
-        "platforms",
-        "python",
-        "scripts",
-        "skip-install",
-        "template",
-        "type",
-    ),
-}
-
-
-class _Hatch:
-    def __init__(
-        self, root: Path, file: str, text: str, envs: Mapping[str, object], *, buildable: bool
-    ) -> None:
-        self._root = str(root.resolve())
-        self._file = file
-        self._lines = [*written(text)]
-        self._written = {name: _mapping(one) for name, one in envs.items()}
-        self._buildable = buildable
-        self._notes: list[tuple[str, str]] = []
-        # What hatch prints has the default in place of {args:default}.
-        scripts = (one for env in self._written.values() for one in _mapping(env.get("scripts")).values())
-        lines = (line for script in scripts for line in _list(script) if "{args" in line)
-        self._args = {
-            re.sub(r"\{args:?([^{}]*)\}", r"\1", line).strip(): line.replace("{args", "{posargs")
-            for line in lines
-        }
-
-    def found(self, shown: Mapping[str, object]) -> Found:
-        environments = []
-        for name, config in shown.items():
-            base = next((one for one in (name, name.partition(".")[0]) if one in self._written), "default")
-            prefix = f"{base}." if name.startswith(f"{base}.") else ""
-            matrix = "matrix" in self._written.get(base, {})
-            if name == base or prefix or (base == "default" and matrix and name.startswith("py")):
-                keys = _mapping(config)
-                python = python_of("".join(_list(keys.get("python"))))
-                made = self._keys(base, keys)
-                one = Upstream(
-                    name=name, prefix=prefix, family=base, python=python, axes=self._axes(base), keys=made
-                )
-                environments.append(one)
-        for number, section, key, line in self._lines:
-            inside = re.fullmatch(r"(?:tool\.hatch\.)?envs\.([^.]+)", section)
-            if inside and key and key not in _HATCH_KEYS:
-                self._notes.append(
-                    (inside[1], f"{self._file}:{number}: {printable(key)} is not carried over")
-                )
-            if re.match(r"(?:tool\.hatch\.)?envs\.", section) and (
-                variable := re.search(r"\{env:([^:}]*)[^}]*\}", line)
-            ):
-                text = f"{printable(variable[0])} is filled in as if {printable(variable[1])} were not set"
-                self._notes.append(("", f"{self._file}:{number}: {text}"))
-        return Found(environments, [*dict.fromkeys(self._notes)])
-
-    def _axes(self, base: str) -> Mapping[str, str]:
-        tables = self._written.get(base, {}).get("matrix")
-        pairs = (
-            [pair for table in tables for pair in _mapping(table).items()] if isinstance(tables, list) else []
-        )
-        return {one: re.sub(r"\W", "_", axis) for axis, values in pairs for one in _list(values)}
-
-    def _spelled(self, text: str) -> str:
-        return _escaped(re.sub(rf"{re.escape(self._root)}(?![\w.-])", ".", text))
-
-    def _keys(self, base: str, config: Mapping[str, object]) -> Keys:
-        keys: Keys = {}
-        if description := " ".join(_list(config.get("description"))).strip():
-            keys["description"] = self._spelled(description)
-        required: list[Yaml] = []
-        for dep in [*_list(config.get("dependencies")), *_list(config.get("extra-dependencies"))]:
+        for line in lines:
+            text = posargs.get(line, _escaped(source.local(line)))
+            plain = text.removeprefix("-").strip()
             try:
-                read_requirement(dep)
-                required.append(self._spelled(dep) + (">=0" if words.is_bare(dep) else ""))
-            except Invalid as wrong:
-                self._notes.append(
-                    (base, f"{self._file}: {printable(dep)} is not carried over ({wrong.message})")
-                )
-        required += [{"group": _escaped(one)} for one in _list(config.get("dependency-groups"))]
-        if required:
-            keys["requirements"] = required
-        if self._buildable and not config.get("skip-install") and not config.get("detached"):
-            mode, extras = (
-                "wheel" if config.get("dev-mode") is False else "editable",
-                _list(config.get("features")),
-            )
-            keys["package"] = {"mode": mode, "extras": [*extras]} if extras else mode
-        if commands := self._commands(base, _mapping(config.get("scripts"))):
-            keys["commands"] = commands
-        if variables := _mapping(config.get("env-vars")):
-            keys["set_env"] = {name: self._spelled(str(one)) for name, one in variables.items()}
-        if platforms := _list(config.get("platforms")):
-            keys["platforms"] = [*platforms]
-        return keys
-
-    def _commands(self, base: str, scripts: Mapping[str, object]) -> list[Yaml]:
-        """Return the commands of the script that an environment is for, and note the others of its own."""
-        own = [*_mapping(self._written.get(base, {}).get("scripts"))]
-        wanted = (
-            own
-            if len(own) == 1
-            else [one for one in ("test", "tests", "run", "all", "check", base) if one in own]
-        )
-        for name in own:
-            if name not in wanted[:1]:
-                lines = printable("; ".join(_list(scripts.get(name))))
-                at = next(
-                    (
-                        number
-                        for number, section, key, _ in self._lines
-                        if key == name and f"envs.{base}" in section
-                    ),
-                    1,
-                )
-                self._notes.append(
-                    (base, f"{self._file}:{at}: the script {printable(name)} is not carried over: {lines}")
-                )
-        return [self._command(line) for name in wanted[:1] for line in _list(scripts.get(name))]
-
-    def _command(self, line: str) -> Yaml:
-        line, ignored = line.removeprefix("-").strip() if line.startswith("-") else line, line.startswith("-")
-        text = self._args.get(line, self._args.get(f"-{line}", "").removeprefix("-")) or self._spelled(line)
-        try:
-            words.split_command(text)
-        except Invalid:  # hatch runs its commands in a shell
-            return {
-                "run": ["sh", "-c", text],
-                "external": "true",
-                **({"allow_failure": "true"} if ignored else {}),
-            }
-        return as_command(text, allow_failure=ignored)
+                words.split_command(plain)
+                commands.append(_command(plain, ignored=text != plain))
+            except Invalid:  # hatch has a shell
+                commands.append({"run": ["sh", "-c", plain], "external": "true"})
+    deps = [*_list(config.get("dependencies")), *_list(config.get("extra-dependencies"))]
+    mode = "wheel" if config.get("dev-mode") is False else "editable"
+    mode = "" if config.get("skip-install") or config.get("detached") else mode
+    groups, extras = _list(config.get("dependency-groups")), _list(config.get("features")) if mode else []
+    return {
+        "description": _escaped(" ".join(_list(config.get("description")))),
+        **source.installed(base, deps, groups, mode, extras),
+        "commands": commands,
+        "set_env": {
+            name: _escaped(source.local(str(one))) for name, one in _table(config, "env-vars").items()
+        },
+        "platforms": [*_list(config.get("platforms"))],
+    }
