@@ -119,8 +119,8 @@ def test_any_environments_keep_their_names_and_what_they_ask_for(chosen: list[tu
 @pytest.mark.parametrize(
     ("text", "python"),
     [
-        ("py312", "3.12"), ("py3.12", "3.12"), ("3.12", "3.12"), ("pypy310", "pypy3.10"), ("python3.9", "3.9"),
-        ("py313t", "3.13t"), ("py3", ""), ("312", ""), ("django42", ""), ("", ""),
+        ("py312", "3.12"), ("py3.12", "3.12"), ("3.12", "3.12"), ("pypy310", "pypy3.10"),
+        ("python3.9", "3.9"), ("py313t", "3.13t"), ("py3", ""), ("312", ""), ("django42", ""), ("", ""),
     ],
 )  # fmt: skip
 def test_a_factor_names_a_python_where_tox_takes_it_for_one(text: str, python: str) -> None:

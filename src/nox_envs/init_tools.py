@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from os.path import relpath
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from nox_envs.errors import FileProblems, Invalid, NoxEnvsError
 from nox_envs.files import parse_json, parse_toml, read_text
@@ -262,8 +262,8 @@ def _tox(source: _Source, usual: Mapping[str, object], filled: Mapping[str, obje
         for name in _expanded(part)
     }
     environments = []
-    for name, content in _table(usual, "env").items():
-        config, family = cast("dict[str, object]", content), families.get(name, "")
+    for name in _table(usual, "env"):
+        config, family = _table(_table(usual, "env"), name), families.get(name, "")
         if "commands" not in config:  # it builds packages
             continue
         keys = _tox_keys(source, name, family, config, _table(_table(filled, "env"), name), work)
