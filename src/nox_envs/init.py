@@ -137,11 +137,11 @@ class _Survey:
         }
         references = {pair for pairs in named.values() for pair in pairs}
         locks = {file: [lock] for lock in found.values() for kind, file in _named_in(lock) if kind == "file"}
-        for path, lock in found.items():
+        for path in found:
             # A file that only names locks stands for these.
             targets = [target for kind, target in named[path] if kind == "requirements" and target in locks]
-            if not lock and targets and len(targets) == len(lines[path]):
-                locks[path] = [one for target in targets for one in locks[target]]
+            if targets and len(targets) == len(lines[path]):
+                locks[path], found[path] = [one for target in targets for one in locks[target]], {}
         for path, lock in found.items():
             limit = "constraint" in posixpath.basename(path).lower()
             limits = ("constraints", path) in references and ("requirements", path) not in references
@@ -159,7 +159,7 @@ class _Survey:
             if asked and len(asked) == len(keys["requirements"]) and {*asked} <= locks.keys() and not changed:
                 installed = [one for path in asked for one in locks[path]]
                 del keys["requirements"]
-                files = [pair[1] for one in installed for pair in _named_in(one["lock"])]
+                files = [file for one in installed for kind, file in _named_in(one) if kind == "file"]
                 keys["lock"] = {"managed": "false", "file": files[0] if len(files) == 1 else [*files]}
                 keys.setdefault("python", installed[0]["python"])
 

@@ -292,7 +292,7 @@ def _tox_keys(
     source: _Source,
     name: str,
     family: str,
-    config: dict[str, object],
+    config: Mapping[str, object],
     filled: Mapping[str, object],
     work: str,
 ) -> Keys:
