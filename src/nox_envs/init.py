@@ -103,15 +103,13 @@ class _Survey:
     def read_tools(self) -> None:
         """Draft the environments of tox and hatch, which these tools print."""
         for read in (read_tox, read_hatch):
-            found = read(self._root, self._environ, buildable=self._project.buildable)
-            environments, notes = found
+            environments, notes = read(self._root, self._environ, buildable=self._project.buildable)
             self._sessions |= {slug(one.name) for one in environments}
             owners: dict[str, str] = {}
             for name, members, keys in fold(environments):
-                sessions = {one.name for one in members}
-                free = self._add(name, keys, sessions)
+                free = self._add(name, keys, {one.name for one in members})
                 owners.update(dict.fromkeys([one.family for one in members], free))
-            for family, note in notes:
+            for family, note in dict.fromkeys(notes):
                 self._lack(note, owners.get(family, "") if family else "")
         self._used = {pair for keys in self.drafts.values() for pair in _named_in(keys)}
 
@@ -123,24 +121,22 @@ class _Survey:
     def read_files(self) -> None:
         """Draft an environment for each requirements file with its lock, and for each lock without one."""
         found = dict(self._search())
-        lines = {
-            path: read_requirements_file(self._text(path), origin=path, environ=self._environ)[0]
-            for path in found
-        }
-        named = {
-            path: [
-                (line.kind, posixpath.normpath(posixpath.join(posixpath.dirname(path), line.text)))
-                for line in own
+        named: dict[str, list[tuple[str, str]]] = {}
+        for path in found:
+            lines, _ = read_requirements_file(self._text(path), origin=path, environ=self._environ)
+            folder = posixpath.dirname(path)
+            named[path] = [
+                (line.kind, posixpath.normpath(posixpath.join(folder, line.text)))
                 if isinstance(line, Option)
+                else ("", "")
+                for line in lines
             ]
-            for path, own in lines.items()
-        }
         references = {pair for pairs in named.values() for pair in pairs}
         locks = {file: [lock] for lock in found.values() for kind, file in _named_in(lock) if kind == "file"}
         for path in found:
             # A file that only names locks stands for these.
             targets = [target for kind, target in named[path] if kind == "requirements" and target in locks]
-            if targets and len(targets) == len(lines[path]):
+            if targets and len(targets) == len(named[path]):
                 locks[path], found[path] = [one for target in targets for one in locks[target]], {}
         for path, lock in found.items():
             limit = "constraint" in posixpath.basename(path).lower()
@@ -229,28 +225,21 @@ class _Survey:
         for name in _TABLES:
             table, _, key = name.rpartition(".")
             if key in names(*table.split(".")):
-                at = (
-                    number
-                    for number, section, key, _ in written(self._text(PYPROJECT))
-                    if f"{section}.{key}.".startswith(f"{name}.")
-                )
+                lines = written(self._text(PYPROJECT))
+                at = (one for one, section, key, _ in lines if f"{section}.{key}.".startswith(f"{name}."))
                 self._lack(f"{PYPROJECT}:{next(at, 1)}: {name} is not read; {advice}")
-        if sessions := re.findall(
-            _SESSION, self._text("noxfile.py") if (self._root / "noxfile.py").exists() else ""
-        ):
+        noxfile = self._text("noxfile.py") if (self._root / "noxfile.py").exists() else ""
+        if sessions := re.findall(_SESSION, noxfile):
             self._lack(f"noxfile.py: its sessions stay as they are: {', '.join(map(printable, sessions))}")
         if not self.drafts:
             self._add("tests", {"description": "Run the test suite", "requirements": ["pytest>=8"]})
 
     def _add(self, asked: str, keys: Keys, sessions: Collection[str] = ()) -> str:
         """Add an environment under a free name, and return that."""
-        word = (
-            asked if re.fullmatch("[a-z0-9][a-z0-9_-]{0,79}", asked) and sessions else _word(asked) or "env"
-        )
-        names = [
-            word,
-            *[f"{word}-{number}" for number in range(2, len(self.drafts) + len(self._sessions) + 4)],
-        ]
+        fits = sessions and re.fullmatch("[a-z0-9][a-z0-9_-]{0,79}", asked)
+        word = asked if fits else _word(asked) or "env"
+        most = len(self.drafts) + len(self._sessions) + 4
+        names = [word, *[f"{word}-{number}" for number in range(2, most)]]
         taken = {*self.drafts, "lock", "drift", *(self._sessions - {*map(slug, sessions)})}
         free = next(one for one in names if one not in taken)
         renamed = len(sessions) == 1 and asked != free and asked not in ("lock", "drift")
@@ -260,14 +249,15 @@ class _Survey:
 
 def _named_in(content: Yaml) -> Iterator[tuple[str, str]]:
     """Yield the files, groups and extras that the keys of an environment name."""
-    for one in (
-        content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
-    ):
-        yield from _named_in(one)
-    for kind, named in content.items() if isinstance(content, dict) else ():
-        yield from [
-            (kind, one) for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)
-        ]
+    if isinstance(content, dict):
+        for kind, named in content.items():
+            yield from [
+                (kind, one) for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)
+            ]
+            yield from _named_in(named)
+    elif isinstance(content, list):
+        for one in content:
+            yield from _named_in(one)
 
 
 def _name_of(path: str) -> str:

@@ -145,42 +145,32 @@ class _Matrix:
 
     def keys(self) -> Keys:
         """Return the keys of the environment."""
-        points = self._templated()
-        made: Keys = {}
-        regular = self._regular()
-        if "python" not in self._values and self._members[0].python:
-            made["python"] = self._members[0].python
-        elif regular is not None and "python" in self._values:
-            made["python"] = [*self._values["python"]]
-        at_value: dict[tuple[str, str], Keys] = {}
+        regular, pythons = self._regular(), self._values.get("python", [])
+        excluded, limits = regular or ([], {})
+        made: Keys = {"python": [*pythons] if regular else "", "exclude": excluded}
+        made.update({} if pythons else {"python": self._members[0].python})
+        at_value: dict[tuple[str, str], Keys] = {pair: {"python": one} for pair, one in limits.items()}
         at_point: list[Keys] = [{**axes} for axes in self._axes]
         overrides: list[Yaml] = []
-        if regular is not None:
-            excluded, limits = regular
-            at_value = {pair: {"python": pythons} for pair, pythons in limits.items()}
-            made.update({"exclude": excluded} if excluded else {})
-        for holders, layer in self._layers(points).items():
+        for holders, layer in self._layers(self._templated()).items():
             when = self._when(holders)
             (axis, one), *others = [*(when or {"": ""}).items()]
             if holders == self._all:
                 made.update(layer)
-            elif regular is None and len(holders) == 1:
+            elif not regular and len(holders) == 1:
                 at_point[min(holders)].update(layer)
-            elif regular is not None and when and not others and isinstance(one, str) and axis != "python":
+            elif regular and when and not others and isinstance(one, str) and axis != "python":
                 at_value.setdefault((axis, one), {}).update(layer)
             else:
                 overrides += [{"when": {**box}, **layer} for box in self._boxes(holders)]
-        if regular is None:
-            made["matrix"] = cast("Yaml", at_point)
-        elif matrix := {
-            axis: {one: at_value.get((axis, one), {}) for one in values}
-            if any((axis, one) in at_value for one in values)
-            else [*values]
-            for axis, values in self._values.items()
-            if axis != "python"
-        }:
-            made["matrix"] = cast("Yaml", matrix)
-        return {**made, **({"overrides": overrides} if overrides else {})}
+        matrix: Keys = {}
+        for axis, values in self._values.items() if regular else ():
+            detailed = {one: at_value.get((axis, one), {}) for one in values}
+            matrix |= (
+                {axis: {**detailed} if any(detailed.values()) else [*values]} if axis != "python" else {}
+            )
+        made.update({"matrix": matrix if regular else [*at_point], "overrides": overrides})
+        return {key: one for key, one in made.items() if one}
 
     def _regular(self) -> tuple[list[Yaml], dict[tuple[str, str], Yaml]] | None:
         """Return what is excluded from the product of the axes, and the Pythons that values are limited to.

@@ -32,6 +32,12 @@ _TOX_KEYS = """
     use_develop
 """.split()  # noqa: SIM905
 _TOX_READ = {one.replace("_", "") for one in (*_TOX_KEYS, "no_package", "whitelist_externals", "skip_sdist")}
+_TOX_FILES = {
+    "tox.ini": r"\S",
+    "setup.cfg": r"(?m)^\[(?:tox:tox|testenv)",
+    "pyproject.toml": r"(?m)^\[tool\.tox\b",
+    "tox.toml": r"\S",
+}
 _TOX_SECTION = r"(?:(?:tool\.)?tox|(?:tox:)?testenv|(?:tool\.tox\.)?env(?=_|\.)|gh$|gh-actions).*"
 _HATCH_READ = """
     dependencies extradependencies dependencygroups description detached devmode envvars features matrix
@@ -65,17 +71,11 @@ class Found(NamedTuple):
 
 def read_tox(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Found:
     """Return the environments of the tox configuration in a folder, none if there is none."""
-    marks = {
-        "tox.ini": r"\S",
-        "setup.cfg": r"(?m)^\[(?:tox:tox|testenv)",
-        "pyproject.toml": r"(?m)^\[tool\.tox\b",
-    }
-    texts = {name: _text(root / name) for name in (*marks, "tox.toml")}
-    file = next((name for name, text in texts.items() if re.search(marks.get(name, r"\S"), text)), "")
+    file = next((name for name, mark in _TOX_FILES.items() if re.search(mark, _text(root / name))), "")
     if not file:
         return Found([], [])
-    inside = "" if file == "tox.toml" else _TOX_SECTION
-    source = _Source(root, file, texts[file], inside, _TOX_READ, buildable=buildable)
+    inside = ".*" if file == "tox.toml" else _TOX_SECTION
+    source = _Source(root, file, inside, _TOX_READ, buildable=buildable)
     with tempfile.TemporaryDirectory() as folder:
         options = ("-e", "ALL", "--no-provision", "-x", "tox.requires=", "--hashseed", "notset")
         asked = ("--workdir", f"{folder}/work", "--format", "json", "-k", *_TOX_KEYS)
@@ -94,8 +94,7 @@ def read_hatch(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Fo
     file = next((name for name, table in tables.items() if table.get("envs")), "")
     if not file:
         return Found([], [])
-    inside = r"(?:tool\.hatch\.)?envs\.[^.]+"
-    source = _Source(root, file, _text(root / file), inside, {*_HATCH_READ}, buildable=buildable)
+    source = _Source(root, file, r"(?:tool\.hatch\.)?envs\.[^.]+", {*_HATCH_READ}, buildable=buildable)
     try:
         if _table(tables[file], "env").get("requires"):
             raise NoxEnvsError("its environments need plugins, which hatch would install")
@@ -155,13 +154,8 @@ def _table(content: Mapping[str, object], key: str) -> Mapping[str, object]:
 def _list(content: object) -> list[str]:
     if isinstance(content, Mapping):
         return [f"{name}={one}" for name, one in content.items()]
-    return (
-        [str(one) for one in content]
-        if isinstance(content, list)
-        else [content]
-        if isinstance(content, str)
-        else []
-    )
+    texts = content if isinstance(content, list) else [content] if isinstance(content, str) else []
+    return [str(one) for one in texts if one]
 
 
 def _escaped(text: str) -> str:
@@ -171,26 +165,21 @@ def _escaped(text: str) -> str:
 class _Source:
     """The file that a tool reads; `notes` are what of it is not carried over."""
 
-    def __init__(
-        self, root: Path, file: str, text: str, inside: str, read: set[str], *, buildable: bool
-    ) -> None:
+    def __init__(self, root: Path, file: str, inside: str, read: set[str], *, buildable: bool) -> None:
         self.root = str(root.resolve())
         self.file = file
-        self.lines = [*written(text)]
+        self.lines = [*written(_text(root / file))]
         self.notes: list[tuple[str, str]] = []
         self._buildable = buildable
         for number, section, key, line in self.lines:
             plain = re.sub("[_-]", "", key.lower())
-            own = not inside or re.fullmatch(inside, section)
+            own = re.fullmatch(inside, section)
             if plain and own and plain not in read:
                 advice = f" ({_ADVICE[plain]})" if plain in _ADVICE else ""
                 self.note(section, f"{printable(key)} is not carried over{advice}", number)
             if found := own and re.search(r"\{env:([^:{}]*)[^{}]*\}", line):
-                self.note(
-                    section,
-                    f"{printable(found[0])} is filled in as if {printable(found[1])} were not set",
-                    number,
-                )
+                text = f"{printable(found[0])} is filled in as if {printable(found[1])} were not set"
+                self.note(section, text, number)
 
     def note(self, family: str, text: str, line: int | str) -> None:
         """Note what is not carried over; a `line` is its number, or a text in it."""
@@ -210,11 +199,11 @@ class _Source:
         mode, extras = mode if self._buildable else "", [*extras]
         for dep in deps:
             text = self.local(dep)
-            option = re.fullmatch(r"(?:-r|--requirement|-(c)|--(c)onstraint)[= ]?\s*(\S.*)", text)
+            option = re.fullmatch(r"--?([rc])(?:equirement|onstraint)?[= ]?\s*(\S.*)", text)
             own = re.fullmatch(r"(-e )?\s*\.(?:/?\[([^\]]*)\])?", text)
             if option:
-                kind = "constraints" if option[1] or option[2] else "requirements"
-                found[kind].append({"file": _escaped(option[3].removeprefix("./"))})
+                kind = "constraints" if option[1] == "c" else "requirements"
+                found[kind].append({"file": _escaped(option[2].removeprefix("./"))})
             elif own and self._buildable:
                 mode = "editable" if own[1] else "wheel"
                 extras += [one.strip() for one in (own[2] or "").split(",") if one.strip()]
@@ -242,7 +231,10 @@ def _command(text: str, *, external: bool = False, ignored: bool = False, invert
         words.split_command(text)
     except Invalid:
         kept = re.findall(_DEFAULT, text)
-        parts = shlex.split(re.sub(_DEFAULT, "\1", text))
+        try:
+            parts = shlex.split(re.sub(_DEFAULT, "\1", text))
+        except ValueError:
+            parts = [text]
         command = [re.sub("\1", lambda _: kept.pop(0), part) for part in parts]
     keys: Keys = {"external": "true"} if external else {}
     keys |= {"allow_failure": "true"} if ignored else {}
@@ -266,12 +258,11 @@ def _tox(source: _Source, usual: Mapping[str, object], filled: Mapping[str, obje
         config, family = _table(_table(usual, "env"), name), families.get(name, "")
         if "commands" not in config:  # it builds packages
             continue
-        keys = _tox_keys(source, name, family, config, _table(_table(filled, "env"), name), work)
-        tags = [
-            *_list(config.get("labels")),
-            *[label for label, names in labels.items() if name in _list(names)],
-        ]
-        keys |= {"tags": [*dict.fromkeys(tags)], "default": "" if name in listed else "false"}
+        commands = _table(_table(filled, "env"), name)
+        keys = _tox_keys(source, family, {**config, "filled": commands}, f"{work}/{name}")
+        tags = dict.fromkeys(_list(config.get("labels")))
+        tags |= dict.fromkeys([label for label, names in labels.items() if name in _list(names)])
+        keys |= {"tags": [*tags], "default": "" if name in listed else "false"}
         python = next(filter(None, map(python_of, _list(config.get("base_python")))), "")
         kept = {key: one for key, one in keys.items() if one}
         environments.append(Upstream(name=name, family=family, python=python, keys=kept))
@@ -282,52 +273,41 @@ def _expanded(text: str) -> list[str]:
     """Return the names that `py{311,312}-lint` stands for."""
     before, brace, rest = text.partition("{")
     choices, _, after = rest.partition("}")
-    tails = _expanded(after)[:1000] if brace else []
-    return (
-        [f"{before}{one.strip()}{tail}" for one in choices.split(",") for tail in tails] if brace else [text]
-    )
+    if not brace:
+        return [text]
+    tails = _expanded(after)[:1000]
+    return [f"{before}{one.strip()}{tail}" for one in choices.split(",") for tail in tails]
 
 
-def _tox_keys(
-    source: _Source,
-    name: str,
-    family: str,
-    config: Mapping[str, object],
-    filled: Mapping[str, object],
-    work: str,
-) -> Keys:
+def _tox_keys(source: _Source, family: str, config: Mapping[str, object], envdir: str) -> Keys:
     def texts(key: str) -> list[str]:
-        return [one for one in _list(config.get(key)) if one]
+        return _list(config.get(key))
 
     home = "".join(texts("change_dir")) or source.root
-    venv = re.compile(rf"{re.escape(f'{work}/{name}')}(?![\w.-])")
+    work, venv = envdir.rpartition("/")[0], re.compile(rf"{re.escape(envdir)}(?![\w.-])")
 
     def spelled(text: str) -> str:
         own = venv.sub(_ENVDIR, text).replace(work, f"{source.root}/.tox")
         return _escaped(source.local(own, home)).replace(_ENVDIR, "{envdir}")
 
-    kind, ignored = "".join(texts("package")), bool(config.get("ignore_outcome"))
+    kind = "".join(texts("package"))
     mode = "editable" if kind.startswith("editable") or config.get("use_develop") else "wheel"
     mode = "" if config.get("skip_install") or kind in ("skip", "external") else mode
     keys: Keys = {"description": " ".join(map(spelled, texts("description")))}
     keys |= source.installed(family, texts("deps"), texts("dependency_groups"), mode, texts("extras"))
     keys["allow_prereleases"] = "true" if config.get("pip_pre") else ""
+    allowed, filled = texts("allowlist_externals"), _table(config, "filled")
     for key in ("commands_pre", "commands", "commands_post"):
         commands: list[Yaml] = []
-        for plain, marked in zip(
-            map(spelled, texts(key)), map(spelled, _list(filled.get(key))), strict=False
-        ):
-            defaults = re.fullmatch("(.*?)".join(map(re.escape, marked.split(_POSARGS))), plain)
-            sign, text = (marked[0], marked[2:]) if marked[:2] in ("- ", "! ") else ("", marked)
+        for plain, marked in zip(texts(key), _list(filled.get(key)), strict=False):
+            text, parts = spelled(marked), map(re.escape, spelled(marked).split(_POSARGS))
+            defaults = re.fullmatch("(.*?)".join(parts), spelled(plain))
             for default in defaults.groups() if defaults else ():
                 text = text.replace(_POSARGS, f"{{posargs:{default}}}" if default.strip() else "{posargs}", 1)
-            external = any(
-                fnmatch(text.split(" ")[0].strip("'\""), one) for one in texts("allowlist_externals")
-            )
-            text = text.replace(_POSARGS, "{posargs}")
-            commands.append(
-                _command(text, external=external, ignored=ignored or sign == "-", inverted=sign == "!")
-            )
+            sign, text = text[:2], text.replace(_POSARGS, "{posargs}").removeprefix("- ").removeprefix("! ")
+            external = any(fnmatch(text.split(" ")[0].strip("'\""), one) for one in allowed)
+            ignored = sign == "- " or bool(config.get("ignore_outcome"))
+            commands.append(_command(text, external=external, ignored=ignored, inverted=sign == "! "))
         keys[key] = commands
     variables = (one.partition("=")[::2] for one in texts("set_env"))
     keys["set_env"] = {one: spelled(text) for one, text in variables if not re.fullmatch(_SET, one)}
@@ -337,7 +317,7 @@ def _tox_keys(
     systems = [_SYSTEMS.get(one, "") for one in "".join(texts("platform")).strip("()").split("|")]
     keys["platforms"] = [*systems] if all(systems) else ""
     if texts("platform") and not all(systems):
-        source.note(family, f"platform of {printable(name)} is not carried over", "platform")
+        source.note(family, "platform is not carried over", "platform")
     return keys
 
 
@@ -346,10 +326,8 @@ def _hatch(source: _Source, shown: Mapping[str, object], envs: Mapping[str, obje
     # What it prints has the default in place of {args:default}.
     scripts = [one for name in envs for one in _table(_table(envs, name), "scripts").values()]
     lines = [line for script in scripts for line in _list(script) if "{args" in line]
-    posargs = {
-        re.sub(r"\{args:?([^{}]*)\}", r"\1", line).strip(): line.replace("{args", "{posargs")
-        for line in lines
-    }
+    plain = [re.sub(r"\{args:?([^{}]*)\}", r"\1", line).strip() for line in lines]
+    posargs = dict(zip(plain, [line.replace("{args", "{posargs") for line in lines], strict=True))
     environments = []
     for name in shown:
         base = next((one for one in (name, name.partition(".")[0]) if one in envs), "default")
@@ -357,22 +335,13 @@ def _hatch(source: _Source, shown: Mapping[str, object], envs: Mapping[str, obje
         prefix = f"{base}." if name.startswith(f"{base}.") else ""
         if name != base and not prefix and not (base == "default" and tables):
             continue  # it belongs to hatch
-        axes = {
-            one: re.sub(r"\W", "_", axis)
-            for table in (tables if isinstance(tables, list) else [])
-            for axis, values in table.items()
-            for one in _list(values)
-        }
+        pairs = [pair for one in tables for pair in one.items()] if isinstance(tables, list) else []
+        axes = {one: re.sub(r"\W", "_", axis) for axis, values in pairs for one in _list(values)}
         python = python_of("".join(_list(config.get("python"))))
         keys = _hatch_keys(source, base, config, _table(_table(envs, base), "scripts"), posargs)
-        kept = {key: one for key, one in keys.items() if one}
-        environments.append(
-            Upstream(name=name, prefix=prefix, family=base, python=python, axes=axes, keys=kept)
-        )
-    return Found(
-        environments,
-        [*dict.fromkeys([(family.rpartition("envs.")[2], note) for family, note in source.notes])],
-    )
+        made = Upstream(name=name, prefix=prefix, family=base, python=python, axes=axes, keys=keys)
+        environments.append(made)
+    return Found(environments, [(family.rpartition("envs.")[2], note) for family, note in source.notes])
 
 
 def _hatch_keys(
@@ -380,13 +349,10 @@ def _hatch_keys(
     base: str,
     config: Mapping[str, object],
     own: Mapping[str, object],
-    posargs: Mapping[str, str],
+    posargs: dict[str, str],
 ) -> Keys:
-    chosen = (
-        [*own]
-        if len(own) == 1
-        else [one for one in ("test", "tests", "run", "all", "check", base) if one in own]
-    )
+    usual = ("test", "tests", "run", "all", "check", base) if len(own) > 1 else own
+    chosen = [one for one in usual if one in own]
     commands: list[Yaml] = []
     for name in own:
         lines = _list(_table(config, "scripts").get(name))
@@ -407,12 +373,12 @@ def _hatch_keys(
     mode = "wheel" if config.get("dev-mode") is False else "editable"
     mode = "" if config.get("skip-install") or config.get("detached") else mode
     groups, extras = _list(config.get("dependency-groups")), _list(config.get("features")) if mode else []
-    return {
+    variables = _table(config, "env-vars").items()
+    keys: Keys = {
         "description": _escaped(" ".join(_list(config.get("description")))),
         **source.installed(base, deps, groups, mode, extras),
         "commands": commands,
-        "set_env": {
-            name: _escaped(source.local(str(one))) for name, one in _table(config, "env-vars").items()
-        },
+        "set_env": {name: _escaped(source.local(str(one))) for name, one in variables},
         "platforms": [*_list(config.get("platforms"))],
     }
+    return {key: one for key, one in keys.items() if one}
