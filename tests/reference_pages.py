@@ -77,7 +77,7 @@ def keys_page() -> str:
     schema = json_schema()
     top = cast("Mapping[str, Fragment]", schema["properties"])
     environments = cast("Mapping[str, Mapping[str, Fragment]]", top["environments"]["additionalProperties"])
-    layer = cast("Mapping[str, Fragment]", schema["$defs"])
+    layer = cast("Mapping[str, Fragment]", schema["definitions"])
     own = {name: layer.get(name, found) for name, found in environments["properties"].items()}
     lines = ["# All keys", "", "Every key of `envs.yaml`, with its type, its default and an example. "]
     lines[-1] += "[envs.yaml](spec.md) says how they\nwork together."

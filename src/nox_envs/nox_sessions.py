@@ -293,17 +293,12 @@ def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tup
 def _publish(report: Report, *, annotate: bool = True) -> None:
     """Tell GitHub Actions: annotations on stdout with `annotate`, and the report in the job summary."""
     from nox_envs.report import render
+    from nox_envs.report.markdown import write_summary
 
     if annotate:
         sys.stdout.write(render(report, "github"))
         sys.stdout.flush()
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        # One write at the end of the file, so that sessions that run side by side do not mix.
-        try:
-            with Path(summary).open("ab") as stream:
-                stream.write(f"{render(report, 'markdown')}\n".encode())
-        except OSError as error:
-            sys.stderr.write(f"{harmless(summary)}: cannot be written: {error.strerror}\n")
+    sys.stderr.write(write_summary(report, os.environ))
 
 
 def _builtin(
