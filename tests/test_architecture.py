@@ -25,7 +25,7 @@ ORDER = """
     venv.snapshot venv.receipt venv.compare venv.files venv.install
     report.report report.text report.json report.markdown report.github report.sarif report
     project host verify
-    drift repair session diff init activate ci
+    drift repair session diff init_text init_matrix init_tools init activate ci
     cli nox_sessions
     __init__ __main__
 """.split()  # noqa: SIM905

@@ -15,12 +15,18 @@ _running: set[subprocess.Popen[str]] = set()
 
 
 def run(
-    argv: tuple[str, ...], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: str = ""
+    argv: tuple[str, ...],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    timeout: float | None = None,
 ) -> Completed:
     """Run a program to its end, without a shell, and capture what it writes.
 
-    `env` replaces the environment variables (None: they are inherited); `stdin` is what the program reads.
-    An interruption ends the program first. Raises NoxEnvsError if it cannot be started.
+    `env` replaces the environment variables (None: they are inherited); `stdin` is what the program reads;
+    `timeout` limits its time in seconds. An interruption ends the program first. Raises NoxEnvsError if it
+    cannot be started, or takes longer.
     """
     try:
         process = subprocess.Popen(
@@ -38,7 +44,10 @@ def run(
     _running.add(process)
     with process:
         try:
-            stdout, stderr = process.communicate(stdin)
+            stdout, stderr = process.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise NoxEnvsError(f"{argv[0]}: still ran after {timeout:g} seconds, and was ended") from None
         except BaseException:
             process.kill()
             raise
