@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks`, and the figures in docs/performance.md."""
+"""The command `python -m benchmarks`, and the figures in docs/explanation/performance.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.inputs import Inputs, Subject
 from benchmarks.measure import Contender, run
 from benchmarks.tables import BENCHMARKS
 
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+PAGE = Path(__file__).parent.parent / "docs/explanation/performance.md"
 AGAINST = " (against)"
 HEAD = "command | processor, minimum | ratio | median | ratio | elapsed, median | ratio | MiB | note"
 
@@ -58,7 +58,7 @@ def _asked() -> argparse.Namespace:
     add("--rounds", type=int, default=7, help="rounds that are counted (default: 7)")
     add("--quick", action="store_true", help="one round, smaller inputs: to try it")
     add("--json", type=Path, metavar="FILE", help="write the figures of every round to a file")
-    add("--write-docs", action="store_true", help="write the tables into docs/performance.md")
+    add("--write-docs", action="store_true", help="write the tables into docs/explanation/performance.md")
     asked = parser.parse_args()
     if unknown := set(asked.names) - set(BENCHMARKS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +95,7 @@ def test_help_version_and_schemas_need_no_spec(run: Run) -> None:
     code, out, err = run()
     assert (code, out) == (2, "")
     for verb in VERBS:
-        assert f"    {verb} " in err
+        assert f"    {verb}" in err
         assert f"example: nox-envs {verb}" in run(verb, "--help")[1]
     assert json.loads(run("schema", "--report")[1])["title"] == "nox-envs report"
 
@@ -326,3 +328,46 @@ def test_drift_and_freeze_agree_with_the_session(project: Project) -> None:
     assert '"kind": "extraneous"' in by_nox.stdout
     assert "plum==1.0" in project.cli("freeze", "demo").stdout
     assert project.nox("-s", "drift", "--", "nowhere").returncode == 1
+
+
+@pytest.mark.parametrize("path", ["envs.yaml", "requirements/tests.txt", "dev.in", "pyproject.toml"])
+def test_a_file_that_a_merge_left_with_conflict_markers_is_told_with_its_line(run: Run, path: str) -> None:
+    files = {
+        "envs.yaml": "version: 1\nenvironments:\n  tests: {requirements: [{file: dev.in}, {group: dev}]}\n",
+        "requirements/tests.txt": "# input: sha256:0\n",
+        "dev.in": "apple\n",
+        "pyproject.toml": "[dependency-groups]\ndev = []\n",
+    }
+    files[path] += "<<<<<<< HEAD\n=======\n>>>>>>> main\n"
+    write(Path(), files)
+    line = files[path].count("\n") - 2
+    code, out, err = run("check")
+    assert code == 2
+    assert f"{path}:{line}:1: a merge left conflict markers (resolve the conflict)" in out + err
+
+
+# completion
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_options_and_sessions(shell: str, project: Project) -> None:
+    if not (program := shutil.which(shell)):
+        pytest.skip(f"there is no {shell}")
+    project.write("envs.yaml", 'version: 1\nenvironments:\n  tests: {python: ["3.12", "3.13"]}\n')
+    script = project.cli("completion", shell, check=True).stdout
+    project.write("completion", script)
+    env = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_SHELL": shell}
+
+    def completed(line: str) -> list[str]:
+        if shell == "fish":
+            ask = f"source completion; complete -C '{line}'"
+        else:  # what the function of the shell calls
+            ask = f"source ./completion 2>/dev/null; export COMP_LINE='{line}' COMP_POINT={len(line)}"
+            ask += "; nox-envs 8>&1 9>&2 >/dev/null"
+        found = project.machine.run(program, "-c", ask, cwd=project.root, env={} if shell == "fish" else env)
+        return [re.split("[\t:]", word)[0].strip() for word in found.stdout.splitlines()]
+
+    assert completed("nox-envs fre") == ["freeze"]
+    assert completed("nox-envs drift --fi") == ["--files"]
+    assert sorted(completed("nox-envs freeze te")) == ["tests", "tests-3.12", "tests-3.13"]

@@ -390,7 +390,7 @@ def test_a_damage_is_found_alone_and_fixed(demo: Project, name: str) -> None:
 
 
 def test_the_page_of_changes_has_every_case() -> None:
-    page = Path(__file__).parents[1] / "docs/changes.md"
+    page = Path(__file__).parents[1] / "docs/reference/changes.md"
     written = page.read_text()
     lines = [written.partition("\n## ")[0]]
     for link, cases in CHANGES.items():
@@ -405,7 +405,7 @@ def test_the_page_of_changes_has_every_case() -> None:
     lines += ["## What no check sees\n", "| change | why |", "|---|---|"]
     lines += [f"| {row} |" for row in UNSEEN.values()]
     page.write_text("\n".join(lines) + "\n")
-    assert page.read_text() == written, "docs/changes.md was not as CHANGES say; now it is: commit it"
+    assert page.read_text() == written, f"{page.name} was not as CHANGES say; now it is: commit it"
 
 
 def test_a_folder_of_a_package_that_is_a_link_is_fixed(demo: Project) -> None:

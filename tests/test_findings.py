@@ -140,5 +140,8 @@ def test_severities_and_rules_hold_in_sessions_reports_and_on_github(project: Pr
     assert (found, report["ignored"]) == ([("extraneous", "warning", ".nox")], 1)
     checked = project.cli("drift", check=True).stdout
     assert "demo: drift: 1 extraneous; 1 ignored" in checked
+    summary = {"GITHUB_STEP_SUMMARY": str(project.root / "asked.md")}
+    assert "::warning" in project.cli("drift", "--format", "github", env=summary).stdout
+    assert "plum" in project.read("asked.md")
     assert project.cli("drift", "--fail-on", "warning").returncode == 1
     assert project.nox("-s", "drift", "--", "--fail-on", "extraneous").returncode == 1

@@ -19,7 +19,7 @@ from tests.test_spec import DESIGN, INHERITED, READ
 relaxed = settings(deadline=None)
 
 SCHEMA = json.loads(json.dumps(json_schema()))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 
 HEAD = "version: 1\nrequirements: {app: [a]}\nenvironments: {base: {}, _base: {}, tests: {"
 
@@ -55,8 +55,8 @@ def with_keys(line: str) -> str:
 
 
 def test_the_schema_is_a_schema() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
 def mappings(fragment: object) -> list[dict[str, dict[str, object]]]:

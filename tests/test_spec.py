@@ -464,12 +464,22 @@ def test_indexes_keep_their_order() -> None:
         ("basepython: x", "here it is called 'python'"),
         ("depends: x", "here it is called 'requires'"),
         ("labels: x", "here it is called 'tags'"),
+        ("skip_install: x", "without 'package' this project is not installed"),
+        ("extras: x", "write 'package: {mode: editable, extras: [NAME]}'"),
+        ("install_command: x", "remove it: uv installs"),
     ],
 )
 def test_keys_of_tox_and_keys_in_the_wrong_place_lead_to_ours(keys: str, hint: str) -> None:
     with pytest.raises(FileProblems) as raised:
         environment(keys)
     assert [(one.message, one.hint) for one in raised.value.problems] == [("unknown key", hint)]
+
+
+@pytest.mark.parametrize("command", ["ls $HOME/x", "cp ${HOME} x", "ls ~/x", "ls ~"])
+def test_what_only_a_shell_fills_in_is_an_error_unless_it_is_in_a_list_of_words(command: str) -> None:
+    with pytest.raises(FileProblems, match="stays as it is"):
+        environment(f"commands: [{command!r}]")
+    assert environment(f"commands: [{command.split()}]") if "{" not in command else True
 
 
 # Inheritance

@@ -59,7 +59,8 @@ class Parser(argparse.ArgumentParser):
     def add_environments(self) -> None:
         """Add the environments that a command is about."""
         text = "an environment, one of its sessions, or a pattern such as 'tests*' (default: all)"
-        self.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help=text)
+        found = self.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help=text)
+        found.completer = _complete  # type: ignore[attr-defined]  # argcomplete reads it
 
     def add_format(self, *names: str) -> None:
         """Add the choice between formats, of which the first is the default."""
@@ -127,6 +128,10 @@ def _run(words: list[str]) -> int:
         one = commands.add_parser(name, help=about, epilog=epilog, formatter_class=_HELP)
         one.set_defaults(run=run)
         _add_options(name, one)
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete  # nox brings it
+
+        argcomplete.autocomplete(parser)
     if asked_for in _ELSEWHERE:
         parser.error(f"{asked_for!r} is a command of nox; run: {_ELSEWHERE[asked_for]}")
     if asked_for and asked_for not in VERBS:
@@ -162,11 +167,13 @@ def _add_options(verb: str, parser: Parser) -> None:
         case "report":
             add("paths", nargs="+", type=Path, metavar="PATH", help="a JSON report, or a folder of them")
             parser.add_report_options()
+        case "completion":
+            add("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
         case "freeze":
-            add("environment", metavar="ENVIRONMENT", help=one)
+            add("environment", metavar="ENVIRONMENT", help=one).completer = _complete  # type: ignore[attr-defined]
             add("--all", action="store_true", help="with the packages that the venv's creator put there")
         case "activate":
-            add("environment", metavar="ENVIRONMENT", help=one)
+            add("environment", metavar="ENVIRONMENT", help=one).completer = _complete  # type: ignore[attr-defined]
             add("--shell", help="bash, zsh, fish, csh or pwsh (default: from $SHELL)")
         case "matrix":
             parser.add_environments()
@@ -182,6 +189,12 @@ def _add_options(verb: str, parser: Parser) -> None:
             add("--report", action="store_true", help="the schema of JSON reports instead")
         case "init":
             add("--print", action="store_true", help="print the spec and write nothing")
+
+
+def _complete(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+    """Return what can stand for an ENVIRONMENT, for the completion of a shell."""
+    rows = _project(parsed_args).rows
+    return [*dict.fromkeys(name for row in rows for name in (row.environment, row.session))]
 
 
 def _spec_path(asked: argparse.Namespace) -> Path:
@@ -288,6 +301,10 @@ def _conclude(report: Report, asked: argparse.Namespace) -> int:
         wrong = tuple(one for one in report.environments if one.status != "clean")
         report = replace(report, environments=wrong)
     sys.stdout.write(render(report, asked.format, colour=asked.colour))
+    if asked.format == "github":
+        from nox_envs.report.markdown import write_summary
+
+        sys.stderr.write(write_summary(report, os.environ))
     code, reason = verdict(report, strict=bool(os.environ.get("CI")), fail_on=asked.fail_on)
     if code == 2:
         print(harmless(reason), file=sys.stderr)
@@ -360,6 +377,13 @@ def _diff(asked: argparse.Namespace) -> int:
     return 1 if found.different else 0
 
 
+def _completion(asked: argparse.Namespace) -> int:
+    from argcomplete.shell_integration import shellcode  # nox brings it
+
+    print(shellcode(["nox-envs"], shell=asked.shell))
+    return 0
+
+
 def _schema(asked: argparse.Namespace) -> int:
     from nox_envs.files import read_text
     from nox_envs.report.json import json_text
@@ -395,6 +419,7 @@ VERBS = {
     "report": ("join the JSON reports of many jobs", _report, "report jobs/ --format html"),
     "matrix": ("print the jobs of a CI matrix", _matrix, "matrix --format github --shard 2/5"),
     "activate": ("print the line that activates a venv", _activate, "activate tests --shell fish"),
+    "completion": ("print the completion for a shell", _completion, "completion fish | source"),
     "schema": ("print the JSON Schema of envs.yaml", _schema, "schema > envs.schema.json"),
     "init": ("write a spec from what the project has", _init, "init --print"),
 }

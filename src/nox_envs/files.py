@@ -64,7 +64,11 @@ def read_text(path: Path, *, shown: str, limit: int = LIMIT) -> str:
     place, hint = Place(origin=shown), ""
     try:
         text = read_bytes(path, limit).decode("utf-8").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
-        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        if "<<<<<<< " not in text or not (conflict := re.search("(?m)^<{7} ", text)):
+            return text
+        place = Place(origin=shown, line=text.count("\n", 0, conflict.start()) + 1)
+        message, hint = "a merge left conflict markers", "resolve the conflict"
     except FileNotFoundError:
         message = "no such file"
     except OSError as error:

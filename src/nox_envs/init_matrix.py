@@ -126,7 +126,7 @@ class _Matrix:
 
     def _axis(self, kind: str) -> str:
         taken = {"name", "environment", "python", "py", "posargs", "envdir", *self._axes[0]}
-        taken.update(cast("dict[str, object]", json_schema()["$defs"]))
+        taken.update(cast("dict[str, object]", json_schema()["definitions"]))
         names = [kind.lower(), "factor", *[f"{kind.lower() or 'factor'}_{number}" for number in range(2, 99)]]
         return next(name for name in names if name and name not in taken)
 

@@ -207,6 +207,10 @@ def _host(session: nox.Session) -> Host:
         # With `-R` or `--no-install` nox runs nothing that installs into a reused venv.
         return session.run_install(UV, "--version", external=True, silent=True, log=False) is not None
 
+    def say(text: str) -> None:
+        for line in text.splitlines():
+            session.log("%s", line)
+
     return Host(
         location=Path(venv.location).absolute(),
         python=str(Path(session.bin, "python.exe" if sys.platform == "win32" else "python").absolute()),
@@ -215,21 +219,26 @@ def _host(session: nox.Session) -> Host:
         may_install=may_install,
         install=partial(_install, session),
         run=partial(_run_command, session),
-        say=partial(session.log, "%s"),
+        say=say,
         warn=partial(session.warn, "%s"),
     )
 
 
 def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
     """Run uv and repeat its warnings; raises InstallFailed with its own words."""
+    from logging import DEBUG, getLogger
     from tempfile import TemporaryFile
 
+    verbose = getLogger("nox").isEnabledFor(DEBUG)
+    if not verbose:
+        session.log("uv %s", " ".join(argv[:2]))
     if os.environ.get("UV_OFFLINE"):  # uv refuses to look again for what it cannot reach
         argv = tuple(option for option in argv if not option.startswith("--refresh"))
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         try:
             # The variable contradicts --verify-hashes, which uv refuses.
-            session.run_install(UV, *argv, env={"UV_NO_VERIFY_HASHES": None}, external=True, stderr=said)
+            env = {"UV_NO_VERIFY_HASHES": None}
+            session.run_install(UV, *argv, env=env, external=True, log=verbose, stderr=said)
             failure = ""
         except CommandFailed as error:
             failure = str(error)
@@ -284,17 +293,12 @@ def _run_command(session: nox.Session, command: Command, env: Pairs, passed: tup
 def _publish(report: Report, *, annotate: bool = True) -> None:
     """Tell GitHub Actions: annotations on stdout with `annotate`, and the report in the job summary."""
     from nox_envs.report import render
+    from nox_envs.report.markdown import write_summary
 
     if annotate:
         sys.stdout.write(render(report, "github"))
         sys.stdout.flush()
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        # One write at the end of the file, so that sessions that run side by side do not mix.
-        try:
-            with Path(summary).open("ab") as stream:
-                stream.write(f"{render(report, 'markdown')}\n".encode())
-        except OSError as error:
-            sys.stderr.write(f"{harmless(summary)}: cannot be written: {error.strerror}\n")
+    sys.stderr.write(write_summary(report, os.environ))
 
 
 def _builtin(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 
 from nox_envs.findings import count_kinds
 from nox_envs.report.report import EnvironmentReport, Report, place_of
@@ -27,6 +29,18 @@ def render_markdown(report: Report) -> str:
     names = ", ".join(code(one.title) for one in clean)
     tail = ["", f"<details><summary>✅ {len(clean)} without drift</summary>", "", names, "", "</details>"]
     return "\n".join(fitting(lines, tail if clean and len(names) < BUDGET // 4 else [])) + "\n"
+
+
+def write_summary(report: Report, environ: Mapping[str, str]) -> str:
+    """Add a report to the job summary of GitHub Actions, if there is one; return what went wrong."""
+    if file := environ.get("GITHUB_STEP_SUMMARY"):
+        # One write at the end of the file, so that sessions that run side by side do not mix.
+        try:
+            with Path(file).open("ab") as stream:
+                stream.write(f"{render_markdown(report)}\n".encode())
+        except OSError as error:
+            return f"{printable(file)}: cannot be written: {error.strerror}\n"
+    return ""
 
 
 def _environment(one: EnvironmentReport) -> list[str]:

@@ -219,9 +219,11 @@ _SPEC = record(dict, _TOP_KEYS)
 
 
 def json_schema() -> dict[str, object]:
-    """Return the JSON Schema (draft 2020-12) of a spec, for editors."""
-    title = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "envs.yaml"}
-    return {**title, **_SPEC.schema, "$defs": record(dict, _LAYER_KEYS).schema["properties"]}
+    """Return the JSON Schema (draft-07) of a spec, for editors."""
+    # The draft that every editor reads.
+    title = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "envs.yaml"}
+    about = {"description": "The Python environments of a project, for nox-envs."}
+    return {**title, **about, **_SPEC.schema, "definitions": record(dict, _LAYER_KEYS).schema["properties"]}
 
 
 def read_spec(text: str, *, origin: str) -> Spec:

@@ -32,7 +32,12 @@ _INSTEAD = {
     **dict.fromkeys(("basepython", "envlist", "env_list"), "here it is called 'python'"),
     "depends": "here it is called 'requires'",
     "labels": "here it is called 'tags'",
-    "usedevelop": "write 'package: editable'",
+    **dict.fromkeys(("usedevelop", "use_develop"), "write 'package: editable'"),
+    **dict.fromkeys(("skip_install", "skipsdist"), "without 'package' this project is not installed"),
+    "extras": "write 'package: {mode: editable, extras: [NAME]}'",
+    "dependency_groups": "write {group: NAME} below 'requirements'",
+    "install_command": "remove it: uv installs",
+    "testenv": "declare it by its name below 'environments'",
     "allowlist_externals": "write 'external: true' at the command: {run: …, external: true}",
     "<<": "share keys of an environment with 'extends: NAME'",
     "group": "layer locks instead: constraints: [{lock: ENVIRONMENT}]",
@@ -42,7 +47,7 @@ _INSTEAD = {
 
 
 class Shape(Generic[T_co]):
-    """What a node may be: `expected` as in "expected a list", `schema` as JSON Schema (draft 2020-12).
+    """What a node may be: `expected` as in "expected a list", `schema` as JSON Schema (draft-07).
 
     A node of another kind than `kinds` is refused, and so is null, unless it may have no value (`empty`).
     """
@@ -205,7 +210,7 @@ def record(made: type[T], keys: Keys, layer: Keys = (), free: Free = None, short
     described = {key.name: {"description": key.description, **key.shape.schema} for key in keys}
     schema: Fragment = {
         "type": "object" if required else ["object", "null"],
-        "properties": {**described, **{key.name: {"$ref": f"#/$defs/{key.name}"} for key in layer}},
+        "properties": {**described, **{key.name: {"$ref": f"#/definitions/{key.name}"} for key in layer}},
         "required": required,
         "additionalProperties": free[1].schema if free else False,
     }

@@ -131,6 +131,9 @@ def split_command(text: str) -> tuple[str, ...]:
     if operator := next((word for word in bare.split() if word in _OPERATORS), ""):
         hint = "no shell runs a command: write two commands, or a list of words if it is meant literally"
         raise Invalid(f"the shell operator {show(operator)} has no meaning here", hint)
+    if literal := re.search(r"(?<!\S)~(?=/|$)|\$\{?(?=[A-Z_])", bare):
+        hint = "no shell runs a command: write the path, or a list of words if it is meant literally"
+        raise Invalid(f"{show(literal[0])} stays as it is", hint)
     if assigned := re.match(r"([A-Za-z_]\w*)=", bare):
         hint = f"use set_env: {{{assigned[1]}: …}}"
         raise Invalid(f"a command cannot begin with the assignment of {assigned[1]}", hint)

@@ -1,9 +1,10 @@
-"""The documents: every example is read, every command exists, and the README's transcripts are real."""
+"""The documentation: every example is read or run, every command and link works, every page is reachable."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,20 @@ from nox_envs.spec.keys import json_schema, read_spec
 from nox_envs.spec.points import expand
 from tests.conftest import Machine, Project
 from tests.index import Index
+from tests.reference_pages import command_line_page, keys_page
 
 ROOT = Path(__file__).parent.parent
-FILES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+FILES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in FILES}
 README, TEXT = PAGES["README.md"], "\n".join(PAGES.values())
 SCHEMA = json_schema()
-SPECS = [text for text in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL) if "\njobs:" not in text]
+# A block is a file if its first line is a comment with a path. Without one, a block of YAML is a spec.
+BLOCK = re.compile(r"```(\w+)\n(?:(?:#|;|//) (\S*\.\S+)\n)?(.*?)```", re.DOTALL)
+WALKS = {
+    f"{page} {number}": walk
+    for page, text in PAGES.items()
+    for number, walk in enumerate(re.findall(r"<!-- run -->\n(.*?)<!-- end -->", text, re.DOTALL))
+}
 
 
 def block(marker: str, language: str) -> str:
@@ -40,14 +48,47 @@ def commands(program: str) -> list[str]:
 
 
 def test_every_spec_in_the_documents_is_valid() -> None:
-    for text in SPECS:
-        assert expand(read_spec(text, origin=text))
+    for page, text in PAGES.items():
+        for language, path, body in BLOCK.findall(text):
+            if language == "yaml" and (path == "envs.yaml" or body.startswith("version: 1\n")):
+                assert expand(read_spec(body, origin=page))
+
+
+def wording(text: str) -> str:
+    """Return a line without what changes from day to day: numbers, hashes, and the space around it."""
+    return re.sub(r"[\d.]+(?:\.?post\d+)?", "0", re.sub(r"[0-9a-f]{40,}", "0", text)).strip()
+
+
+def require_shown(shown: list[str], output: str) -> None:
+    """Require that an output has the lines that a page shows, in this order."""
+    lines = iter([wording(line) for line in output.splitlines()])
+    for line in shown:
+        assert line == "..." or wording(line) in lines, f"{line!r} is not printed, or not there:\n{output}"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("walk", WALKS)
+def test_a_walk_through_works_as_it_is_written(walk: str, online: Project, tmp_path: Path) -> None:
+    project = Project(root=tmp_path / "project", machine=online.machine)
+    project.root.mkdir()
+    project.machine.run("git", "init", "--quiet", "--initial-branch=main", cwd=project.root)
+    for language, path, body in BLOCK.findall(WALKS[walk]):
+        if path:
+            project.write(path, body)
+        elif language == "console":
+            for step in re.split(r"(?m)^\$ ", body)[1:]:
+                command, *shown = step.splitlines()
+                command, _, told = command.partition("  # ")
+                code = int(told.rpartition("exits ")[2]) if "exits " in told else 0
+                ran = project.machine.run("bash", "-euc", command, cwd=project.root, check=False)
+                assert ran.returncode == code, f"{command}\n{ran.output}"
+                require_shown(shown, ran.output)
 
 
 def test_every_command_in_the_documents_exists(capsys: pytest.CaptureFixture[str]) -> None:
     found = [words.split() for words in commands("nox-envs")]
-    assert {verb for verb, *_ in found} == VERBS.keys()
-    for verb, *rest in found:
+    assert {verb for verb, *_ in found if not verb.startswith("-")} == VERBS.keys()
+    for verb, *rest in [words for words in found if words[0] in VERBS]:
         with pytest.raises(SystemExit):
             main([verb, "--help"])
         shown = capsys.readouterr().out
@@ -68,7 +109,7 @@ def test_every_option_of_nox_in_the_documents_exists(project: Project) -> None:
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
     for page, text in PAGES.items():
-        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text):
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#`\s]*)#?([^)`\s]*)\)", text):
             file = (ROOT / page).parent / target if target else ROOT / page
             headings = re.findall(r"(?m)^#+ (.*)$", file.read_text(encoding="utf-8"))
             slugs = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
@@ -77,14 +118,12 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
 
 def test_every_kind_of_finding_is_described_with_its_severity_and_an_example() -> None:
     pattern = r"### `([\w-]+)`\n\n(\w+)[.;].*?```text\n(?:artifact.*?\n)?(\1) "
-    found = re.findall(pattern, PAGES["docs/findings.md"], re.DOTALL)
+    found = re.findall(pattern, PAGES["docs/reference/findings.md"], re.DOTALL)
     assert {kind: severity for kind, severity, _ in found} == KINDS
 
 
-def test_the_schema_for_editors_is_up_to_date_and_every_key_is_described() -> None:
+def test_the_schema_for_editors_is_up_to_date() -> None:
     assert (ROOT / "docs/envs.schema.json").read_text(encoding="utf-8") == json_text(SCHEMA)
-    assert isinstance(keys := SCHEMA["$defs"], dict)
-    assert not [key for key in keys if f"`{key}`" not in PAGES["docs/spec.md"]]
 
 
 def test_the_noxfile_and_the_two_commands_of_the_readme_are_those_of_the_repository() -> None:
@@ -92,10 +131,12 @@ def test_the_noxfile_and_the_two_commands_of_the_readme_are_those_of_the_reposit
     assert re.fullmatch(r"python3 -m venv .*\n\.venv/bin/nox .* -s tests\n", block("setup", "console"))
 
 
-def test_the_mistake_in_the_readme_reads_as_printed() -> None:
+def test_the_mistake_in_the_reference_reads_as_printed() -> None:
+    spec = "version: 1\nrequirements: {test: [six]}\nenvironments:\n  tests: {requirements: [tset]}\n"
     with pytest.raises(FileProblems) as caught:
-        read_spec(block("example", "yaml").replace("[test]", "[tset]"), origin="envs.yaml")
-    assert " ".join(str(caught.value).split()) in " ".join(README.split())
+        read_spec(spec, origin="envs.yaml")
+    shown = re.sub(r":\d+:\d+:", "", PAGES["docs/reference/spec.md"])
+    assert re.sub(r":\d+:\d+:", "", str(caught.value)) in shown
 
 
 def release(index: Index) -> None:
@@ -143,3 +184,21 @@ def test_the_tutorial_of_the_readme_works_in_the_order_it_is_written(project: Pr
     project.machine.run("bash", "-euc", script, cwd=project.root, env={"SHELL": "/bin/bash"})
     assert "requests==2.32.3" in project.read("requirements.txt").splitlines()
     assert project.cli("freeze", "again").stdout == project.read("requirements.txt")
+
+
+@pytest.mark.parametrize(("name", "made"), [("keys", keys_page), ("command-line", command_line_page)])
+def test_the_generated_pages_are_up_to_date(
+    name: str, made: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page, text = ROOT / f"docs/reference/{name}.md", made()
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(text, encoding="utf-8", newline="\n")
+    assert before == text, f"{page.name} was not as the code says; now it is: commit it"
+
+
+def test_every_page_is_in_the_table_of_contents_once() -> None:
+    listed = re.findall(r"(?m)^(start|changelog|[a-z-]+/[a-z-]+)$", PAGES["docs/index.md"])
+    assert sorted([f"docs/{name}.md" for name in listed]) == sorted(
+        {p for p in PAGES if p.startswith("docs/")} - {"docs/index.md"}
+    )
