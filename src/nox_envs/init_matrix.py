@@ -69,7 +69,8 @@ def fold(found: Sequence[Upstream]) -> Iterator[tuple[str, tuple[Upstream, ...],
         factors = _factors(one, named - {"py", "pypy", "python"})
         shape = [factor.kind for factor in factors]
         alone = "" if any(shape) else one.name
-        groups.setdefault((one.family, one.prefix, alone, *shape), []).append((one, factors))
+        key = (one.family, one.prefix, alone, "python" if one.python else "", *shape)
+        groups.setdefault(key, []).append((one, factors))
     for members in groups.values():
         upstream = tuple([one for one, _ in members])
         if len(members) == 1:
@@ -77,9 +78,7 @@ def fold(found: Sequence[Upstream]) -> Iterator[tuple[str, tuple[Upstream, ...],
             yield upstream[0].name, upstream, {**python, **upstream[0].keys}
             continue
         columns = [*zip(*[factors for _, factors in members], strict=True)]
-        kinds = [
-            column[0].kind or column[0].text for column in columns if len({*column}) == 1 or column[0].kind
-        ]
+        kinds = [one.kind or one.text for one, *others in columns if one.kind or {*others} == {one}]
         name = "-".join(dict.fromkeys([kind for kind in kinds if not kind.startswith("{")]))
         yield upstream[0].prefix.strip("-.") or name or "tests", upstream, _Matrix(upstream, columns).keys()
 
@@ -108,24 +107,21 @@ class _Matrix:
         self._members = members
         self._all = frozenset(range(len(members)))
         self._axes: list[dict[str, str]] = [{} for _ in members]
-        names = [[one.prefix] for one in members]
+        names: list[list[str]] = [[] for _ in members]
         if len({one.python for one in members}) > 1:
             for axes, one in zip(self._axes, members, strict=True):
                 axes["python"] = one.python
         for column in columns:
-            axis = (
-                ""
-                if column[0].kind.startswith("{") or len({*column}) == 1
-                else self._axis(column[0].kind or members[0].axes.get(column[0].text, ""))
-            )
+            varies = len({*column}) > 1 and not column[0].kind.startswith("{")
+            axis = self._axis(column[0].kind or members[0].axes.get(column[0].text, "")) if varies else ""
             dots = self._dotted(column) if axis else {}
             for at, factor in enumerate(column):
                 text = factor.text
                 if axis:
                     self._axes[at][axis] = dots.get(factor.value, factor.value)
                     text = f"{factor.kind}{{{axis}}}" if "." not in factor.value else text
-                names[at].append(("-" if len(names[at]) > 1 else "") + text)
-        self._names = ["".join(parts) for parts in names]
+                names[at].append(text)
+        self._names = [members[0].prefix + "-".join(parts) for parts in names]
         self._values = {name: [*dict.fromkeys([axes[name] for axes in self._axes])] for name in self._axes[0]}
 
     def _axis(self, kind: str) -> str:
@@ -141,10 +137,9 @@ class _Matrix:
             return {}
         dotted = {one: f"{one[0]}.{one[1:]}" for one in digits}
         for factor, one in zip(column, self._members, strict=True):
-            text, shown = json.dumps(one.keys.get("requirements", [])), dotted.get(factor.value)
-            if one.name in json.dumps(one.keys) or (
-                shown and not re.search(rf"(?<![\w.]){re.escape(shown)}(?!\d)", text)
-            ):
+            shown = re.escape(dotted.get(factor.value, ""))
+            named = re.search(rf"(?<![\w.]){shown}(?!\d)", json.dumps(one.keys.get("requirements", [])))
+            if one.name in json.dumps(one.keys) or (shown and not named):
                 return {}
         return dotted
 
@@ -192,33 +187,26 @@ class _Matrix:
 
         None if the points are no such product.
         """
-        axes, wanted = [*self._values], {tuple(one.values()) for one in self._axes}
-        if prod(map(len, self._values.values())) > _MOST_COMBINATIONS or len(wanted) < len(self._axes):
+        count = len(self._axes)
+        if prod(map(len, self._values.values())) > _MOST_COMBINATIONS:
             return None
-        every = [dict(zip(axes, one, strict=True)) for one in product(*self._values.values())]
         together = {pair for one in self._axes for pair in combinations(one.items(), 2)}
         missing: dict[tuple[str, str, str], list[str]] = {}
-        for first, second in combinations(axes, 2):
+        for first, second in combinations(self._values, 2):
             for left, right in product(self._values[first], self._values[second]):
                 if ((first, left), (second, right)) not in together:
                     missing.setdefault((second, right, first), []).append(left)
-        left_over = [
-            one for one in every if not any(pair not in together for pair in combinations(one.items(), 2))
-        ]
-        excluded: list[Yaml] = [
-            {other: [*values] if len(values) > 1 else values[0], axis: one}
-            for (axis, one, other), values in missing.items()
-            if other != "python"
-        ]
-        if len(left_over) > len(wanted) or len(excluded) > min(_MOST_EXCLUDED, len(wanted) // 2):
-            return None
-        pythons = self._values.get("python", [])
-        limits: dict[tuple[str, str], Yaml] = {
-            (axis, one): [python for python in pythons if python not in values]
-            for (axis, one, other), values in missing.items()
-            if other == "python"
-        }
-        return excluded, limits
+        every = [zip(self._values, one, strict=True) for one in product(*self._values.values())]
+        left_over = [one for one in every if together.issuperset(combinations(one, 2))]
+        excluded: list[Yaml] = []
+        limits: dict[tuple[str, str], Yaml] = {}
+        for (axis, one, other), values in missing.items():
+            if other == "python":
+                limits[axis, one] = [python for python in self._values["python"] if python not in values]
+            else:
+                excluded.append({other: [*values] if len(values) > 1 else values[0], axis: one})
+        possible = len(left_over) == count and len(excluded) <= min(_MOST_EXCLUDED, count // 2)
+        return (excluded, limits) if possible else None
 
     def _templated(self) -> list[Keys]:
         """Return the keys of every point with placeholders for what differs with the axes."""
@@ -264,55 +252,40 @@ class _Matrix:
                 layer[key] = _joined(layer.get(key), part[0])
         return layers
 
-    def _hull(self, holders: Holders) -> dict[str, list[str]]:
-        return {
-            axis: [one for one in values if one in held]
-            for axis, values in self._values.items()
-            if len(held := {self._axes[at][axis] for at in holders}) < len(values)
-        }
-
     def _when(self, holders: Holders) -> Keys | None:
         """Return the condition that exactly these points meet, None if it takes several."""
-        hull = self._hull(holders)
-        if not hull or self._met(hull) != holders:
+        hull = {axis: {self._axes[at][axis] for at in holders} for axis in self._values}
+        if self._met(hull) != holders:
             return None
-        for axis in ("python", *hull):
-            if (
-                axis in hull
-                and len(hull) > 1
-                and self._met(rest := {**hull, axis: self._values[axis]}) == holders
-            ):
-                hull = {name: values for name, values in rest.items() if name != axis}
+        for axis in self._values:
+            rest = {name: values for name, values in hull.items() if name != axis}
+            hull = rest if self._met(rest) == holders else hull
         return {axis: self._test(axis, values) for axis, values in hull.items()}
 
-    def _met(self, hull: Mapping[str, list[str]]) -> Holders:
-        return frozenset(
-            [at for at in self._all if all(self._axes[at][axis] in of for axis, of in hull.items())]
-        )
+    def _met(self, hull: Mapping[str, set[str]]) -> Holders:
+        met = (at for at in self._all if all(self._axes[at][axis] in of for axis, of in hull.items()))
+        return frozenset(met)
 
-    def _test(self, axis: str, values: list[str]) -> Yaml:
-        others = [one for one in self._values[axis] if one not in values]
-        if len(values) == 1:
-            return values[0]
+    def _test(self, axis: str, held: set[str]) -> Yaml:
+        values = [one for one in self._values[axis] if one in held]
+        others = [one for one in self._values[axis] if one not in held]
         if 2 * len(others) < len(values):
             return {"not": others[0] if len(others) == 1 else [*others]}
-        return [*values]
+        return values[0] if len(values) == 1 else [*values]
 
     def _boxes(self, holders: Holders) -> list[Keys]:
         """Return conditions that these points meet, each exactly one, and no other point."""
         if when := self._when(holders):
             return [when]
-        best: list[list[set[int]]] = []
-        for axis in self._values:
-            parts: dict[tuple[object, ...], set[int]] = {}
-            for one in self._values[axis]:
+        splits = []
+        for axis, values in self._values.items():
+            parts: dict[frozenset[object], list[int]] = {}
+            for one in values:
                 held = [at for at in holders if self._axes[at][axis] == one]
-                rest = {tuple([pair for pair in self._axes[at].items() if pair[0] != axis]) for at in held}
-                parts.setdefault((frozenset(rest),), set()).update(held)
-            if len(found := [part for part in parts.values() if part]) > 1:
-                best.append(found)
-        parts_of = min(best, key=len)
-        return [box for part in parts_of for box in self._boxes(frozenset(part))]
+                rest = frozenset([(*{**self._axes[at], axis: ""}.values(),) for at in held])
+                parts.setdefault(rest, []).extend(held)
+            splits.append([frozenset(part) for part in parts.values() if part and len(part) < len(holders)])
+        return [box for part in min(filter(None, splits), key=len) for box in self._boxes(part)]
 
 
 def _parts(keys: Keys, shared: Mapping[str, list[Yaml]]) -> Iterator[tuple[str, str, Yaml]]:

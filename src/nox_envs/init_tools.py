@@ -391,9 +391,9 @@ def _hatch_keys(
     for name in own:
         lines = _list(_table(config, "scripts").get(name))
         if name not in chosen[:1]:
-            source.note(
-                base, f"the script {printable(name)} is not carried over: {printable('; '.join(lines))}", name
-            )
+            where = (at for at, section, key, _ in source.lines if key == name and f"envs.{base}." in section)
+            shown = printable("; ".join(lines))
+            source.note(base, f"the script {printable(name)} is not carried over: {shown}", next(where, 1))
             continue
         for line in lines:
             text = posargs.get(line, _escaped(source.local(line)))
