@@ -186,6 +186,7 @@ deps =
 set_env =
     ROOT = {toxinidir}/data
     TOKEN = {env:TOKEN:none}
+    CACHE = {env:HOME}/cache
 pass_env =
     CI
     GITHUB_*
@@ -249,7 +250,7 @@ def test_the_settings_of_tox_become_keys(tmp_path: Path) -> None:
     assert [one.text for one in py312.constraints] == ["limits.txt"]
     assert (py312.package.mode, py312.package.extras, lint.package.mode) == ("wheel", ("cli",), "none")
     assert (docs.package.mode, docs.change_dir, docs.platforms) == ("editable", "docs", ("linux", "macos"))
-    assert dict(py312.set_env) == {"ROOT": "./data", "TOKEN": "none"}
+    assert dict(py312.set_env) == {"ROOT": "./data", "TOKEN": "none", "CACHE": "~/cache"}
     assert dict(docs.set_env)["ROOT"] == "../data"
     assert py312.pass_env == ("CI", "GITHUB_*")
     assert [(one.argv, one.external, one.allow_failure, one.success_codes) for one in py312.commands] == [
@@ -279,8 +280,9 @@ def test_what_is_not_carried_over_is_named_with_its_line_in_the_draft_and_on_std
         "(see nox --no-error-on-missing-interpreters)",
         "tox.ini:18: --pre is not carried over ('--pre' is not a requirement)",
         "tox.ini:22: {env:TOKEN:none} is filled in as if TOKEN were not set",
-        "tox.ini:34: parallel_show_output is not carried over",
-        "tox.ini:56: python is not carried over",
+        "tox.ini:23: {env:HOME} is written as ~",
+        "tox.ini:35: parallel_show_output is not carried over",
+        "tox.ini:57: python is not carried over",
     ]
     for line in expected:
         assert line in notes

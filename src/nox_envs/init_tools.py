@@ -24,6 +24,7 @@ from nox_envs.terminal import harmless, printable
 _SECONDS, _LARGEST = 120, 1 << 26
 # The variables that a tool sees: no other one can end up in the draft.
 _KEPT = ("PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "LANG", "LC_ALL")
+_HOME = ("HOME", "USERPROFILE")
 _POSARGS, _ENVDIR = "NOX_ENVS_POSARGS", "\0"
 
 _TOX_KEYS = """
@@ -77,6 +78,7 @@ def read_tox(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Foun
     inside = ".*" if file == "tox.toml" else _TOX_SECTION
     source = _Source(root, file, inside, _TOX_READ, buildable=buildable)
     with tempfile.TemporaryDirectory() as folder:
+        source.home = folder
         options = ("-e", "ALL", "--no-provision", "-x", "tox.requires=", "--hashseed", "notset")
         asked = ("--workdir", f"{folder}/work", "--format", "json", "-k", *_TOX_KEYS)
         argv = ("tox", "config", "-c", file, *options, *asked)
@@ -99,6 +101,7 @@ def read_hatch(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Fo
         if _table(tables[file], "env").get("requires"):
             raise NoxEnvsError("its environments need plugins, which hatch would install")
         with tempfile.TemporaryDirectory() as folder:
+            source.home = folder
             shown = _printed(("hatch", "env", "show", "--json"), root, folder, environ)
     except (Invalid, NoxEnvsError) as error:
         return Found([], [("", f"{file}: environments of hatch not read: {error}")])
@@ -121,7 +124,7 @@ def _printed(argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[st
     program = shutil.which(name, path=environ.get("PATH", ""))
     if not program:
         raise NoxEnvsError(f"{name} is not on PATH; install it and run nox-envs init again")
-    env = {one: environ[one] for one in _KEPT if one in environ} | {"HOME": folder, "USERPROFILE": folder}
+    env = {one: environ[one] for one in _KEPT if one in environ} | dict.fromkeys(_HOME, folder)
     env |= {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = run((program, *rest), cwd=root, env=env, timeout=_SECONDS)
     if done.returncode == 2 and "--format" in done.stderr:
@@ -170,6 +173,7 @@ class _Source:
         self.file = file
         self.lines = [*written(_text(root / file))]
         self.notes: list[tuple[str, str]] = []
+        self.home = "\0"  # the home folder that the tool is given
         self._buildable = buildable
         for number, section, key, line in self.lines:
             plain = re.sub("[_-]", "", key.lower())
@@ -178,8 +182,8 @@ class _Source:
                 advice = f" ({_ADVICE[plain]})" if plain in _ADVICE else ""
                 self.note(section, f"{printable(key)} is not carried over{advice}", number)
             if found := own and re.search(r"\{env:([^:{}]*)[^{}]*\}", line):
-                text = f"{printable(found[0])} is filled in as if {printable(found[1])} were not set"
-                self.note(section, text, number)
+                filled = "written as ~" if found[1] in _HOME else f"filled in as if {found[1]} were not set"
+                self.note(section, printable(f"{found[0]} is {filled}"), number)
 
     def note(self, family: str, text: str, line: int | str) -> None:
         """Note what is not carried over; a `line` is its number, or a text in it."""
@@ -188,8 +192,9 @@ class _Source:
         self.notes.append((family, f"{self.file}:{line}: {text}"))
 
     def local(self, text: str, home: str = "") -> str:
-        """Return a text without the folder of the project; `home` is the folder that it is read in."""
-        return re.sub(rf"{re.escape(self.root)}(?![\w.-])", relpath(self.root, home or self.root), text)
+        """Return a text without the folders of the project and the user; `home` is where it is read."""
+        text = re.sub(rf"{re.escape(self.root)}(?![\w.-])", relpath(self.root, home or self.root), text)
+        return text.replace(self.home, "~")
 
     def installed(
         self, family: str, deps: Iterable[str], groups: Iterable[str], mode: str, extras: list[str]
