@@ -343,7 +343,8 @@ def test_a_file_that_a_merge_left_with_conflict_markers_is_told_with_its_line(ru
     line = files[path].count("\n") - 2
     code, out, err = run("check")
     assert code == 2
-    assert f"{path}:{line}:1: a merge left conflict markers (resolve the conflict)" in out + err
+    told = "an unresolved merge conflict (take either side; of a lock, then run: nox -s lock)"
+    assert f"{path}:{line}:1: {told}" in out + err
 
 
 # completion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -558,3 +559,29 @@ def test_an_index_that_fails_ends_an_installation_a_repair_and_a_lock_with_the_r
         project.nox("-s", "demo", check=True)
         assert kinds(project) == []
     assert tracked(project) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no pseudo-terminal")
+def test_a_lock_run_that_waits_shows_for_how_long_on_a_terminal_only(
+    demo: Project, silence: socket.socket
+) -> None:
+    env = {
+        "UV_DEFAULT_INDEX": url_of(silence),
+        "UV_NO_CACHE": "1",
+        "UV_HTTP_TIMEOUT": "3",
+        "UV_HTTP_RETRIES": "0",
+    }
+    plain = demo.nox("-s", "lock", "--", "--upgrade", env=env)
+    assert "locking:" not in plain.output
+    ours, theirs = os.openpty()
+    argv = [sys.executable, "-m", "nox", "-s", "lock", "--", "--upgrade"]
+    environ = {**demo.machine.env, **env}
+    with subprocess.Popen(argv, cwd=demo.root, env=environ, stderr=theirs, stdout=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux reports the end as an error
+            while data := os.read(ours, 4096):
+                shown += data
+    os.close(ours)
+    assert process.returncode == 1
+    assert re.search(rb"\rlocking: 1 s(\rlocking: \d+ s)*\r\x1b\[K", shown)

@@ -238,14 +238,6 @@ def test_every_problem_of_a_file_is_told_at_once() -> None:
     assert [problem.split(":")[1] for problem in found] == ["1", "3", "8"]
 
 
-def test_a_merge_conflict_is_one_problem_at_its_line() -> None:
-    text = f"a==1 \\\n<<<<<<< HEAD\n    --hash={SHA}\n=======\n    --hash={OTHER}\n>>>>>>> other\n"
-    assert problems(text + "<<<<<<< HEAD\nb==1\n=======\nb==2\n>>>>>>> x\n") == [
-        f"tests.txt:{line}:1: an unresolved merge conflict (take either side, then nox -s lock)"
-        for line in (2, 7)
-    ]
-
-
 def test_what_belongs_to_one_machine_or_person_is_noted_without_repeating_it() -> None:
     lock = parse_lock(
         "--index-url https://me:s3cret@packages.example.org/simple\na==1\n"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from nox_envs.errors import FileProblems, NoxEnvsError, Problem, did_you_mean, nearest
 from nox_envs.findings import FILES_MODES, fail_conditions, run_command
 from nox_envs.report.report import FORMATS, verdict
-from nox_envs.terminal import harmless, wants_colour, write_anything
+from nox_envs.terminal import harmless, progress, wants_colour, write_anything
 
 if TYPE_CHECKING:
     from nox_envs.project import Project
@@ -280,7 +280,9 @@ def _drift(asked: argparse.Namespace) -> int:
     project = _project(asked)
     if asked.envdir != ".nox" and not (project.root / asked.envdir).is_dir():
         _say(asked, f"note: --envdir: there is no folder {asked.envdir}")
-    return _conclude(check_drift(project, tuple(asked.environments), files=asked.files), asked)
+    with progress(sys.stderr, "comparing"):
+        report = check_drift(project, tuple(asked.environments), files=asked.files)
+    return _conclude(report, asked)
 
 
 def _report(asked: argparse.Namespace) -> int:

@@ -68,7 +68,7 @@ def read_text(path: Path, *, shown: str, limit: int = LIMIT) -> str:
         if "<<<<<<< " not in text or not (conflict := re.search("(?m)^<{7} ", text)):
             return text
         place = Place(origin=shown, line=text.count("\n", 0, conflict.start()) + 1)
-        message, hint = "a merge left conflict markers", "resolve the conflict"
+        message, hint = "an unresolved merge conflict", "take either side; of a lock, then run: nox -s lock"
     except FileNotFoundError:
         message = "no such file"
     except OSError as error:

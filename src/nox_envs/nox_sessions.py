@@ -25,7 +25,7 @@ from nox_envs.errors import InstallFailed, NoxEnvsError
 from nox_envs.host import Host
 from nox_envs.project import Project, Row
 from nox_envs.session import SessionRun
-from nox_envs.terminal import harmless, redact, wants_colour, write_anything
+from nox_envs.terminal import harmless, progress, redact, wants_colour, write_anything
 from nox_envs.values import replace
 
 if TYPE_CHECKING:
@@ -240,7 +240,8 @@ def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
         try:
             # The variable contradicts --verify-hashes, which uv refuses.
             env = {"UV_NO_VERIFY_HASHES": None}
-            session.run_install(UV, *argv, env=env, external=True, log=verbose, stderr=said)
+            with progress(sys.stderr, f"uv {' '.join(argv[:2])}"):
+                session.run_install(UV, *argv, env=env, external=True, log=verbose, stderr=said)
             failure = ""
         except CommandFailed as error:
             failure = str(error)
@@ -370,7 +371,7 @@ def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespac
         session.warn("%s", line)
     failed: list[str] = []
     result = None
-    for result in _results(project, chosen, asked):
+    for result in _watched(_results(project, chosen, asked)):
         failed += [result.plan.path] if result.outcome == "failed" else []
         for line in result_lines(result):
             session.log("%s", line)
@@ -386,6 +387,15 @@ def _regenerate(project: Project, session: nox.Session, asked: argparse.Namespac
     project.forget()
     if failed or broken:
         session.error(f"not locked: {', '.join([*failed, *broken])}")
+
+
+def _watched(results: Iterator[LockResult]) -> Iterator[LockResult]:
+    while True:
+        with progress(sys.stderr, "locking"):
+            result = next(results, None)
+        if result is None:
+            return
+        yield result
 
 
 def _results(project: Project, chosen: set[str], asked: argparse.Namespace) -> Iterator[LockResult]:

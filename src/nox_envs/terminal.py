@@ -6,7 +6,9 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
 from typing import TextIO
 
 _COLOURS = {"error": "31", "warning": "33", "note": "36", "clean": "32", "fix": "1", "dim": "2"}
@@ -77,3 +79,31 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str], choice: str = "auto
     plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
     forced = environ.get("FORCE_COLOR") or stream.isatty()
     return choice == "always" or (choice == "auto" and not plain and bool(forced))
+
+
+@contextmanager
+def progress(stream: TextIO, text: str) -> Iterator[None]:
+    """Show on a terminal what takes longer than a second, and for how long; nothing anywhere else."""
+    if not stream.isatty():
+        yield
+        return
+    from threading import Event, Thread  # most runs are not on a terminal, or have nothing to do
+
+    done = Event()
+
+    def tick() -> None:
+        for seconds in count(1):
+            if done.wait(1):
+                stream.write("\r\x1b[K" if seconds > 1 else "")
+                stream.flush()
+                return
+            stream.write(f"\r{text}: {seconds} s")
+            stream.flush()
+
+    thread = Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -67,9 +67,7 @@ def parse_lock(text: str, origin: str) -> Lock:
         except Invalid as invalid:
             problems.append(invalid.at(line.place))
     if problems:
-        conflict = Invalid("an unresolved merge conflict", "take either side, then nox -s lock")
-        starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer(r"(?m)^<{7}(?: |$)", text)]
-        raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts] or problems)
+        raise FileProblems(problems)
     leaks += [("credentials in a URL", f"{origin}:{number}") for number in secret]
     local = [pin for pin in pins if pin.source is not INDEX and pin.source.url.startswith(("/", "file:"))]
     leaks += [("the path of a file on one machine", pin.place) for pin in local]
