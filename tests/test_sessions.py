@@ -225,6 +225,11 @@ def test_an_environment_is_built_from_its_lock_and_checked(demo: Project) -> Non
     assert "pressed a b c" in demo.nox("-s", "demo", "--", "a", "b c").output
 
 
+def test_the_whole_command_of_the_installer_is_printed_with_v_only(demo: Project) -> None:
+    assert "uv pip sync\n" in demo.nox("-s", "demo", check=True).output
+    assert "--verify-hashes" in demo.nox("-v", "--reuse-venv=never", "-s", "demo", check=True).output
+
+
 def test_a_second_run_starts_no_installer_and_a_first_does(demo: Project, tmp_path: Path) -> None:
     log, wrapper = tmp_path / "uv.log", tmp_path / "uv"
     wrapper.write_text(f'#!/bin/sh\necho "$@" >> "{log}"\nexec "{uv()}" "$@"\n')

@@ -226,10 +226,12 @@ def _host(session: nox.Session) -> Host:
 
 def _install(session: nox.Session, argv: tuple[str, ...]) -> None:
     """Run uv and repeat its warnings; raises InstallFailed with its own words."""
-    from logging import DEBUG, getLogger
+    from logging import getLogger
     from tempfile import TemporaryFile
 
-    verbose = getLogger("nox").isEnabledFor(DEBUG)
+    from nox.logger import OUTPUT
+
+    verbose = getLogger("nox").isEnabledFor(OUTPUT)
     if not verbose:
         session.log("uv %s", " ".join(argv[:2]))
     if os.environ.get("UV_OFFLINE"):  # uv refuses to look again for what it cannot reach
