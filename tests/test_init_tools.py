@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from nox_envs import processes
+from nox_envs.errors import NoxEnvsError
 from nox_envs.init import survey
 from nox_envs.spec.keys import read_spec
 from nox_envs.spec.points import expand
@@ -446,3 +448,16 @@ def test_hatch_is_not_run_where_it_would_install_plugins(tmp_path: Path) -> None
     _, notes = drafted(tmp_path, files)
     reason = "its environments need plugins, which hatch would install"
     assert notes[0] == f"hatch.toml: environments of hatch not read: {reason}"
+
+
+def test_a_tool_that_does_not_end_is_ended() -> None:
+    with pytest.raises(NoxEnvsError, match=r"still ran after 0\.2 seconds, and was ended"):
+        processes.run((sys.executable, "-c", "import time; time.sleep(600)"), timeout=0.2)
+
+
+@pytest.mark.functional
+def test_no_path_of_this_machine_gets_into_a_draft_through_path(tmp_path: Path) -> None:
+    text = "[tox]\nenv_list = a\n[testenv]\nset_env =\n    PATH = {env:PATH}:{toxinidir}/bin\n"
+    draft, notes = drafted(tmp_path, {"tox.ini": text})
+    assert dict(points_of(draft)["a"].set_env) == {"PATH": ":./bin"}
+    assert notes == ("tox.ini:5: {env:PATH} is filled in as if PATH were not set",)

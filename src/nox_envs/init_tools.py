@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -23,7 +24,7 @@ from nox_envs.terminal import harmless, printable
 
 _SECONDS, _LARGEST = 120, 1 << 26
 # The variables that a tool sees: no other one can end up in the draft.
-_KEPT = ("PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "LANG", "LC_ALL")
+_KEPT = ("PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "LANG", "LC_ALL")
 _HOME = ("HOME", "USERPROFILE")
 _POSARGS, _ENVDIR = "NOX_ENVS_POSARGS", "\0"
 
@@ -78,7 +79,7 @@ def read_tox(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Foun
     inside = ".*" if file == "tox.toml" else _TOX_SECTION
     source = _Source(root, file, inside, _TOX_READ, buildable=buildable)
     with tempfile.TemporaryDirectory() as folder:
-        source.home = folder
+        source.home, source.path = folder, _path("tox", environ)
         options = ("-e", "ALL", "--no-provision", "-x", "tox.requires=", "--hashseed", "notset")
         asked = ("--workdir", f"{folder}/work", "--format", "json", "-k", *_TOX_KEYS)
         argv = ("tox", "config", "-c", file, *options, *asked)
@@ -101,7 +102,7 @@ def read_hatch(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Fo
         if _table(tables[file], "env").get("requires"):
             raise NoxEnvsError("its environments need plugins, which hatch would install")
         with tempfile.TemporaryDirectory() as folder:
-            source.home = folder
+            source.home, source.path = folder, _path("hatch", environ)
             shown = _printed(("hatch", "env", "show", "--json"), root, folder, environ)
     except (Invalid, NoxEnvsError) as error:
         return Found([], [("", f"{file}: environments of hatch not read: {error}")])
@@ -121,11 +122,11 @@ def written(text: str) -> Iterator[tuple[int, str, str, str]]:
 def _printed(argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[str, str]) -> dict[str, object]:
     """Return the JSON that a tool prints; it keeps its own files in `folder`."""
     name, *rest = argv
-    program = shutil.which(name, path=environ.get("PATH", ""))
+    program = shutil.which(name, path=_path(name, environ))
     if not program:
         raise NoxEnvsError(f"{name} is not on PATH; install it and run nox-envs init again")
     env = {one: environ[one] for one in _KEPT if one in environ} | dict.fromkeys(_HOME, folder)
-    env |= {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    env |= {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "PATH": _path(name, environ)}
     done = run((program, *rest), cwd=root, env=env, timeout=_SECONDS)
     if done.returncode == 2 and "--format" in done.stderr:
         raise NoxEnvsError("this tox cannot print JSON; upgrade tox and run nox-envs init again")
@@ -133,6 +134,14 @@ def _printed(argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[st
         last = harmless(f"no output\n{done.stdout}\n{done.stderr}".strip()).split("\n")[-1][:300]
         raise NoxEnvsError(f"{name} ended with exit code {done.returncode}: {last}")
     return parse_json(done.stdout)
+
+
+def _path(name: str, environ: Mapping[str, str]) -> str:
+    """Return the PATH for a tool: where it is, and the system. tox looks at every Python that it finds."""
+    program = shutil.which(name, path=environ.get("PATH", ""))
+    if os.name == "nt" or not program:
+        return environ.get("PATH", "")
+    return os.pathsep.join([str(Path(program).absolute().parent), os.defpath])
 
 
 def _text(path: Path) -> str:
@@ -173,7 +182,7 @@ class _Source:
         self.file = file
         self.lines = [*written(_text(root / file))]
         self.notes: list[tuple[str, str]] = []
-        self.home = "\0"  # the home folder that the tool is given
+        self.home = self.path = "\0"  # the home folder and the PATH that the tool is given
         self._buildable = buildable
         for number, section, key, line in self.lines:
             plain = re.sub("[_-]", "", key.lower())
@@ -194,7 +203,7 @@ class _Source:
     def local(self, text: str, home: str = "") -> str:
         """Return a text without the folders of the project and the user; `home` is where it is read."""
         text = re.sub(rf"{re.escape(self.root)}(?![\w.-])", relpath(self.root, home or self.root), text)
-        return text.replace(self.home, "~")
+        return text.replace(self.home, "~").replace(self.path, "")
 
     def installed(
         self, family: str, deps: Iterable[str], groups: Iterable[str], mode: str, extras: list[str]
