@@ -85,6 +85,17 @@ def test_a_walk_through_works_as_it_is_written(walk: str, online: Project, tmp_p
                 require_shown(shown, ran.output)
 
 
+@pytest.mark.network
+def test_contributors_who_only_have_nox_run_the_sessions(online: Project, tmp_path: Path) -> None:
+    project = Project(root=tmp_path / "project", machine=online.machine)
+    ((_, path, body),) = BLOCK.findall(PAGES["docs/how-to/contributors.md"])
+    project.write(path, re.sub(r"git\+https://\S+@COMMIT", ROOT.as_uri(), body))
+    project.write("envs.yaml", "version: 1\nenvironments:\n  tests: {requirements: [idna>=3]}\n")
+    ran = project.nox("-s", "lock", "tests", check=True)
+    assert "tests: no drift: 1 distribution" in ran.output
+    assert (project.root / ".nox/_nox_script_mode").is_dir()
+
+
 def test_every_command_in_the_documents_exists(capsys: pytest.CaptureFixture[str]) -> None:
     found = [words.split() for words in commands("nox-envs")]
     assert {verb for verb, *_ in found if not verb.startswith("-")} == VERBS.keys()
