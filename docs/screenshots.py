@@ -74,7 +74,7 @@ def coloured(text: str) -> str:
 
 def picture(page: str, file: Path, *, width: int, height: int) -> None:
     """Take a picture of a page."""
-    program = shutil.which("chromium") or sys.exit("there is no Chromium on this machine")
+    program = shutil.which("chromium") or sys.exit("Chromium is not installed")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "page.html")
         source.write_text(page, encoding="utf-8")

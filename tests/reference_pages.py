@@ -84,7 +84,7 @@ def keys_page() -> str:
     lines += ["", "## Top level"]
     for name, example in TOP.items():
         lines += ["", f"### `{name}` at the top", "", *_key(name, top[name], "nothing"), *_example(example)]
-    lines += ["", "## Environments", "", "`defaults` takes the same keys, but for `extends`."]
+    lines += ["", "## Environments", "", "`defaults` takes the same keys, except `extends`."]
     for name, text in OWN.items():
         example = f"version: 1\nenvironments:\n  tests:\n    {text}"
         lines += ["", f"### `{name}`", "", *_key(name, own[name], _default(name)), *_example(example)]

@@ -241,7 +241,7 @@ def test_colours_are_for_terminals_unless_an_option_or_the_environment_says_othe
 
 def test_quiet_says_only_what_is_wrong(run: Run) -> None:
     assert run("check", "-q", spec=UNLOCKED) == (0, "", "")
-    assert run("drift", "--envdir", "nowhere")[2] == "note: --envdir: there is no folder nowhere\n"
+    assert run("drift", "--envdir", "nowhere")[2] == "note: --envdir: no folder nowhere\n"
     assert run("drift", "--quiet", "--envdir", "nowhere")[2] == ""
     loud = run("check", spec=LOCKED)
     assert run("check", "-q") == loud
@@ -338,13 +338,13 @@ def test_a_file_that_a_merge_left_with_conflict_markers_is_told_with_its_line(ru
         "dev.in": "apple\n",
         "pyproject.toml": "[dependency-groups]\ndev = []\n",
     }
-    files[path] += "<<<<<<< HEAD\n=======\n>>>>>>> main\n"
+    files[path] += 2 * "<<<<<<< HEAD\n=======\n>>>>>>> main\n"
     write(Path(), files)
-    line = files[path].count("\n") - 2
+    last = files[path].count("\n") - 2
     code, out, err = run("check")
     assert code == 2
     told = "an unresolved merge conflict (take either side; of a lock, then run: nox -s lock)"
-    assert f"{path}:{line}:1: {told}" in out + err
+    assert all(f"{path}:{line}:1: {told}" in out + err for line in (last - 3, last))
 
 
 # completion

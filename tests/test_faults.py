@@ -584,4 +584,4 @@ def test_a_lock_run_that_waits_shows_for_how_long_on_a_terminal_only(
                 shown += data
     os.close(ours)
     assert process.returncode == 1
-    assert re.search(rb"\rlocking: 1 s(\rlocking: \d+ s)*\r\x1b\[K", shown)
+    assert re.search(rb"\rlocking: 1 s(\rlocking: \d+ s)*\r +\r", shown)

@@ -59,8 +59,15 @@ class Parser(argparse.ArgumentParser):
     def add_environments(self) -> None:
         """Add the environments that a command is about."""
         text = "an environment, one of its sessions, or a pattern such as 'tests*' (default: all)"
-        found = self.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help=text)
-        found.completer = _complete  # type: ignore[attr-defined]  # argcomplete reads it
+        self._complete(self.add_argument("environments", nargs="*", metavar="ENVIRONMENT", help=text))
+
+    def add_environment(self) -> None:
+        """Add the one environment that a command is about."""
+        text = "an environment, or one of its sessions"
+        self._complete(self.add_argument("environment", metavar="ENVIRONMENT", help=text))
+
+    def _complete(self, action: argparse.Action) -> None:
+        action.completer = _sessions  # type: ignore[attr-defined]  # argcomplete reads it
 
     def add_format(self, *names: str) -> None:
         """Add the choice between formats, of which the first is the default."""
@@ -151,7 +158,7 @@ def _run(words: list[str]) -> int:
 
 
 def _add_options(verb: str, parser: Parser) -> None:
-    add, one = parser.add_argument, "an environment, or one of its sessions"
+    add = parser.add_argument
     add("--spec", type=Path, help="the spec (default: envs.yaml here or in a folder above)")
     add("--envdir", default=".nox", help="where nox keeps venvs (default: .nox)")
     add("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
@@ -170,10 +177,10 @@ def _add_options(verb: str, parser: Parser) -> None:
         case "completion":
             add("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
         case "freeze":
-            add("environment", metavar="ENVIRONMENT", help=one).completer = _complete  # type: ignore[attr-defined]
+            parser.add_environment()
             add("--all", action="store_true", help="with the packages that the venv's creator put there")
         case "activate":
-            add("environment", metavar="ENVIRONMENT", help=one).completer = _complete  # type: ignore[attr-defined]
+            parser.add_environment()
             add("--shell", help="bash, zsh, fish, csh or pwsh (default: from $SHELL)")
         case "matrix":
             parser.add_environments()
@@ -191,7 +198,7 @@ def _add_options(verb: str, parser: Parser) -> None:
             add("--print", action="store_true", help="print the spec and write nothing")
 
 
-def _complete(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+def _sessions(parsed_args: argparse.Namespace, **_: object) -> list[str]:
     """Return what can stand for an ENVIRONMENT, for the completion of a shell."""
     rows = _project(parsed_args).rows
     return [*dict.fromkeys(name for row in rows for name in (row.environment, row.session))]
@@ -279,8 +286,9 @@ def _drift(asked: argparse.Namespace) -> int:
 
     project = _project(asked)
     if asked.envdir != ".nox" and not (project.root / asked.envdir).is_dir():
-        _say(asked, f"note: --envdir: there is no folder {asked.envdir}")
-    with progress(sys.stderr, "comparing"):
+        _say(asked, f"note: --envdir: no folder {asked.envdir}")
+    # Nothing else takes long enough to be worth the thread.
+    with progress(sys.stderr, "comparing files" if asked.files else ""):
         report = check_drift(project, tuple(asked.environments), files=asked.files)
     return _conclude(report, asked)
 

@@ -65,10 +65,9 @@ def read_text(path: Path, *, shown: str, limit: int = LIMIT) -> str:
     try:
         text = read_bytes(path, limit).decode("utf-8").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
         text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-        if "<<<<<<< " not in text or not (conflict := re.search("(?m)^<{7} ", text)):
-            return text
-        place = Place(origin=shown, line=text.count("\n", 0, conflict.start()) + 1)
-        message, hint = "an unresolved merge conflict", "take either side; of a lock, then run: nox -s lock"
+        if "<<<<<<< " in text:
+            _refuse_conflicts(text, shown)
+        return text
     except FileNotFoundError:
         message = "no such file"
     except OSError as error:
@@ -81,6 +80,14 @@ def read_text(path: Path, *, shown: str, limit: int = LIMIT) -> str:
     except ValueError as error:
         message = f"is not a file name: {error}"
     raise FileProblems([Problem(place=place, message=message, hint=hint)])
+
+
+def _refuse_conflicts(text: str, origin: str) -> None:
+    hint = "take either side; of a lock, then run: nox -s lock"
+    conflict = Invalid("an unresolved merge conflict", hint)
+    starts = [text.count("\n", 0, one.start()) + 1 for one in re.finditer("(?m)^<{7} ", text)]
+    if starts:
+        raise FileProblems([conflict.at(Place(origin=origin, line=line)) for line in starts])
 
 
 def refuse_outside(path: Path, root: Path, *, shown: str) -> None:

@@ -81,13 +81,13 @@ def read_tox(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Foun
     with tempfile.TemporaryDirectory() as folder:
         source.home, source.path = folder, _path("tox", environ)
         options = ("-e", "ALL", "--no-provision", "-x", "tox.requires=", "--hashseed", "notset")
-        asked = ("--workdir", f"{folder}/work", "--format", "json", "-k", *_TOX_KEYS)
+        asked = ("--workdir", f"{folder}/tox", "--format", "json", "-k", *_TOX_KEYS)
         argv = ("tox", "config", "-c", file, *options, *asked)
         try:
             usual, filled = (_printed(one, root, folder, environ) for one in (argv, (*argv, "--", _POSARGS)))
         except (Invalid, NoxEnvsError) as error:
             return Found([], [("", f"{file}: not read: {error}")])
-        return _tox(source, usual, filled, f"{Path(folder).resolve()}/work")
+        return _tox(source, usual, filled, f"{Path(folder).resolve()}/tox")
 
 
 def read_hatch(root: Path, environ: Mapping[str, str], *, buildable: bool) -> Found:
@@ -122,11 +122,12 @@ def written(text: str) -> Iterator[tuple[int, str, str, str]]:
 def _printed(argv: tuple[str, ...], root: Path, folder: str, environ: Mapping[str, str]) -> dict[str, object]:
     """Return the JSON that a tool prints; it keeps its own files in `folder`."""
     name, *rest = argv
-    program = shutil.which(name, path=_path(name, environ))
+    path = _path(name, environ)
+    program = shutil.which(name, path=path)
     if not program:
         raise NoxEnvsError(f"{name} is not on PATH; install it and run nox-envs init again")
     env = {one: environ[one] for one in _KEPT if one in environ} | dict.fromkeys(_HOME, folder)
-    env |= {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "PATH": _path(name, environ)}
+    env |= {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "PATH": path}
     done = run((program, *rest), cwd=root, env=env, timeout=_SECONDS)
     if done.returncode == 2 and "--format" in done.stderr:
         raise NoxEnvsError("this tox cannot print JSON; upgrade tox and run nox-envs init again")

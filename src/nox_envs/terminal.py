@@ -83,8 +83,8 @@ def wants_colour(stream: TextIO, environ: Mapping[str, str], choice: str = "auto
 
 @contextmanager
 def progress(stream: TextIO, text: str) -> Iterator[None]:
-    """Show on a terminal what takes longer than a second, and for how long; nothing anywhere else."""
-    if not stream.isatty():
+    """Show on a terminal what takes longer than a second, and for how long; nothing without a text."""
+    if not text or not stream.isatty():
         yield
         return
     from threading import Event, Thread  # most runs are not on a terminal, or have nothing to do
@@ -92,12 +92,13 @@ def progress(stream: TextIO, text: str) -> Iterator[None]:
     done = Event()
 
     def tick() -> None:
+        width = 0
         for seconds in count(1):
             if done.wait(1):
-                stream.write("\r\x1b[K" if seconds > 1 else "")
+                stream.write(f"\r{' ' * width}\r" if width else "")
                 stream.flush()
                 return
-            stream.write(f"\r{text}: {seconds} s")
+            width = stream.write(f"\r{text}: {seconds} s")
             stream.flush()
 
     thread = Thread(target=tick, daemon=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from nox_envs.findings import count_kinds
 from nox_envs.report.report import EnvironmentReport, Report, place_of
 from nox_envs.report.text import totals
-from nox_envs.terminal import printable
+from nox_envs.terminal import harmless, printable
 
 # A comment takes 65,536 characters, a job summary 1 MiB for all steps together.
 BUDGET = 60_000
@@ -39,7 +39,7 @@ def write_summary(report: Report, environ: Mapping[str, str]) -> str:
             with Path(file).open("ab") as stream:
                 stream.write(f"{render_markdown(report)}\n".encode())
         except OSError as error:
-            return f"{printable(file)}: cannot be written: {error.strerror}\n"
+            return f"{harmless(file)}: cannot be written: {error.strerror}\n"
     return ""
 
 
